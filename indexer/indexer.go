@@ -1,0 +1,232 @@
+package indexer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/identity"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/bluesky-social/indigo/util/ssrf"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"github.com/stratosfund/stratosfund/indexer/firehose"
+	"github.com/stratosfund/stratosfund/indexer/reposync"
+	"github.com/stratosfund/stratosfund/indexer/store"
+	"github.com/stratosfund/stratosfund/lexicons"
+)
+
+const (
+	// keyTimeout bounds how long a commit may wait for its account's key. After
+	// it the repository is left to the resyncer, and the stream goes on.
+	keyTimeout = 3 * time.Second
+	// identityCacheSize and identityTTL bound the cache of DID documents. A
+	// rotated key is noticed earlier, by its first signature that fails.
+	identityCacheSize = 50_000
+	identityTTL       = 24 * time.Hour
+	identityErrTTL    = 30 * time.Second
+	// logsPerSecond bounds what strangers can make us write.
+	logsPerSecond = 5
+)
+
+// Indexer follows one upstream.
+type Indexer struct {
+	cfg     Config
+	store   *store.Store
+	client  *firehose.Client
+	http    *http.Client
+	dir     *identity.BaseDirectory
+	keys    *reposync.Keys
+	log     *slog.Logger
+	loud    *rate.Limiter // for what strangers can cause
+	now     func() time.Time
+	metrics *metrics
+	wanted  map[syntax.NSID]bool
+
+	trackedMu sync.RWMutex
+	tracked   map[syntax.DID]bool
+
+	wakeResync  signal
+	wakeHandles signal
+	wakeDerive  signal
+
+	connected atomic.Bool
+	cursor    atomic.Int64
+	lag       atomic.Int64 // nanoseconds
+}
+
+// New wires an index on an open store. It starts nothing.
+func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("indexer: %w", err)
+	}
+	transport := opts.Transport
+	if transport == nil {
+		transport = outgoing(cfg.Local())
+	}
+	httpClient := &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	client, err := firehose.NewClient(cfg.RelayURL, nil, cfg.UserAgent)
+	if err != nil {
+		return nil, err
+	}
+	// Keys must not depend on handles: an account whose handle does not
+	// resolve, or lies in a reserved domain, signs its records all the same.
+	keyDir := directory(cfg, httpClient)
+	keyDir.SkipHandleVerification = true
+	cached := identity.NewCacheDirectory(keyDir, identityCacheSize, identityTTL, identityErrTTL, identityTTL)
+	ix := &Indexer{
+		cfg:         cfg,
+		store:       st,
+		client:      client,
+		http:        httpClient,
+		dir:         directory(cfg, httpClient),
+		keys:        reposync.NewKeys(cached, keyTimeout),
+		log:         opts.Log.With("component", "indexer"),
+		loud:        rate.NewLimiter(logsPerSecond, 4*logsPerSecond),
+		now:         opts.Clock,
+		metrics:     newMetrics(opts.Registry),
+		wanted:      map[syntax.NSID]bool{},
+		tracked:     map[syntax.DID]bool{},
+		wakeResync:  newSignal(),
+		wakeHandles: newSignal(),
+		wakeDerive:  newSignal(),
+	}
+	for _, c := range lexicons.Collections() {
+		ix.wanted[c] = true
+	}
+	return ix, nil
+}
+
+func directory(cfg Config, client *http.Client) *identity.BaseDirectory {
+	return &identity.BaseDirectory{
+		PLCURL:                cfg.PLCURL,
+		HTTPClient:            *client,
+		UserAgent:             cfg.UserAgent,
+		TryAuthoritativeDNS:   true,
+		SkipDNSDomainSuffixes: []string{".test", ".bsky.social"}, // the one has no DNS, the other only the web
+	}
+}
+
+// outgoing is the transport of requests to addresses that strangers choose. It
+// reaches public addresses only, unless the whole network is on this machine.
+func outgoing(local bool) http.RoundTripper {
+	transport := ssrf.PublicOnlyTransport()
+	if local {
+		transport = http.DefaultTransport.(*http.Transport).Clone()
+	}
+	transport.Proxy = nil
+	transport.MaxIdleConnsPerHost = 16
+	transport.ResponseHeaderTimeout = 20 * time.Second
+	return transport
+}
+
+// Run follows the upstream until ctx ends, and then returns nil. Any other end
+// is damage of ours and returned.
+func (ix *Indexer) Run(ctx context.Context) error {
+	dids, err := ix.store.Tracked(ctx)
+	if err != nil {
+		return err
+	}
+	ix.track(dids...)
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return ix.follow(ctx) })
+	g.Go(func() error { return ix.resyncs(ctx) })
+	g.Go(func() error { return ix.handles(ctx) })
+	g.Go(func() error { return ix.derive(ctx) })
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("indexer: %w", err)
+	}
+	return nil
+}
+
+// derive works off what a wide fan-out left stale.
+func (ix *Indexer) derive(ctx context.Context) error {
+	for {
+		more, err := ix.store.DeriveStale(context.WithoutCancel(ctx))
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if more {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ix.wakeDerive:
+		}
+	}
+}
+
+// Progress is where the index is in its upstream.
+type Progress struct {
+	Upstream  string
+	Connected bool
+	Cursor    int64
+	// Lag is how old the last applied event was when it was applied.
+	Lag time.Duration
+}
+
+// Progress says where the index is. It may be called at any time.
+func (ix *Indexer) Progress() Progress {
+	return Progress{
+		Upstream:  ix.client.Host(),
+		Connected: ix.connected.Load(),
+		Cursor:    ix.cursor.Load(),
+		Lag:       time.Duration(ix.lag.Load()),
+	}
+}
+
+func (ix *Indexer) isTracked(did string) bool {
+	ix.trackedMu.RLock()
+	defer ix.trackedMu.RUnlock()
+	return ix.tracked[syntax.DID(did)]
+}
+
+func (ix *Indexer) track(dids ...syntax.DID) {
+	ix.trackedMu.Lock()
+	defer ix.trackedMu.Unlock()
+	for _, did := range dids {
+		ix.tracked[did] = true
+	}
+}
+
+func (ix *Indexer) isWanted(collection syntax.NSID) bool { return ix.wanted[collection] }
+
+// warn logs what strangers can cause, at a bounded rate and size.
+func (ix *Indexer) warn(msg string, args ...any) {
+	if ix.loud.Allow() {
+		ix.log.Warn(msg, args...)
+	}
+}
+
+// brief cuts an error that quotes strangers to a size fit for a log.
+func brief(err error) string {
+	const most = 300
+	s := err.Error()
+	if len(s) > most {
+		return s[:most] + "..."
+	}
+	return s
+}
+
+// signal wakes a worker; several wakes before it looks are one.
+type signal chan struct{}
+
+func newSignal() signal { return make(signal, 1) }
+
+func (s signal) wake() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}

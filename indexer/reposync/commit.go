@@ -1,0 +1,272 @@
+package reposync
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	"github.com/bluesky-social/indigo/atproto/repo"
+	"github.com/bluesky-social/indigo/atproto/repo/mst"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
+	"github.com/ipld/go-car"
+)
+
+// The limits of one commit message, as the sync specification gives them.
+const (
+	MaxBlocks = 2_000_000
+	MaxOps    = 200
+)
+
+// FutureTolerance is how far ahead of our clock a rev may lie.
+const FutureTolerance = 5 * time.Minute
+
+// Action is what an operation did to a record.
+type Action string
+
+// The actions of a repo operation.
+const (
+	ActionCreate Action = "create"
+	ActionUpdate Action = "update"
+	ActionDelete Action = "delete"
+)
+
+// Op is a verified operation on one record.
+type Op struct {
+	Action     Action
+	Collection syntax.NSID
+	RKey       syntax.RecordKey
+	CID        cid.Cid // undefined for a delete
+	Record     []byte  // DAG-CBOR, checked against CID; nil for a delete
+}
+
+// Commit is a verified commit: the account signed it, and Ops are what led from
+// the tree PrevData to the tree Data, as far as they are in the collections that
+// were asked for.
+type Commit struct {
+	DID  syntax.DID
+	Rev  syntax.TID
+	Data cid.Cid
+	// PrevData is the tree before the operations. It is proven when defined;
+	// undefined is allowed only for what can be a repository's first commit.
+	PrevData cid.Cid
+	Ops      []Op
+}
+
+// Filter says whether the records of a collection are wanted.
+type Filter func(syntax.NSID) bool
+
+// VerifyCommit proves a commit message and returns it with the operations on
+// wanted collections. The error is a [*DropError], or wraps [ErrUnverified] or
+// the context's error.
+func VerifyCommit(ctx context.Context, keys *Keys, msg *comatproto.SyncSubscribeRepos_Commit, wanted Filter, now time.Time) (*Commit, error) {
+	did, rev, err := checkEnvelope(msg, now)
+	if err != nil {
+		return nil, err
+	}
+	signed, tree, err := loadCAR(ctx, msg.Blocks, cid.Cid(msg.Commit))
+	if err != nil {
+		return nil, err
+	}
+	if signed.DID != did.String() || signed.Rev != rev.String() {
+		return nil, drop(DropFieldMismatch, "message says %s at %s, the commit %s at %s", did, rev, signed.DID, signed.Rev)
+	}
+	if err := keys.verify(ctx, did, func(key atcrypto.PublicKey) error { return signed.VerifySignature(key) }); err != nil {
+		return nil, err
+	}
+	ops, err := checkOps(msg, tree)
+	if err != nil {
+		return nil, err
+	}
+
+	out := &Commit{DID: did, Rev: rev, Data: signed.Data}
+	if msg.PrevData != nil {
+		out.PrevData = cid.Cid(*msg.PrevData)
+	}
+	for _, op := range ops {
+		verified, ok, err := readOp(ctx, tree, op, wanted)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out.Ops = append(out.Ops, verified)
+		}
+	}
+	return out, nil
+}
+
+// CheckRev parses a rev and refuses one from the future, which would keep every
+// later commit of the account out.
+func CheckRev(raw string, now time.Time) (syntax.TID, error) {
+	rev, err := syntax.ParseTID(raw)
+	if err != nil {
+		return "", drop(DropSyntax, "rev: %w", err)
+	}
+	if rev.Time().After(now.Add(FutureTolerance)) {
+		return "", drop(DropFutureRev, "rev %s is of %s", rev, rev.Time().UTC().Format(time.RFC3339))
+	}
+	return rev, nil
+}
+
+func checkEnvelope(msg *comatproto.SyncSubscribeRepos_Commit, now time.Time) (syntax.DID, syntax.TID, error) {
+	did, err := syntax.ParseDID(msg.Repo)
+	if err != nil {
+		return "", "", drop(DropSyntax, "repo: %w", err)
+	}
+	rev, err := CheckRev(msg.Rev, now)
+	if err != nil {
+		return "", "", err
+	}
+	switch {
+	case msg.TooBig || msg.Rebase:
+		return "", "", drop(DropDeprecated, "tooBig or rebase is set")
+	case len(msg.Blocks) > MaxBlocks:
+		return "", "", drop(DropTooLarge, "%d bytes of blocks", len(msg.Blocks))
+	case len(msg.Ops) > MaxOps:
+		return "", "", drop(DropTooLarge, "%d operations", len(msg.Ops))
+	}
+	return did, rev, nil
+}
+
+// loadCAR reads a commit and the part of its tree that the CAR holds. The CAR
+// reader checks each block against its CID; that the root is the commit which
+// the unsigned message names is checked here.
+func loadCAR(ctx context.Context, blocks []byte, want cid.Cid) (*repo.Commit, *repo.Repo, error) {
+	header, err := car.ReadHeader(bufio.NewReader(bytes.NewReader(blocks)))
+	if err != nil {
+		return nil, nil, drop(DropBadCAR, "header: %w", err)
+	}
+	if len(header.Roots) == 0 || !header.Roots[0].Equals(want) {
+		return nil, nil, drop(DropRootMismatch, "the CAR's root is not the commit %s", want)
+	}
+	signed, tree, err := repo.LoadRepoFromCAR(ctx, bytes.NewReader(blocks))
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, nil, fmt.Errorf("reposync: read blocks: %w", ctx.Err())
+		}
+		return nil, nil, drop(DropBadCAR, "%w", err)
+	}
+	return signed, tree, nil
+}
+
+// checkOps proves that undoing the operations leads from the signed tree to
+// prevData. None of the message's fields is signed, so nothing of it is taken on
+// trust: an update or delete must say what it replaced, and a missing prevData
+// stands for the empty tree.
+func checkOps(msg *comatproto.SyncSubscribeRepos_Commit, tree *repo.Repo) ([]repo.Operation, error) {
+	ops := make([]repo.Operation, 0, len(msg.Ops))
+	for _, op := range msg.Ops {
+		if op == nil {
+			return nil, drop(DropOperation, "an operation is null")
+		}
+		parsed := repo.Operation{Path: op.Path, Value: (*cid.Cid)(op.Cid), Prev: (*cid.Cid)(op.Prev)}
+		var ok bool
+		switch Action(op.Action) {
+		case ActionCreate:
+			ok = parsed.IsCreate()
+		case ActionUpdate, ActionDelete:
+			if op.Prev == nil {
+				return nil, drop(DropMissingPrev, "%s of %s does not say what it replaced", op.Action, op.Path)
+			}
+			ok = parsed.IsUpdate() || parsed.IsDelete()
+		}
+		if !ok {
+			return nil, drop(DropOperation, "%q of %s does not fit its CIDs", op.Action, op.Path)
+		}
+		ops = append(ops, parsed)
+	}
+	ops, err := repo.NormalizeOps(ops)
+	if err != nil {
+		return nil, drop(DropOperation, "%w", err)
+	}
+	before := tree.MST.Copy()
+	for i := range ops {
+		if err := repo.CheckOp(&tree.MST, &ops[i]); err != nil {
+			return nil, drop(DropOperation, "%w", err)
+		}
+		if err := repo.InvertOp(&before, &ops[i]); err != nil {
+			return nil, drop(DropOperation, "%w", err)
+		}
+	}
+	root, err := before.RootCID()
+	if err != nil {
+		return nil, drop(DropPrevData, "%w", err)
+	}
+	want, err := prevData(msg)
+	if err != nil {
+		return nil, err
+	}
+	if !root.Equals(want) {
+		return nil, drop(DropPrevData, "undoing the operations gives %s, not %s", root, want)
+	}
+	return ops, nil
+}
+
+func prevData(msg *comatproto.SyncSubscribeRepos_Commit) (cid.Cid, error) {
+	if msg.PrevData != nil {
+		return cid.Cid(*msg.PrevData), nil
+	}
+	empty := mst.NewEmptyTree()
+	root, err := empty.RootCID()
+	if err != nil {
+		return cid.Undef, fmt.Errorf("reposync: root of the empty tree: %w", err)
+	}
+	return *root, nil
+}
+
+func readOp(ctx context.Context, tree *repo.Repo, op repo.Operation, wanted Filter) (Op, bool, error) {
+	collection, rkey, err := syntax.ParseRepoPath(op.Path)
+	if err != nil {
+		return Op{}, false, drop(DropSyntax, "path %q: %w", op.Path, err)
+	}
+	if !wanted(collection) {
+		return Op{}, false, nil
+	}
+	if op.IsDelete() {
+		return Op{Action: ActionDelete, Collection: collection, RKey: rkey}, true, nil
+	}
+	raw, err := readRecord(ctx, tree, collection, rkey, *op.Value)
+	if err != nil {
+		return Op{}, false, err
+	}
+	action := ActionCreate
+	if op.IsUpdate() {
+		action = ActionUpdate
+	}
+	return Op{Action: action, Collection: collection, RKey: rkey, CID: *op.Value, Record: raw}, true, nil
+}
+
+// readRecord takes a record out of a repo and checks it against its CID, which
+// must be of the one kind that atproto uses.
+func readRecord(ctx context.Context, tree *repo.Repo, collection syntax.NSID, rkey syntax.RecordKey, want cid.Cid) ([]byte, error) {
+	block, err := tree.RecordStore.Get(ctx, want)
+	if err != nil {
+		return nil, drop(DropBadCAR, "record %s/%s: %w", collection, rkey, err)
+	}
+	raw := block.RawData()
+	if err := checkCID(want, raw); err != nil {
+		return nil, drop(DropBadCAR, "record %s/%s: %w", collection, rkey, err)
+	}
+	return raw, nil
+}
+
+var errWrongCID = errors.New("the CID is not the sha-256 of these bytes as DAG-CBOR")
+
+// recordCID is the form of every record's CID: version 1, DAG-CBOR, sha-256.
+var recordCID = cid.V1Builder{Codec: cid.DagCBOR, MhType: 0x12}
+
+func checkCID(want cid.Cid, raw []byte) error {
+	got, err := recordCID.Sum(raw)
+	if err != nil {
+		return fmt.Errorf("hash a record: %w", err)
+	}
+	if !got.Equals(want) {
+		return errWrongCID
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package reposync
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	"github.com/bluesky-social/indigo/atproto/repo"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
+
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"time"
+)
+
+// Record is one record of a verified repository.
+type Record struct {
+	Collection syntax.NSID
+	RKey       syntax.RecordKey
+	CID        cid.Cid
+	Value      []byte // DAG-CBOR, checked against CID
+}
+
+// Snapshot is a whole repository at one rev, reduced to the wanted collections.
+type Snapshot struct {
+	DID     syntax.DID
+	Rev     syntax.TID
+	Data    cid.Cid
+	Records []Record
+}
+
+// VerifySnapshot proves a whole repository as com.atproto.sync.getRepo gives
+// it: signed by did, with every node of its tree and every wanted record
+// present. Errors are those of [VerifyCommit].
+func VerifySnapshot(ctx context.Context, keys *Keys, did syntax.DID, carBytes []byte, wanted Filter, now time.Time) (*Snapshot, error) {
+	signed, tree, err := repo.LoadRepoFromCAR(ctx, bytes.NewReader(carBytes))
+	if err != nil {
+		return nil, drop(DropBadCAR, "%w", err)
+	}
+	if signed.DID != did.String() {
+		return nil, drop(DropFieldMismatch, "the repository is of %s, not of %s", signed.DID, did)
+	}
+	rev, err := CheckRev(signed.Rev, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := keys.verify(ctx, did, func(key atcrypto.PublicKey) error { return signed.VerifySignature(key) }); err != nil {
+		return nil, err
+	}
+	if tree.MST.IsPartial() {
+		return nil, drop(DropBadCAR, "nodes of the tree are missing")
+	}
+	if err := tree.MST.Verify(); err != nil {
+		return nil, drop(DropBadCAR, "%w", err)
+	}
+	out := &Snapshot{DID: did, Rev: rev, Data: signed.Data}
+	err = tree.MST.Walk(func(key []byte, value cid.Cid) error {
+		collection, rkey, err := syntax.ParseRepoPath(string(key))
+		if err != nil {
+			return drop(DropSyntax, "path %q: %w", key, err)
+		}
+		if !wanted(collection) {
+			return nil
+		}
+		raw, err := readRecord(ctx, tree, collection, rkey, value)
+		if err != nil {
+			return err
+		}
+		out.Records = append(out.Records, Record{Collection: collection, RKey: rkey, CID: value, Value: raw})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// VerifySync proves a sync message: the state that the account says it is in.
+// Errors are those of [VerifyCommit].
+func VerifySync(ctx context.Context, keys *Keys, msg *comatproto.SyncSubscribeRepos_Sync, now time.Time) (*Commit, error) {
+	if len(msg.Blocks) > MaxBlocks {
+		return nil, drop(DropTooLarge, "%d bytes of blocks", len(msg.Blocks))
+	}
+	did, err := syntax.ParseDID(msg.Did)
+	if err != nil {
+		return nil, drop(DropSyntax, "did: %w", err)
+	}
+	rev, err := CheckRev(msg.Rev, now)
+	if err != nil {
+		return nil, err
+	}
+	signed, _, err := repo.LoadCommitFromCAR(ctx, bytes.NewReader(msg.Blocks))
+	if err != nil {
+		return nil, drop(DropBadCAR, "%w", err)
+	}
+	if signed.DID != did.String() || signed.Rev != rev.String() {
+		return nil, drop(DropFieldMismatch, "message says %s at %s, the commit %s at %s", did, rev, signed.DID, signed.Rev)
+	}
+	if err := keys.verify(ctx, did, func(key atcrypto.PublicKey) error { return signed.VerifySignature(key) }); err != nil {
+		return nil, err
+	}
+	return &Commit{DID: did, Rev: rev, Data: signed.Data}, nil
+}

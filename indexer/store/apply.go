@@ -1,0 +1,193 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+)
+
+// ChangeKind says what a [Change] is.
+type ChangeKind string
+
+// The kinds of changes.
+const (
+	// ChangeCommit is a proven commit.
+	ChangeCommit ChangeKind = "commit"
+	// ChangeSync is a proven statement of where a repository is.
+	ChangeSync ChangeKind = "sync"
+	// ChangeUnproven is a commit that could not be proven: something happened,
+	// and only the PDS can say what.
+	ChangeUnproven ChangeKind = "unproven"
+	// ChangeIdentity says that handle, key or PDS may be others now.
+	ChangeIdentity ChangeKind = "identity"
+	// ChangeAccount carries a status.
+	ChangeAccount ChangeKind = "account"
+)
+
+// Change is one thing that happened to an account.
+type Change struct {
+	Kind ChangeKind
+	DID  syntax.DID
+	Rev  syntax.TID // commit, sync
+	Data string     // commit, sync: root of the tree after it
+	// PrevData is the root before a commit; empty when it claims to be the first.
+	PrevData string
+	Puts     []Record
+	Deletes  []syntax.ATURI
+	Status   AccountStatus // account
+	// Track lets the change begin to follow a repository that is not tracked.
+	Track bool
+}
+
+// Outcome says what became of a change. The set is closed: it labels metrics.
+type Outcome string
+
+// The outcomes of changes.
+const (
+	OutcomeApplied        Outcome = "applied"
+	OutcomeIgnored        Outcome = "ignored"        // about a repository that is not ours, or gone
+	OutcomeReplayed       Outcome = "replayed"       // not newer than what the index holds
+	OutcomeTracked        Outcome = "tracked"        // first seen: fetched whole
+	OutcomeDesynchronized Outcome = "desynchronized" // does not follow what the index holds: fetched whole
+	OutcomeWaiting        Outcome = "waiting"        // a resync that is under way brings it
+)
+
+// Outcomes lists all outcomes.
+func Outcomes() []Outcome {
+	return []Outcome{
+		OutcomeApplied, OutcomeIgnored, OutcomeReplayed, OutcomeTracked, OutcomeDesynchronized, OutcomeWaiting,
+	}
+}
+
+// Applied is what one call of [Store.Apply] did.
+type Applied struct {
+	Outcomes []Outcome // one for each change
+	// MoreStale: derived rows wait for DeriveStale.
+	MoreStale bool
+	// MoreResyncs: at least one repository waits to be fetched.
+	MoreResyncs bool
+}
+
+// Apply stores changes in their order, what follows from them, and the cursor,
+// in one transaction.
+func (s *Store) Apply(ctx context.Context, upstream string, seq int64, changes []Change) (Applied, error) {
+	var out Applied
+	err := s.update(ctx, "apply changes", func(tx *tx) error {
+		out = Applied{Outcomes: make([]Outcome, 0, len(changes))}
+		for _, c := range changes {
+			outcome, err := tx.apply(ctx, c)
+			if err != nil {
+				return fmt.Errorf("%s of %s at %s: %w", c.Kind, c.DID, c.Rev, err)
+			}
+			out.Outcomes = append(out.Outcomes, outcome)
+			switch outcome {
+			case OutcomeTracked, OutcomeDesynchronized:
+				out.MoreResyncs = true
+			}
+		}
+		var err error
+		if out.MoreStale, err = tx.derive(ctx); err != nil {
+			return err
+		}
+		return tx.saveCursor(ctx, upstream, seq)
+	})
+	return out, err
+}
+
+func (tx *tx) apply(ctx context.Context, c Change) (Outcome, error) {
+	row, tracked, err := tx.repo(ctx, c.DID)
+	if err != nil {
+		return "", err
+	}
+	if !tracked {
+		if !c.Track {
+			return OutcomeIgnored, nil
+		}
+		return OutcomeTracked, tx.track(ctx, c.DID, c.Rev)
+	}
+	switch c.Kind {
+	case ChangeAccount:
+		return tx.applyAccount(ctx, c, row)
+	case ChangeIdentity:
+		return OutcomeApplied, tx.exec(ctx, `UPDATE actor SET due_at = 0 WHERE did = $1`, c.DID)
+	}
+	if row.status == AccountDeleted {
+		return OutcomeIgnored, nil
+	}
+	switch c.Kind {
+	case ChangeUnproven:
+		return OutcomeDesynchronized, tx.desynchronize(ctx, c.DID, "")
+	case ChangeSync:
+		return tx.applySync(ctx, c, row)
+	case ChangeCommit:
+		return tx.applyCommit(ctx, c, row)
+	default:
+		return "", fmt.Errorf("unknown kind of change %q", c.Kind)
+	}
+}
+
+// applyCommit applies a commit that follows the one the index holds. Anything
+// else than the next one means that something is missing.
+func (tx *tx) applyCommit(ctx context.Context, c Change, row repoRow) (Outcome, error) {
+	if row.rev != "" && c.Rev <= row.rev {
+		return OutcomeReplayed, nil
+	}
+	if row.state == RepoDesynchronized {
+		return OutcomeWaiting, tx.saw(ctx, c.DID, c.Rev)
+	}
+	if c.PrevData == "" || c.PrevData != row.data {
+		return OutcomeDesynchronized, tx.desynchronize(ctx, c.DID, c.Rev)
+	}
+	for _, uri := range c.Deletes {
+		if err := tx.removeURI(ctx, uri, uri.Collection()); err != nil {
+			return "", err
+		}
+	}
+	for _, r := range c.Puts {
+		if err := tx.put(ctx, r); err != nil {
+			return "", err
+		}
+	}
+	return OutcomeApplied, tx.exec(ctx, `UPDATE repo SET rev = $1, data = $2 WHERE did = $3`, c.Rev, c.Data, c.DID)
+}
+
+func (tx *tx) applySync(ctx context.Context, c Change, row repoRow) (Outcome, error) {
+	switch {
+	case row.rev != "" && c.Rev <= row.rev:
+		return OutcomeReplayed, nil
+	case row.state == RepoDesynchronized:
+		return OutcomeWaiting, tx.saw(ctx, c.DID, c.Rev)
+	case c.Data != row.data:
+		return OutcomeDesynchronized, tx.desynchronize(ctx, c.DID, c.Rev)
+	}
+	return OutcomeApplied, tx.exec(ctx, `UPDATE repo SET rev = $1 WHERE did = $2`, c.Rev, c.DID)
+}
+
+// applyAccount hides, shows again or purges. An account that comes back is
+// fetched whole, since its commits may not have reached us meanwhile.
+func (tx *tx) applyAccount(ctx context.Context, c Change, row repoRow) (Outcome, error) {
+	if c.Status == row.status {
+		return OutcomeReplayed, nil
+	}
+	if c.Status == AccountDeleted {
+		if err := tx.purge(ctx, c.DID); err != nil {
+			return "", err
+		}
+	}
+	if err := tx.setStatus(ctx, c.DID, c.Status); err != nil {
+		return "", err
+	}
+	if err := tx.touchAccount(ctx, c.DID); err != nil {
+		return "", err
+	}
+	if c.Status == AccountActive {
+		return OutcomeDesynchronized, tx.desynchronize(ctx, c.DID, "")
+	}
+	return OutcomeApplied, nil
+}
+
+// saw notes a proven rev that the resync must reach.
+func (tx *tx) saw(ctx context.Context, did syntax.DID, rev syntax.TID) error {
+	return tx.exec(ctx, `UPDATE repo SET seen_rev = max(coalesce(seen_rev, ''), $1) WHERE did = $2`, rev, did)
+}

@@ -1,0 +1,19 @@
+// Package store is the index: every statement of SQL about records, the rows
+// derived from them, and the cursors of the upstreams stands here.
+//
+// It owns one SQLite database. There is one writing connection and a pool of
+// reading ones. A write is one transaction with one now: the raw records, their
+// typed rows, the rows derived by lifecycle and the cursor commit together or not
+// at all, so a process that dies loses nothing and doubles nothing.
+//
+// Raw records are kept as they were signed. Everything else follows from them
+// and from the accounts' statuses; typed rows exist for valid records only, and
+// derived rows only for what is visible. What one change makes stale is queued in
+// the tables dirty_standing and dirty_proposal inside the same transaction, and
+// worked off there or, for a wide fan-out, in the transactions that follow.
+//
+// It verifies no signature and fetches nothing: what it is given has been proven
+// by reposync and validated by lexicons. A failed write is never swallowed; the
+// caller stops the process. A Store may be shared between goroutines, a Reader
+// or a transaction may not.
+package store

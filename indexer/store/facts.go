@@ -1,0 +1,283 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/lexicons/money"
+)
+
+// loadFacts gathers what lifecycle needs to know of a proposal. Records of
+// accounts that are not active are not facts (F5). ErrNotFound is returned when
+// the proposal itself is not one.
+func loadFacts(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Facts, error) {
+	var f lifecycle.Facts
+	var err error
+	if f.Proposal, err = loadProposal(ctx, q, uri); err != nil {
+		return f, err
+	}
+	if f.Project, err = loadProject(ctx, q, f.Proposal.Subject.Project); err != nil {
+		return f, err
+	}
+	if f.Responses, err = loadResponses(ctx, q, uri); err != nil {
+		return f, err
+	}
+	if f.Developments, err = loadDevelopments(ctx, q, uri); err != nil {
+		return f, err
+	}
+	if err := loadAttemptParts(ctx, q, uri, &f); err != nil {
+		return f, err
+	}
+	f.Estimates, err = loadEstimates(ctx, q, uri)
+	return f, err
+}
+
+func loadProposal(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Proposal, error) {
+	var p lifecycle.Proposal
+	var m metaColumns
+	var project, account, subjectURI sql.NullString
+	err := q.QueryRowContext(ctx, `
+		SELECT p.uri, p.author, p.created_at, p.subject_project, p.subject_account, p.subject_uri
+		FROM proposal p JOIN repo a ON a.did = p.author
+		WHERE p.uri = $1 AND a.status = 'active'`, uri).
+		Scan(&m.uri, &m.author, &m.createdAt, &project, &account, &subjectURI)
+	if errors.Is(err, sql.ErrNoRows) {
+		return p, ErrNotFound
+	}
+	if err != nil {
+		return p, fmt.Errorf("load proposal: %w", err)
+	}
+	p.Meta = m.meta()
+	p.Subject = lifecycle.Subject{
+		Project: syntax.ATURI(project.String),
+		Account: syntax.DID(account.String),
+		URI:     subjectURI.String,
+	}
+	return p, nil
+}
+
+func loadProject(ctx context.Context, q querier, uri syntax.ATURI) (*lifecycle.Project, error) {
+	if uri == "" {
+		return nil, nil
+	}
+	var p lifecycle.Project
+	var m metaColumns
+	var id int64
+	err := q.QueryRowContext(ctx, `
+		SELECT j.record_id, j.uri, j.owner, j.created_at
+		FROM project j JOIN repo a ON a.did = j.owner
+		WHERE j.uri = $1 AND a.status = 'active'`, uri).
+		Scan(&id, &m.uri, &m.author, &m.createdAt)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load project: %w", err)
+	}
+	p.Meta = m.meta()
+	p.Maintainers, err = collect(ctx, q, `SELECT did FROM project_maintainer WHERE record_id = $1 ORDER BY did`, scanDID, id)
+	if err != nil {
+		return nil, fmt.Errorf("load maintainers: %w", err)
+	}
+	return &p, nil
+}
+
+func loadResponses(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Response, error) {
+	out, err := collect(ctx, q, `
+		SELECT r.uri, r.author, r.created_at, r.answer
+		FROM response r JOIN repo a ON a.did = r.author
+		WHERE r.proposal_uri = $1 AND a.status = 'active'
+		ORDER BY r.uri`,
+		func(rows *sql.Rows) (r lifecycle.Response, err error) {
+			var m metaColumns
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Answer)
+			r.Meta = m.meta()
+			return r, err
+		}, proposal)
+	if err != nil {
+		return nil, fmt.Errorf("load responses: %w", err)
+	}
+	return out, nil
+}
+
+func loadDevelopments(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Development, error) {
+	out, err := collect(ctx, q, `
+		SELECT d.uri, d.author, d.created_at, d.goal_currency, d.goal_amount
+		FROM development d JOIN repo a ON a.did = d.author
+		WHERE d.proposal_uri = $1 AND a.status = 'active'
+		ORDER BY d.uri`,
+		func(rows *sql.Rows) (d lifecycle.Development, err error) {
+			var m metaColumns
+			var currency sql.NullString
+			var amount sql.NullInt64
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &currency, &amount)
+			d.Meta = m.meta()
+			if currency.Valid {
+				d.Goal = &money.Money{Amount: amount.Int64, Currency: money.Currency(currency.String)}
+			}
+			return d, err
+		}, proposal)
+	if err != nil {
+		return nil, fmt.Errorf("load developments: %w", err)
+	}
+	return out, nil
+}
+
+func loadAttemptParts(ctx context.Context, q querier, proposal syntax.ATURI, f *lifecycle.Facts) error {
+	type part struct {
+		lifecycle.Meta
+		kind    string
+		attempt syntax.ATURI
+		opens   sql.NullInt64
+		closes  sql.NullInt64
+	}
+	parts, err := collect(ctx, q, `
+		SELECT t.uri, t.author, t.created_at, t.kind, t.development_uri, t.opens_at, t.closes_at
+		FROM development d
+		JOIN attempt_part t ON t.development_uri = d.uri
+		JOIN repo a ON a.did = t.author
+		WHERE d.proposal_uri = $1 AND a.status = 'active'
+		ORDER BY t.uri`,
+		func(rows *sql.Rows) (p part, err error) {
+			var m metaColumns
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &p.kind, &p.attempt, &p.opens, &p.closes)
+			p.Meta = m.meta()
+			return p, err
+		}, proposal)
+	if err != nil {
+		return fmt.Errorf("load previews, releases and cancellations: %w", err)
+	}
+	for _, p := range parts {
+		switch p.kind {
+		case partPreview:
+			f.Previews = append(f.Previews, lifecycle.Preview{
+				Meta: p.Meta, Attempt: p.attempt,
+				OpensAt: fromMillis(p.opens.Int64), ClosesAt: fromMillis(p.closes.Int64),
+			})
+		case partRelease:
+			f.Releases = append(f.Releases, lifecycle.Release{Meta: p.Meta, Attempt: p.attempt})
+		case partCancellation:
+			f.Cancellations = append(f.Cancellations, lifecycle.Cancellation{Meta: p.Meta, Attempt: p.attempt})
+		default:
+			return fmt.Errorf("load %s: unknown kind %q", p.URI, p.kind)
+		}
+	}
+	return nil
+}
+
+func loadEstimates(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Estimate, error) {
+	out, err := collect(ctx, q, `
+		SELECT e.uri, e.author, e.created_at, e.currency, e.amount, coalesce(s.largest, 0)
+		FROM estimate e
+		JOIN repo a ON a.did = e.author
+		LEFT JOIN standing s ON s.did = e.author AND s.currency = e.currency
+		WHERE e.proposal_uri = $1 AND a.status = 'active'
+		ORDER BY e.uri`,
+		func(rows *sql.Rows) (e lifecycle.Estimate, err error) {
+			var m metaColumns
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &e.Value.Currency, &e.Value.Amount, &e.Largest)
+			e.Meta = m.meta()
+			return e, err
+		}, proposal)
+	if err != nil {
+		return nil, fmt.Errorf("load estimates: %w", err)
+	}
+	return out, nil
+}
+
+func loadStandings(ctx context.Context, q querier, did syntax.DID) ([]lifecycle.Standing, error) {
+	out, err := collect(ctx, q, `
+		SELECT currency, largest, receipt_uri FROM standing WHERE did = $1 ORDER BY currency`,
+		func(rows *sql.Rows) (s lifecycle.Standing, err error) {
+			err = rows.Scan(&s.Currency, &s.Largest, &s.Receipt)
+			return s, err
+		}, did)
+	if err != nil {
+		return nil, fmt.Errorf("load standings: %w", err)
+	}
+	return out, nil
+}
+
+// loadReceipts gathers the receipts that name the payer, each with the accounts
+// for whose own work it was. The payees are those of the escrow's campaign,
+// which pinned them; without one, those of the development as it stands.
+func loadReceipts(ctx context.Context, q querier, payer syntax.DID) ([]lifecycle.Receipt, error) {
+	type row struct {
+		lifecycle.Receipt
+		development syntax.ATURI
+	}
+	found, err := collect(ctx, q, `
+		SELECT t.uri, t.escrow, t.created_at, t.payer, t.currency, t.amount, t.status, t.test, t.development_uri
+		FROM receipt t JOIN repo a ON a.did = t.escrow
+		WHERE t.payer = $1 AND a.status = 'active'
+		ORDER BY t.uri`,
+		func(rows *sql.Rows) (r row, err error) {
+			var m metaColumns
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Payer, &r.Value.Currency, &r.Value.Amount, &r.Status, &r.Test, &r.development)
+			r.Meta = m.meta()
+			return r, err
+		}, payer)
+	if err != nil {
+		return nil, fmt.Errorf("load receipts: %w", err)
+	}
+	out := make([]lifecycle.Receipt, 0, len(found))
+	for _, r := range found {
+		if r.Team, err = loadTeam(ctx, q, r.development, r.Author); err != nil {
+			return nil, err
+		}
+		out = append(out, r.Receipt)
+	}
+	return out, nil
+}
+
+// loadTeam lists the developer, payees, owner and maintainers of a piece of work.
+func loadTeam(ctx context.Context, q querier, development syntax.ATURI, escrow syntax.DID) ([]syntax.DID, error) {
+	var team []syntax.DID
+	if author, err := development.Authority().AsDID(); err == nil {
+		team = append(team, author)
+	}
+	more, err := collect(ctx, q, `
+		WITH pinned AS (
+			SELECT record_id, proposal_uri FROM campaign WHERE development_uri = $1 AND escrow = $2
+		), work AS (
+			SELECT d.record_id, d.proposal_uri FROM development d WHERE d.uri = $1
+		), project_of AS (
+			SELECT j.record_id, j.owner FROM proposal p JOIN project j ON j.uri = p.subject_project
+			WHERE p.uri IN (SELECT proposal_uri FROM pinned UNION SELECT proposal_uri FROM work)
+		)
+		SELECT did FROM campaign_payee WHERE record_id IN (SELECT record_id FROM pinned)
+		UNION
+		SELECT did FROM development_payee
+		WHERE record_id IN (SELECT record_id FROM work) AND NOT EXISTS (SELECT 1 FROM pinned)
+		UNION
+		SELECT owner FROM project_of
+		UNION
+		SELECT did FROM project_maintainer WHERE record_id IN (SELECT record_id FROM project_of)
+		ORDER BY 1`, scanDID, development, escrow)
+	if err != nil {
+		return nil, fmt.Errorf("load the team of %s: %w", development, err)
+	}
+	return append(team, more...), nil
+}
+
+func scanDID(rows *sql.Rows) (syntax.DID, error) {
+	var did syntax.DID
+	err := rows.Scan(&did)
+	return did, err
+}
+
+// metaColumns receives the columns of a lifecycle.Meta.
+type metaColumns struct {
+	uri       syntax.ATURI
+	author    syntax.DID
+	createdAt int64
+}
+
+func (m metaColumns) meta() lifecycle.Meta {
+	return lifecycle.Meta{URI: m.uri, Author: m.author, CreatedAt: fromMillis(m.createdAt)}
+}

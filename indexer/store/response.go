@@ -1,0 +1,14 @@
+package store
+
+import (
+	"context"
+
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+func (tx *tx) putResponse(ctx context.Context, row typedRow, rec *stratos.WorkResponse) error {
+	return tx.exec(ctx, `
+		INSERT INTO response (record_id, uri, author, proposal_uri, answer, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6)`,
+		row.id, row.uri, row.author, rec.Proposal.Uri, rec.Answer, row.createdAt)
+}

@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// Status is what an operator asks of an index first.
+type Status struct {
+	Cursors map[string]int64 `json:"cursors"`
+	// Repos counts the accounts with records of ours, by state; hidden and
+	// deleted ones by status instead.
+	Repos   map[string]int64 `json:"repos"`
+	Records map[string]int64 `json:"records"` // by collection
+	// Invalid counts records that are kept out of every view, by reason.
+	Invalid map[string]int64 `json:"invalid"`
+	// Stale counts derived rows that wait to be derived again.
+	Stale int64 `json:"stale"`
+}
+
+// Status counts what is in the index. It reads whole indexes; it is for people
+// and not for every request.
+func (s *Store) Status(ctx context.Context) (Status, error) {
+	var out Status
+	err := s.Read(ctx, func(r *Reader) error {
+		for _, part := range []struct {
+			into  *map[string]int64
+			query string
+		}{
+			{&out.Cursors, `SELECT upstream, seq FROM cursor`},
+			{&out.Repos, `SELECT CASE status WHEN 'active' THEN state ELSE status END, count(*) FROM repo GROUP BY 1`},
+			{&out.Records, `SELECT collection, count(*) FROM record WHERE invalid IS NULL GROUP BY 1`},
+			{&out.Invalid, `SELECT invalid, count(*) FROM record WHERE invalid IS NOT NULL GROUP BY 1`},
+		} {
+			counts := map[string]int64{}
+			_, err := collect(ctx, r.tx, part.query, func(rows *sql.Rows) (struct{}, error) {
+				var key string
+				var n int64
+				err := rows.Scan(&key, &n)
+				counts[key] = n
+				return struct{}{}, err
+			})
+			if err != nil {
+				return fmt.Errorf("store: status: %w", err)
+			}
+			*part.into = counts
+		}
+		err := r.tx.QueryRowContext(ctx, `
+			SELECT (SELECT count(*) FROM dirty_proposal) + (SELECT count(*) FROM dirty_standing)`).Scan(&out.Stale)
+		if err != nil {
+			return fmt.Errorf("store: status: %w", err)
+		}
+		return nil
+	})
+	return out, err
+}

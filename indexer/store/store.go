@@ -1,0 +1,215 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+	"github.com/pressly/goose/v3"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// readers is how many reading connections the pool holds at most.
+const readers = 8
+
+// Config says where the index is and what its operator decided.
+type Config struct {
+	// Path of the database file; it and its folder are made when missing.
+	Path string
+	// Policy decides which escrows count. A policy that differs from the one
+	// that the database was derived under makes everything be derived again.
+	Policy lifecycle.Policy
+}
+
+// Store is an open index.
+type Store struct {
+	write  *sql.DB
+	read   *sql.DB
+	mu     sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
+	now    func() time.Time
+	policy lifecycle.Policy
+	log    *slog.Logger
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// Open opens the index, migrates it and queues what a changed policy or set of
+// collections makes stale. The clock is read once per transaction.
+func Open(ctx context.Context, cfg Config, clock func() time.Time, log *slog.Logger) (*Store, error) {
+	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o755); err != nil {
+		return nil, fmt.Errorf("store: make the folder of the database: %w", err)
+	}
+	write, err := open(cfg.Path, url.Values{
+		"_txlock":      {"immediate"},
+		"_synchronous": {"normal"}, // in WAL a power loss may cost the last commits, cursor included: they come again
+	})
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	s := &Store{write: write, now: clock, policy: cfg.Policy, log: log}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	s.read, err = open(cfg.Path, url.Values{"_query_only": {"true"}})
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	if err := s.adopt(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// open puts the pragmas into the DSN: executed through a pool they would reach
+// one connection only.
+func open(path string, extra url.Values) (*sql.DB, error) {
+	q := url.Values{
+		"_foreign_keys": {"on"},
+		"_journal_mode": {"WAL"},
+		"_busy_timeout": {"5000"},
+		"_cache_size":   {"-16000"}, // KiB per connection
+	}
+	for k, v := range extra {
+		q[k] = v
+	}
+	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("store: open %s: %w", path, err)
+	}
+	return db, nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("store: migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, dir)
+	if err != nil {
+		return fmt.Errorf("store: migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("store: migrate: %w", err)
+	}
+	return nil
+}
+
+// Close closes the database. It may be called twice.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		if s.read != nil {
+			s.closeErr = s.read.Close()
+		}
+		s.closeErr = errors.Join(s.closeErr, s.write.Close())
+	})
+	return s.closeErr
+}
+
+// tx is one writing transaction with one now.
+type tx struct {
+	*sql.Tx
+	now    time.Time
+	policy lifecycle.Policy
+}
+
+// update runs fn in a writing transaction and commits when it returns nil.
+func (s *Store) update(ctx context.Context, act string, fn func(*tx) error) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	raw, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("store: %s: begin: %w", act, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("store: %s: %w", act, err), ignoreDone(raw.Rollback()))
+		}
+	}()
+	if err := fn(&tx{Tx: raw, now: s.now().UTC(), policy: s.policy}); err != nil {
+		return err
+	}
+	return raw.Commit()
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// Reader reads one snapshot of the index at one moment.
+type Reader struct {
+	tx  *sql.Tx
+	now time.Time
+}
+
+// Now is the moment that the reader answers for.
+func (r *Reader) Now() time.Time { return r.now }
+
+// At returns a reader of the same snapshot that answers for another moment,
+// as the later pages of a list do.
+func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, now: now} }
+
+// Read runs fn on a snapshot: all that it reads belongs together.
+func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
+	raw, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("store: begin to read: %w", err)
+	}
+	err = fn(&Reader{tx: raw, now: s.now().UTC()})
+	return errors.Join(err, ignoreDone(raw.Rollback()))
+}
+
+// IsBusy reports whether err says that the database was locked by somebody
+// else for longer than we wait.
+func IsBusy(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrLocked)
+}
+
+// querier is a transaction of either kind.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// collect scans all rows of a query.
+func collect[T any](ctx context.Context, q querier, query string, scan func(*sql.Rows) (T, error), args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+func millis(t time.Time) int64 { return t.UnixMilli() }
+
+func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

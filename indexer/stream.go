@@ -1,0 +1,328 @@
+package indexer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stratosfund/stratosfund/indexer/firehose"
+	"github.com/stratosfund/stratosfund/indexer/store"
+)
+
+const (
+	// queueLength is how many events may be between the wire and the store.
+	queueLength = 1024
+	// batchLength is how many of them one transaction applies at most.
+	batchLength = 256
+	// cursorEvery is how often the cursor is saved while nothing of ours
+	// passes; the events since then would come again, and change nothing.
+	cursorEvery = time.Second
+
+	reconnectFirst = 200 * time.Millisecond
+	reconnectMost  = 30 * time.Second
+	// steady is how long a connection must have lasted for the next failure
+	// to count as the first.
+	steady = time.Minute
+)
+
+// job is one event on its way from the wire to the store. Its worker fills
+// change and closes done; only then the applier reads it.
+type job struct {
+	seq    int64
+	at     string // the event's own time
+	change *store.Change
+	err    error
+	done   chan struct{}
+}
+
+// follow keeps a session with the upstream, again and again, from the cursor.
+func (ix *Indexer) follow(ctx context.Context) error {
+	failures := 0
+	for {
+		cursor, err := ix.store.Cursor(ctx, ix.cfg.RelayURL)
+		if err != nil {
+			return err
+		}
+		ix.cursor.Store(cursor)
+		began := ix.now()
+		err = ix.session(ctx, cursor)
+		ix.connected.Store(false)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var damage *storeError
+		if errors.As(err, &damage) {
+			return damage.err
+		}
+		if e, ok := errors.AsType[*firehose.StreamError](err); ok && e.Name == firehose.FutureCursor {
+			ix.log.Error("the upstream's sequence began anew: fetching every known repository again", "host", ix.client.Host(), "cursor", cursor)
+			if err := ix.store.RestartCursor(ctx, ix.cfg.RelayURL); err != nil {
+				return err
+			}
+			ix.wakeResync.wake()
+		}
+		if ix.now().Sub(began) > steady {
+			failures = 0
+		}
+		failures++
+		pause := backoff(reconnectFirst, reconnectMost, failures)
+		ix.warn("the connection to the upstream ended", "host", ix.client.Host(), "err", brief(err), "attempts", failures, "dur", pause)
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// storeError marks damage of ours among errors of the connection.
+type storeError struct{ err error }
+
+func (e *storeError) Error() string { return e.err.Error() }
+func (e *storeError) Unwrap() error { return e.err }
+
+// session streams from the cursor until the connection ends. Events are parsed
+// and verified in parallel and applied in order; when session returns, all that
+// was read is applied or will come again.
+func (ix *Indexer) session(ctx context.Context, cursor int64) error {
+	ordered := make(chan *job, queueLength)
+	unverified := make(chan func(context.Context))
+	g, ctx := errgroup.WithContext(ctx)
+
+	for range runtime.GOMAXPROCS(0) + 2 { // more than processors: some wait for keys
+		g.Go(func() error {
+			for verify := range unverified {
+				verify(ctx)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		if err := ix.applyAll(ctx, ordered); err != nil {
+			return &storeError{err}
+		}
+		return nil
+	})
+	g.Go(func() error {
+		defer close(ordered)
+		defer close(unverified)
+		return ix.client.Stream(ctx, cursor, func(frame []byte) error {
+			ix.connected.Store(true)
+			return ix.receive(ctx, frame, ordered, unverified)
+		})
+	})
+	return g.Wait()
+}
+
+// receive turns a frame into a job. What is not ours becomes one that only
+// moves the cursor.
+func (ix *Indexer) receive(ctx context.Context, frame []byte, ordered chan<- *job, unverified chan<- func(context.Context)) error {
+	ev, err := firehose.Parse(frame)
+	if err != nil {
+		if _, ok := errors.AsType[*firehose.StreamError](err); ok {
+			return err
+		}
+		ix.metrics.dropped.WithLabelValues(droppedMalformed).Inc()
+		ix.warn("dropped a frame", "reason", droppedMalformed, "err", brief(err))
+		return nil
+	}
+	ix.metrics.frames.WithLabelValues(kindOf(ev)).Inc()
+	if ev.Info != nil {
+		ix.info(ev)
+		return nil
+	}
+	if ev.Seq == 0 {
+		return nil
+	}
+	j := &job{seq: ev.Seq, at: timeOf(ev), done: make(chan struct{})}
+	if !ix.concerns(ev) {
+		close(j.done)
+		return send(ctx, ordered, j)
+	}
+	if err := send(ctx, ordered, j); err != nil {
+		return err
+	}
+	return send(ctx, unverified, func(ctx context.Context) {
+		defer close(j.done)
+		j.change, j.err = ix.verify(ctx, ev)
+	})
+}
+
+func send[T any](ctx context.Context, to chan<- T, v T) error {
+	select {
+	case to <- v:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// info reacts to what the upstream says of itself.
+func (ix *Indexer) info(ev firehose.Event) {
+	if ev.Info.Name != firehose.OutdatedCursor {
+		return
+	}
+	// Only a fresh index asks from the beginning on purpose.
+	if ix.cursor.Load() > 0 {
+		ix.log.Error("the upstream no longer has all that we missed: some events are lost to the stream", "host", ix.client.Host(), "cursor", ix.cursor.Load())
+	}
+}
+
+// concerns reports whether an event can change the index: it touches a
+// collection of ours, or an account that we follow.
+func (ix *Indexer) concerns(ev firehose.Event) bool {
+	if ev.Identity != nil {
+		return true // its handle may be shown although its records are not ours
+	}
+	did := ev.DID()
+	return did != "" && (ix.isTracked(did) || ev.Commit != nil && ix.touchesOurs(ev.Commit.Ops))
+}
+
+// applyAll applies jobs in order, as many in one transaction as are ready.
+func (ix *Indexer) applyAll(ctx context.Context, ordered <-chan *job) error {
+	// What was received is applied although the process is asked to stop: a
+	// transaction is short, and one that is under way ends whole.
+	ctx = context.WithoutCancel(ctx)
+	flush := time.NewTicker(cursorEvery)
+	defer flush.Stop()
+	var b batch
+	for {
+		select {
+		case j, ok := <-ordered:
+			if !ok {
+				return ix.apply(ctx, &b)
+			}
+			<-j.done
+			if err := b.add(j); err != nil {
+				return err
+			}
+			if b.full() || len(b.changes) > 0 && !nextReady(ordered) {
+				if err := ix.apply(ctx, &b); err != nil {
+					return err
+				}
+			}
+		case <-flush.C:
+			if err := ix.apply(ctx, &b); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// nextReady reports whether waiting for another event would not delay this one.
+func nextReady(ordered <-chan *job) bool { return len(ordered) > 0 }
+
+// batch is what the next transaction will apply.
+type batch struct {
+	seq     int64
+	at      string
+	changes []store.Change
+}
+
+func (b *batch) add(j *job) error {
+	if j.err != nil {
+		return j.err
+	}
+	b.seq, b.at = j.seq, j.at
+	if j.change != nil {
+		b.changes = append(b.changes, *j.change)
+	}
+	return nil
+}
+
+func (b *batch) full() bool { return len(b.changes) >= batchLength }
+
+// apply writes the batch and the cursor in one transaction, and tells the
+// other workers what it left for them.
+func (ix *Indexer) apply(ctx context.Context, b *batch) error {
+	if b.seq == 0 {
+		return nil
+	}
+	done, err := ix.store.Apply(ctx, ix.cfg.RelayURL, b.seq, b.changes)
+	if err != nil {
+		return err
+	}
+	for i, outcome := range done.Outcomes {
+		c := b.changes[i]
+		ix.metrics.changes.WithLabelValues(string(c.Kind), string(outcome)).Inc()
+		switch outcome {
+		case store.OutcomeTracked:
+			ix.track(c.DID)
+			ix.wakeHandles.wake()
+		case store.OutcomeDesynchronized:
+			ix.log.Info("a repository went out of step", "did", c.DID, "rev", c.Rev, "reason", c.Kind)
+		}
+		if c.Kind == store.ChangeIdentity {
+			ix.wakeHandles.wake()
+		}
+	}
+	if done.MoreStale {
+		ix.wakeDerive.wake()
+	}
+	if done.MoreResyncs {
+		ix.wakeResync.wake()
+	}
+	ix.cursor.Store(b.seq)
+	ix.metrics.cursor.Set(float64(b.seq))
+	if at, err := syntax.ParseDatetimeTime(b.at); err == nil {
+		lag := max(0, ix.now().Sub(at))
+		ix.lag.Store(int64(lag))
+		ix.metrics.lag.Set(lag.Seconds())
+	}
+	*b = batch{}
+	return nil
+}
+
+func kindOf(ev firehose.Event) string {
+	switch {
+	case ev.Commit != nil:
+		return "commit"
+	case ev.Sync != nil:
+		return "sync"
+	case ev.Identity != nil:
+		return "identity"
+	case ev.Account != nil:
+		return "account"
+	case ev.Info != nil:
+		return "info"
+	}
+	return "unknown"
+}
+
+func timeOf(ev firehose.Event) string {
+	switch {
+	case ev.Commit != nil:
+		return ev.Commit.Time
+	case ev.Sync != nil:
+		return ev.Sync.Time
+	case ev.Identity != nil:
+		return ev.Identity.Time
+	case ev.Account != nil:
+		return ev.Account.Time
+	}
+	return ""
+}
+
+// backoff doubles from first to most, with jitter, by the number of failures.
+func backoff(first, most time.Duration, failures int) time.Duration {
+	d := first << min(max(failures-1, 0), 20)
+	if d <= 0 || d > most {
+		d = most
+	}
+	return d/2 + rand.N(d/2+1)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("wait: %w", ctx.Err())
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,140 @@
+package indexer
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/firehose"
+	"github.com/stratosfund/stratosfund/indexer/reposync"
+	"github.com/stratosfund/stratosfund/indexer/store"
+)
+
+// verify proves an event and makes the change of it; nil when it changes
+// nothing. Its errors are damage of ours, or the end of the context.
+func (ix *Indexer) verify(ctx context.Context, ev firehose.Event) (*store.Change, error) {
+	did, err := syntax.ParseDID(ev.DID())
+	if err != nil {
+		ix.drop(ev, &reposync.DropError{Reason: reposync.DropSyntax, Err: err})
+		return nil, nil
+	}
+	switch {
+	case ev.Commit != nil:
+		commit, err := reposync.VerifyCommit(ctx, ix.keys, ev.Commit, ix.isWanted, ix.now())
+		if err != nil {
+			return ix.unproven(ctx, ev, did, err)
+		}
+		return ix.commitChange(commit)
+	case ev.Sync != nil:
+		commit, err := reposync.VerifySync(ctx, ix.keys, ev.Sync, ix.now())
+		if err != nil {
+			return ix.unproven(ctx, ev, did, err)
+		}
+		return &store.Change{Kind: store.ChangeSync, DID: did, Rev: commit.Rev, Data: commit.Data.String()}, nil
+	case ev.Identity != nil:
+		if err := ix.keys.Forget(ctx, did); err != nil {
+			return nil, err
+		}
+		return &store.Change{Kind: store.ChangeIdentity, DID: did}, nil
+	case ev.Account != nil:
+		return ix.accountChange(did, ev.Account), nil
+	}
+	return nil, nil
+}
+
+// commitChange parses the records of a proven commit. One that changes no
+// record of ours only moves the repository on.
+func (ix *Indexer) commitChange(commit *reposync.Commit) (*store.Change, error) {
+	change := &store.Change{
+		Kind: store.ChangeCommit, DID: commit.DID, Rev: commit.Rev, Data: commit.Data.String(),
+		Track: len(commit.Ops) > 0,
+	}
+	if commit.PrevData.Defined() {
+		change.PrevData = commit.PrevData.String()
+	}
+	for _, op := range commit.Ops {
+		if op.Action == reposync.ActionDelete {
+			change.Deletes = append(change.Deletes,
+				syntax.ATURI("at://"+commit.DID.String()+"/"+op.Collection.String()+"/"+op.RKey.String()))
+			continue
+		}
+		record, err := ix.parse(commit.DID, reposync.Record{
+			Collection: op.Collection, RKey: op.RKey, CID: op.CID, Value: op.Record,
+		})
+		if err != nil {
+			return nil, err
+		}
+		change.Puts = append(change.Puts, record)
+	}
+	return change, nil
+}
+
+// parse validates a proven record; an invalid one is counted and logged.
+func (ix *Indexer) parse(did syntax.DID, r reposync.Record) (store.Record, error) {
+	record, err := store.ParseRecord(did, r)
+	if err == nil && record.Invalid != nil {
+		ix.metrics.invalid.WithLabelValues(string(record.Invalid.Reason)).Inc()
+		ix.warn("kept an invalid record out of the views", "uri", record.URI(), "cid", record.CID,
+			"reason", record.Invalid.Reason, "err", brief(record.Invalid))
+	}
+	return record, err
+}
+
+// unproven decides what becomes of an event that could not be proven. It says
+// nothing itself, but something happened in the repository: one that we follow
+// is fetched from its PDS, which knows. One that we do not follow is forgotten,
+// unless the only thing missing was its key.
+func (ix *Indexer) unproven(ctx context.Context, ev firehose.Event, did syntax.DID, cause error) (*store.Change, error) {
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	change := &store.Change{Kind: store.ChangeUnproven, DID: did}
+	if dropped, ok := errors.AsType[*reposync.DropError](cause); ok {
+		ix.drop(ev, dropped)
+		return change, nil
+	}
+	if errors.Is(cause, reposync.ErrUnverified) {
+		ix.warn("could not look up a key: the repository will be fetched", "did", did, "err", brief(cause))
+		change.Track = ev.Commit != nil && ix.touchesOurs(ev.Commit.Ops)
+		return change, nil
+	}
+	return nil, cause
+}
+
+func (ix *Indexer) drop(ev firehose.Event, e *reposync.DropError) {
+	ix.metrics.dropped.WithLabelValues(string(e.Reason)).Inc()
+	ix.warn("dropped a message", "reason", e.Reason, "seq", ev.Seq, "did", ev.DID(), "err", brief(e))
+}
+
+func (ix *Indexer) accountChange(did syntax.DID, msg *comatproto.SyncSubscribeRepos_Account) *store.Change {
+	change := &store.Change{Kind: store.ChangeAccount, DID: did, Status: store.AccountActive}
+	if msg.Active {
+		return change
+	}
+	// A status that we do not know hides the account like one that we do.
+	change.Status = store.AccountDeactivated
+	if msg.Status != nil {
+		switch s := store.AccountStatus(*msg.Status); s {
+		case store.AccountDeactivated, store.AccountSuspended, store.AccountTakendown, store.AccountDeleted:
+			change.Status = s
+		}
+	}
+	return change
+}
+
+// touchesOurs reports whether one of the operations, as the message claims
+// them, is on a collection of ours.
+func (ix *Indexer) touchesOurs(ops []*comatproto.SyncSubscribeRepos_RepoOp) bool {
+	for _, op := range ops {
+		if op == nil {
+			continue
+		}
+		if collection, _, ok := strings.Cut(op.Path, "/"); ok && ix.wanted[syntax.NSID(collection)] {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,3 @@
+package lexicons
+
+//go:generate go run ./gen -in . -out fundstratos

@@ -1,0 +1,63 @@
+package lexicons
+
+import (
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+const (
+	day = 24 * 60 * 60 // seconds
+
+	// holdMargin is kept free between the last possible decision and the final date,
+	// so that a payout or refund that fails can be tried again in time.
+	holdMargin = 7 * day
+	// longestHold stays below the 90 days after which card processors make the
+	// platform's balance theirs to decide on.
+	longestHold = 80 * day
+)
+
+func checkTerms(_ origin, r *stratos.EscrowTerms) error {
+	return first(
+		checkBounds(r.Currencies),
+		checkDurations(r),
+		hexOf("textHash", r.TextHash, sha256Hex),
+	)
+}
+
+func checkBounds(currencies []stratos.EscrowTerms_Currency) error {
+	seen := make(map[string]bool, len(currencies))
+	for _, c := range currencies {
+		if err := knownCurrency("currencies", c.Currency); err != nil {
+			return err
+		}
+		if seen[c.Currency] {
+			return reject(ReasonCurrency, "currencies: %s twice", c.Currency)
+		}
+		seen[c.Currency] = true
+		if c.Minimum > c.Maximum {
+			return reject(ReasonAmount, "currencies: %s from %d to %d", c.Currency, c.Minimum, c.Maximum)
+		}
+	}
+	return nil
+}
+
+// checkDurations wants everything that may happen to a campaign to fit before its
+// final date. Test terms may run in minutes and need no margin.
+func checkDurations(r *stratos.EscrowTerms) error {
+	if r.PreviewSeconds.Minimum > r.PreviewSeconds.Maximum {
+		return reject(ReasonTerms, "previewSeconds from %d to %d", r.PreviewSeconds.Minimum, r.PreviewSeconds.Maximum)
+	}
+	if r.RulingSeconds > r.DisputeReserveSeconds {
+		return reject(ReasonTerms, "rulingSeconds %d exceed disputeReserveSeconds %d", r.RulingSeconds, r.DisputeReserveSeconds)
+	}
+	needed := r.PreviewSeconds.Maximum + r.ReleaseSeconds + r.VerificationSeconds + r.DisputeReserveSeconds
+	if r.Test == nil || !*r.Test {
+		needed += holdMargin
+	}
+	if needed > r.MaximumHoldSeconds {
+		return reject(ReasonTerms, "%d seconds do not fit into maximumHoldSeconds %d", needed, r.MaximumHoldSeconds)
+	}
+	if r.MaximumHoldSeconds > longestHold {
+		return reject(ReasonTerms, "maximumHoldSeconds %d exceed %d", r.MaximumHoldSeconds, longestHold)
+	}
+	return nil
+}
