@@ -65,7 +65,7 @@ func checkPauses(pauses []stratos.EscrowCampaign_Pause) error {
 		if p.To == nil {
 			continue
 		}
-		if err := inOrder("pauses", p.From, *p.To); err != nil {
+		if err := notBackwards(ReasonWindow, "pauses", p.From, *p.To); err != nil {
 			return err
 		}
 	}

@@ -216,14 +216,23 @@ func sameCurrency(name, code, want string) error {
 
 // inOrder wants each time to be later than the one before.
 func inOrder(names string, times ...string) error {
+	return eachAfter(ReasonWindow, names, times, time.Time.After)
+}
+
+// notBackwards lets several things happen at one moment.
+func notBackwards(reason Reason, names string, times ...string) error {
+	return eachAfter(reason, names, times, func(t, before time.Time) bool { return !t.Before(before) })
+}
+
+func eachAfter(reason Reason, names string, times []string, after func(t, before time.Time) bool) error {
 	var before time.Time
 	for i, value := range times {
 		t, err := parseTime(value)
 		if err != nil {
 			return reject(ReasonDatetime, "%s: %v", names, err)
 		}
-		if i > 0 && !t.After(before) {
-			return reject(ReasonWindow, "%s: %s is not after %s", names, value, times[i-1])
+		if i > 0 && !after(t, before) {
+			return reject(reason, "%s: %s comes after %s", names, value, times[i-1])
 		}
 		before = t
 	}

@@ -176,34 +176,3 @@ func TestDerivedKeyIsFixedForEver(t *testing.T) {
 		t.Errorf("%s instead of %s", got, want)
 	}
 }
-
-func FuzzParseRecord(f *testing.F) {
-	for _, e := range loadExamples(f) {
-		if e.folder != "invalid" {
-			f.Add(e.DID.String(), e.collection.String(), e.RKey, e.cbor(f))
-		}
-	}
-	f.Fuzz(func(t *testing.T, did, collection, rkey string, cbor []byte) {
-		r, err := ParseRecord(syntax.DID(did), syntax.NSID(collection), syntax.RecordKey(rkey), cbor)
-		if err != nil {
-			if reason := reasonOf(t, err); !slices.Contains(Reasons(), reason) {
-				t.Errorf("reason %q is not in the closed set", reason)
-			}
-			return
-		}
-		if r.NSID().String() != collection {
-			t.Errorf("%s parsed as %s", collection, r.NSID())
-		}
-		if _, err := CreatedAt(r); err != nil {
-			t.Error(err)
-		}
-		// What was accepted must still be acceptable after we wrote it ourselves.
-		b, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ParseRecordJSON(syntax.DID(did), syntax.NSID(collection), syntax.RecordKey(rkey), b); err != nil {
-			t.Errorf("not valid after a round trip: %v", err)
-		}
-	})
-}

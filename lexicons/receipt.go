@@ -37,24 +37,14 @@ func checkFee(fee *stratos.Defs_Total, value stratos.Defs_Money) error {
 }
 
 // checkHistory wants the history to lead to the status, without going back in time.
-// Several changes may share a moment.
 func checkHistory(r *stratos.EscrowReceipt) error {
 	last := r.History[len(r.History)-1]
 	if last.Status != r.Status {
 		return reject(ReasonHistory, "ends with %s instead of %s", last.Status, r.Status)
 	}
-	for i := 1; i < len(r.History); i++ {
-		before, err := parseTime(r.History[i-1].At)
-		if err != nil {
-			return reject(ReasonDatetime, "history: %v", err)
-		}
-		at, err := parseTime(r.History[i].At)
-		if err != nil {
-			return reject(ReasonDatetime, "history: %v", err)
-		}
-		if at.Before(before) {
-			return reject(ReasonHistory, "%s comes after %s", r.History[i].At, r.History[i-1].At)
-		}
+	times := make([]string, 0, len(r.History))
+	for _, change := range r.History {
+		times = append(times, change.At)
 	}
-	return nil
+	return notBackwards(ReasonHistory, "history", times...)
 }

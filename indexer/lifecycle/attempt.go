@@ -3,6 +3,8 @@ package lifecycle
 import (
 	"slices"
 	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
 )
 
 // AttemptState is an attempt as it stands at some moment.
@@ -11,6 +13,8 @@ type AttemptState struct {
 	Preview      *Preview
 	Release      *Release
 	Cancellation *Cancellation
+	// Consents are the accounts that agreed to be payees, sorted.
+	Consents []syntax.DID
 	// Authorized: its author may act for the proposal's subject (rule 3).
 	Authorized bool
 	// Over: it was cancelled, or nothing changed for too long.
@@ -35,6 +39,13 @@ func AttemptsAt(f Facts, t time.Time) []AttemptState {
 		if a.cancellation != nil && a.cancellation.existsAt(t) {
 			s.Cancellation = a.cancellation
 		}
+		for _, c := range f.Consents {
+			if c.Attempt == a.URI && c.existsAt(t) {
+				s.Consents = append(s.Consents, c.Author)
+			}
+		}
+		slices.Sort(s.Consents)
+		s.Consents = slices.Compact(s.Consents)
 		out = append(out, s)
 	}
 	slices.SortFunc(out, func(a, b AttemptState) int { return a.compare(b.Meta) })

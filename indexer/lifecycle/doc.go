@@ -21,8 +21,8 @@
 // Whoever stores results must evaluate a proposal again when one of its inputs
 // changes:
 //
-//   - the proposal itself, and every record that names it: estimate, response,
-//     development, and the preview, release and cancellation of that development;
+//   - the proposal itself, and every record that names it: estimate, pledge (with
+//     the receipt for it), response, development, and the preview, release and cancellation of that development;
 //   - the project that its subject names (name, maintainers): all proposals of
 //     that project;
 //   - an account's status (a hidden account's records are not facts): all

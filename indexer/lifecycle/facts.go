@@ -46,7 +46,9 @@ type Facts struct {
 	Previews      []Preview
 	Releases      []Release
 	Cancellations []Cancellation
+	Consents      []Consent
 	Estimates     []Estimate
+	Pledges       []Pledge
 }
 
 // Proposal is a feature.proposal record.
@@ -111,10 +113,24 @@ type Cancellation struct {
 	Attempt AttemptURI
 }
 
+// Consent is a work.consent record: its author agrees to be a payee of Attempt.
+type Consent struct {
+	Meta
+	Attempt AttemptURI
+}
+
 // Estimate is a feature.estimate record. Largest is the author's standing in
 // the estimate's currency, as [Standing] gives it; 0 when there is none.
 type Estimate struct {
 	Meta
 	Value   money.Money
 	Largest int64
+}
+
+// Pledge is a feature.pledge record: a wish, until a receipt says more (rule 9).
+type Pledge struct {
+	Meta
+	Value money.Money
+	// Receipted: the escrow that the pledge names has a receipt for it.
+	Receipted bool
 }

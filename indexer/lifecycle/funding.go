@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
@@ -17,7 +19,9 @@ type Funding struct {
 	Estimators       int64
 	EstimatedProven  int64
 	EstimatorsProven int64
-	Goal             *int64
+	// Pending counts pledges without a receipt; their amounts are never summed.
+	Pending int64
+	Goal    *int64
 }
 
 // FundingInterval is the funding that holds until Until (exclusive), beginning
@@ -28,12 +32,17 @@ type FundingInterval struct {
 }
 
 // EvaluateFunding returns the funding of a proposal from now on. There is more
-// than one interval only where an estimate is dated ahead or the goal of an
+// than one interval only where a record is dated ahead or the goal of an
 // attempt comes or goes with the clock.
 func EvaluateFunding(f Facts, intervals []Interval, now time.Time) []FundingInterval {
 	points := []time.Time{now}
 	for _, e := range f.Estimates {
 		if from := e.existsFrom(); from.After(now) {
+			points = append(points, from)
+		}
+	}
+	for _, p := range f.Pledges {
+		if from := p.existsFrom(); from.After(now) {
 			points = append(points, from)
 		}
 	}
@@ -79,6 +88,13 @@ func (f *Facts) fundingAt(intervals []Interval, t time.Time) []Funding {
 		if c.Proven {
 			fund.EstimatedProven = saturatingAdd(fund.EstimatedProven, c.Counted)
 			fund.EstimatorsProven++
+		}
+	}
+	counted := map[syntax.ATURI]bool{}
+	for _, p := range f.Pledges {
+		if !p.Receipted && p.existsAt(t) && !counted[p.URI] {
+			counted[p.URI] = true
+			in(p.Value.Currency).Pending++
 		}
 	}
 	if iv, ok := StageAt(intervals, t); ok && iv.Attempt != "" {

@@ -136,10 +136,11 @@ func (tx *tx) putFunding(ctx context.Context, p lifecycle.Proposal, from time.Ti
 	for _, funding := range f.Funding {
 		err := tx.exec(ctx, `
 			INSERT INTO funding (proposal_uri, currency, from_at, to_at,
-			                     estimated, estimators, estimated_proven, estimators_proven, goal)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			                     estimated, estimators, estimated_proven, estimators_proven, pending, goal)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 			p.URI, funding.Currency, millis(from), millis(f.Until),
-			funding.Estimated, funding.Estimators, funding.EstimatedProven, funding.EstimatorsProven, funding.Goal)
+			funding.Estimated, funding.Estimators, funding.EstimatedProven, funding.EstimatorsProven,
+			funding.Pending, funding.Goal)
 		if err != nil {
 			return err
 		}

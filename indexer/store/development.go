@@ -43,6 +43,7 @@ const (
 	partPreview      = "preview"
 	partRelease      = "release"
 	partCancellation = "cancellation"
+	partConsent      = "consent"
 )
 
 func (tx *tx) putPreview(ctx context.Context, row typedRow, rec *stratos.WorkPreview) error {

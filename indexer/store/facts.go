@@ -33,6 +33,9 @@ func loadFacts(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Fact
 	if err := loadAttemptParts(ctx, q, uri, &f); err != nil {
 		return f, err
 	}
+	if f.Pledges, err = loadPledges(ctx, q, uri); err != nil {
+		return f, err
+	}
 	f.Estimates, err = loadEstimates(ctx, q, uri)
 	return f, err
 }
@@ -150,7 +153,7 @@ func loadAttemptParts(ctx context.Context, q querier, proposal syntax.ATURI, f *
 			return p, err
 		}, proposal)
 	if err != nil {
-		return fmt.Errorf("load previews, releases and cancellations: %w", err)
+		return fmt.Errorf("load the parts of attempts: %w", err)
 	}
 	for _, p := range parts {
 		switch p.kind {
@@ -163,6 +166,8 @@ func loadAttemptParts(ctx context.Context, q querier, proposal syntax.ATURI, f *
 			f.Releases = append(f.Releases, lifecycle.Release{Meta: p.Meta, Attempt: p.attempt})
 		case partCancellation:
 			f.Cancellations = append(f.Cancellations, lifecycle.Cancellation{Meta: p.Meta, Attempt: p.attempt})
+		case partConsent:
+			f.Consents = append(f.Consents, lifecycle.Consent{Meta: p.Meta, Attempt: p.attempt})
 		default:
 			return fmt.Errorf("load %s: unknown kind %q", p.URI, p.kind)
 		}
@@ -186,6 +191,27 @@ func loadEstimates(ctx context.Context, q querier, proposal syntax.ATURI) ([]lif
 		}, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load estimates: %w", err)
+	}
+	return out, nil
+}
+
+func loadPledges(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Pledge, error) {
+	out, err := collect(ctx, q, `
+		SELECT p.uri, p.author, p.created_at, p.currency, p.amount,
+		       EXISTS (SELECT 1 FROM receipt t JOIN repo e ON e.did = t.escrow
+		               WHERE t.subject_uri = p.uri AND t.escrow = p.escrow AND e.status = 'active')
+		FROM pledge p
+		JOIN repo a ON a.did = p.author
+		WHERE p.proposal_uri = $1 AND a.status = 'active'
+		ORDER BY p.uri`,
+		func(rows *sql.Rows) (p lifecycle.Pledge, err error) {
+			var m metaColumns
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &p.Value.Currency, &p.Value.Amount, &p.Receipted)
+			p.Meta = m.meta()
+			return p, err
+		}, proposal)
+	if err != nil {
+		return nil, fmt.Errorf("load pledges: %w", err)
 	}
 	return out, nil
 }

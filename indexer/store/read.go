@@ -70,14 +70,14 @@ func (r *Reader) ProposalStates(ctx context.Context, uris []syntax.ATURI) (map[s
 		return nil, fmt.Errorf("store: read stages: %w", err)
 	}
 	_, err = collect(ctx, r.tx, `
-		SELECT proposal_uri, currency, estimated, estimators, estimated_proven, estimators_proven, goal
+		SELECT proposal_uri, currency, estimated, estimators, estimated_proven, estimators_proven, pending, goal
 		FROM funding
 		WHERE proposal_uri IN (SELECT value FROM json_each($1)) AND from_at <= $2 AND to_at > $2
 		ORDER BY proposal_uri, currency`,
 		func(rows *sql.Rows) (struct{}, error) {
 			var uri syntax.ATURI
 			var f lifecycle.Funding
-			err := rows.Scan(&uri, &f.Currency, &f.Estimated, &f.Estimators, &f.EstimatedProven, &f.EstimatorsProven, &f.Goal)
+			err := rows.Scan(&uri, &f.Currency, &f.Estimated, &f.Estimators, &f.EstimatedProven, &f.EstimatorsProven, &f.Pending, &f.Goal)
 			if state := out[uri]; state != nil {
 				state.Funding = append(state.Funding, f)
 			}

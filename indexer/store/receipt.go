@@ -26,8 +26,8 @@ func (tx *tx) putCampaign(ctx context.Context, row typedRow, rec *stratos.Escrow
 
 func (tx *tx) putReceipt(ctx context.Context, row typedRow, rec *stratos.EscrowReceipt) error {
 	return tx.exec(ctx, `
-		INSERT INTO receipt (record_id, uri, escrow, payer, development_uri, currency, amount, status, test, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		row.id, row.uri, row.author, rec.Payer, rec.Development.Uri,
+		INSERT INTO receipt (record_id, uri, escrow, subject_uri, payer, development_uri, currency, amount, status, test, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		row.id, row.uri, row.author, rec.Subject.Uri, rec.Payer, rec.Development.Uri,
 		rec.Value.Currency, rec.Value.Amount, rec.Status, rec.Test != nil && *rec.Test, row.createdAt)
 }

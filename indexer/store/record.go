@@ -128,6 +128,8 @@ func (tx *tx) putTyped(ctx context.Context, id int64, uri syntax.ATURI, r Record
 		return tx.putProposal(ctx, row, rec)
 	case *stratos.FeatureEstimate:
 		return tx.putEstimate(ctx, row, rec)
+	case *stratos.FeaturePledge:
+		return tx.putPledge(ctx, row, rec)
 	case *stratos.WorkResponse:
 		return tx.putResponse(ctx, row, rec)
 	case *stratos.WorkDevelopment:
@@ -138,6 +140,8 @@ func (tx *tx) putTyped(ctx context.Context, id int64, uri syntax.ATURI, r Record
 		return tx.putAttemptPart(ctx, row, rec.Development.Uri, partRelease)
 	case *stratos.WorkCancellation:
 		return tx.putAttemptPart(ctx, row, rec.Development.Uri, partCancellation)
+	case *stratos.WorkConsent:
+		return tx.putAttemptPart(ctx, row, rec.Development.Uri, partConsent)
 	case *stratos.EscrowCampaign:
 		return tx.putCampaign(ctx, row, rec)
 	case *stratos.EscrowReceipt:

@@ -38,6 +38,9 @@ var staleBy = map[syntax.NSID][]string{
 	lexicons.CollectionEstimate: {
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM estimate WHERE record_id = $1 ON CONFLICT DO NOTHING`,
 	},
+	lexicons.CollectionPledge: {
+		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM pledge WHERE record_id = $1 ON CONFLICT DO NOTHING`,
+	},
 	lexicons.CollectionResponse: {
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM response WHERE record_id = $1 ON CONFLICT DO NOTHING`,
 	},
@@ -57,6 +60,9 @@ var staleBy = map[syntax.NSID][]string{
 	},
 	lexicons.CollectionReceipt: {
 		`INSERT INTO dirty_standing (did) SELECT payer FROM receipt WHERE record_id = $1 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_proposal (uri)
+		 SELECT p.proposal_uri FROM receipt t JOIN pledge p ON p.uri = t.subject_uri WHERE t.record_id = $1
+		 ON CONFLICT DO NOTHING`,
 	},
 }
 
@@ -81,12 +87,16 @@ func (tx *tx) touchAccount(ctx context.Context, did syntax.DID) error {
 	for _, query := range []string{
 		`INSERT INTO dirty_proposal (uri) SELECT uri FROM proposal WHERE author = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM estimate WHERE author = $1 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM pledge WHERE author = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM response WHERE author = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM development WHERE author = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri)
 		 SELECT p.uri FROM project j JOIN proposal p ON p.subject_project = j.uri WHERE j.owner = $1
 		 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_standing (did) SELECT DISTINCT payer FROM receipt WHERE escrow = $1 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_proposal (uri)
+		 SELECT p.proposal_uri FROM receipt t JOIN pledge p ON p.uri = t.subject_uri WHERE t.escrow = $1
+		 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_standing (did)
 		 SELECT DISTINCT t.payer FROM development d JOIN receipt t ON t.development_uri = d.uri WHERE d.author = $1
 		 ON CONFLICT DO NOTHING`,

@@ -107,6 +107,20 @@ CREATE TABLE estimate (
 CREATE INDEX estimate_proposal ON estimate (proposal_uri);
 CREATE INDEX estimate_author ON estimate (author, proposal_uri);
 
+-- A pledge is a wish until its escrow's receipt says otherwise.
+CREATE TABLE pledge (
+    record_id    INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri          TEXT NOT NULL UNIQUE,
+    author       TEXT NOT NULL,
+    proposal_uri TEXT NOT NULL,
+    escrow       TEXT NOT NULL,
+    currency     TEXT NOT NULL,
+    amount       INTEGER NOT NULL CHECK (amount > 0),
+    created_at   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX pledge_proposal ON pledge (proposal_uri);
+CREATE INDEX pledge_author ON pledge (author, proposal_uri);
+
 CREATE TABLE response (
     record_id    INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri          TEXT NOT NULL UNIQUE,
@@ -137,13 +151,13 @@ CREATE TABLE development_payee (
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
 
--- The preview, release and cancellation of an attempt.
+-- The preview, release and cancellation of an attempt, and its payees' consents.
 CREATE TABLE attempt_part (
     record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri             TEXT NOT NULL UNIQUE,
     author          TEXT NOT NULL,
     development_uri TEXT NOT NULL,
-    kind            TEXT NOT NULL CHECK (kind IN ('preview', 'release', 'cancellation')),
+    kind            TEXT NOT NULL CHECK (kind IN ('preview', 'release', 'cancellation', 'consent')),
     opens_at        INTEGER,
     closes_at       INTEGER,
     created_at      INTEGER NOT NULL,
@@ -170,6 +184,7 @@ CREATE TABLE receipt (
     record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri             TEXT NOT NULL UNIQUE,
     escrow          TEXT NOT NULL,
+    subject_uri     TEXT NOT NULL,
     payer           TEXT NOT NULL,
     development_uri TEXT NOT NULL,
     currency        TEXT NOT NULL,
@@ -179,6 +194,7 @@ CREATE TABLE receipt (
     created_at      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX receipt_payer ON receipt (payer);
+CREATE INDEX receipt_subject ON receipt (subject_uri, escrow);
 CREATE INDEX receipt_escrow ON receipt (escrow);
 CREATE INDEX receipt_development ON receipt (development_uri);
 
@@ -214,6 +230,7 @@ CREATE TABLE funding (
     estimators        INTEGER NOT NULL,
     estimated_proven  INTEGER NOT NULL,
     estimators_proven INTEGER NOT NULL,
+    pending           INTEGER NOT NULL,
     goal              INTEGER,
     PRIMARY KEY (proposal_uri, currency, from_at)
 ) STRICT, WITHOUT ROWID;

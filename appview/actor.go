@@ -1,0 +1,41 @@
+package appview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/store"
+)
+
+// did resolves an at-identifier. Handles are those that the index proved; an
+// empty identifier stays empty.
+func did(ctx context.Context, r *store.Reader, id syntax.AtIdentifier) (syntax.DID, error) {
+	if id == "" {
+		return "", nil
+	}
+	if did, err := id.AsDID(); err == nil {
+		return did, nil
+	}
+	handle, err := id.AsHandle()
+	if err != nil {
+		return "", errActorNotFound
+	}
+	did, err := r.DIDOf(ctx, handle)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", fmt.Errorf("%w: %s", errActorNotFound, handle)
+	}
+	return did, err
+}
+
+// recordURI replaces a handle in the authority of an at-uri by its DID, which
+// is how records are indexed. What cannot be resolved is not found.
+func recordURI(ctx context.Context, r *store.Reader, uri syntax.ATURI) (syntax.ATURI, error) {
+	authority, err := did(ctx, r, uri.Authority())
+	if err != nil {
+		return "", err
+	}
+	return syntax.ATURI("at://" + authority.String() + "/" + uri.Collection().String() + "/" + uri.RecordKey().String()), nil
+}

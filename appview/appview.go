@@ -1,0 +1,60 @@
+package appview
+
+import (
+	"github.com/bluesky-social/indigo/atproto/lexicon"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/store"
+	"github.com/stratosfund/stratosfund/lexicons"
+	"github.com/stratosfund/stratosfund/xrpc"
+)
+
+// ServiceID and ServiceType stand for the AppView in its DID document.
+const (
+	ServiceID   = "stratos_appview"
+	ServiceType = "StratosAppView"
+)
+
+// API answers queries from an index.
+type API struct {
+	store  *store.Store
+	policy lifecycle.Policy
+}
+
+// New makes the API of an index. The policy is the one the store was opened
+// with.
+func New(st *store.Store, policy lifecycle.Policy) *API {
+	return &API{store: st, policy: policy}
+}
+
+// Methods lists the queries and procedures that an AppView declares, those of
+// the escrow left out.
+func Methods() []syntax.NSID {
+	var out []syntax.NSID
+	for _, file := range lexicons.Schemas() {
+		nsid := syntax.NSID(file.ID)
+		if nsid.Authority() == escrowAuthority {
+			continue
+		}
+		switch file.Defs["main"].Inner.(type) {
+		case lexicon.SchemaQuery, lexicon.SchemaProcedure:
+			out = append(out, nsid)
+		}
+	}
+	return out
+}
+
+const escrowAuthority = "escrow.stratos.fund"
+
+// Register adds the methods to a server.
+func (a *API) Register(s *xrpc.Server) {
+	xrpc.Query(s, "fund.stratos.feature.getProposal", a.getProposal)
+	xrpc.Query(s, "fund.stratos.feature.getProposals", a.getProposals)
+	xrpc.Query(s, "fund.stratos.feature.listProposals", a.listProposals)
+	xrpc.Query(s, "fund.stratos.feature.listEstimates", a.listEstimates)
+	xrpc.Query(s, "fund.stratos.feature.getFunding", a.getFunding)
+	xrpc.Query(s, "fund.stratos.actor.getStanding", a.getStanding)
+	xrpc.Query(s, "fund.stratos.project.getProject", a.getProject)
+	xrpc.Query(s, "fund.stratos.project.listProjects", a.listProjects)
+}

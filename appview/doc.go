@@ -1,0 +1,12 @@
+// Package appview answers the queries of our lexicons from the index: which
+// proposals there are, where they stand, what they are worth to people.
+//
+// Every method has the same steps: the skeleton (which rows), hydration (all that
+// they need, in a fixed number of reads whatever their number), and the view
+// (pure). One request reads one snapshot and answers for one moment; the pages
+// of a list all answer for the moment of the first.
+//
+// It holds no money and no authority, writes nothing, and asks nobody but its
+// own index. Errors of the domain become errors of the lexicon in errors.go, the
+// only place that knows both. An [API] may be shared between goroutines.
+package appview

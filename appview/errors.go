@@ -1,0 +1,48 @@
+package appview
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/stratosfund/stratosfund/xrpc"
+)
+
+// The errors of this domain. Each crosses to the wire under the name that the
+// lexicons give it.
+var (
+	errProposalNotFound    = errors.New("appview: no such proposal is indexed")
+	errProjectNotFound     = errors.New("appview: no such project is indexed")
+	errActorNotFound       = errors.New("appview: no account with this handle is indexed")
+	errInvalidCursor       = errors.New("appview: the cursor is not one of this query")
+	errUnsupportedCurrency = errors.New("appview: estimates in this currency do not count")
+)
+
+// notServedError is returned for a part of the contract that this version does
+// not serve yet.
+type notServedError struct{ what string }
+
+func (e *notServedError) Error() string { return "appview: not served: " + e.what }
+
+// WireError turns a domain error into the lexicon's; nil for one it does not
+// know.
+func WireError(err error) *xrpc.Error {
+	if e, ok := errors.AsType[*notServedError](err); ok {
+		return &xrpc.Error{Name: "MethodNotImplemented", Status: http.StatusNotImplemented, Message: e.what + " is not served by this version"}
+	}
+	switch {
+	case errors.Is(err, errProposalNotFound):
+		return xrpc.Named("ProposalNotFound", "uri: no such proposal is indexed, or it is hidden")
+	case errors.Is(err, errProjectNotFound):
+		return xrpc.Named("ProjectNotFound", "no such project is indexed, or it is hidden")
+	case errors.Is(err, errActorNotFound):
+		return xrpc.Named("ActorNotFound", "no account with this handle is indexed; a DID always works")
+	case errors.Is(err, errInvalidCursor):
+		return xrpc.Named("InvalidCursor", "cursor: not one that this query gave out, or too old; leave it out to start again")
+	case errors.Is(err, errUnsupportedCurrency):
+		return xrpc.Named("UnsupportedCurrency", "currency: estimates in it are listed and not counted, so there is no cap")
+	case errors.Is(err, context.DeadlineExceeded):
+		return xrpc.NotEnoughResources("the request took too long")
+	}
+	return nil
+}
