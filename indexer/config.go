@@ -25,7 +25,7 @@ type Config struct {
 // Validate reports everything that is wrong with the configuration.
 func (c Config) Validate() error {
 	var errs []error
-	for _, u := range []struct{ name, value string }{{"relay URL", c.RelayURL}, {"PLC URL", c.PLCURL}} {
+	for _, u := range []struct{ name, value string }{{"relay-url", c.RelayURL}, {"plc-url", c.PLCURL}} {
 		if err := checkURL(u.value); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", u.name, err))
 		}

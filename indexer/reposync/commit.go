@@ -1,20 +1,17 @@
 package reposync
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
-	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/repo"
 	"github.com/bluesky-social/indigo/atproto/repo/mst"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
-	"github.com/ipld/go-car"
+	"github.com/multiformats/go-multihash"
 )
 
 // The limits of one commit message, as the sync specification gives them.
@@ -69,24 +66,42 @@ func VerifyCommit(ctx context.Context, keys *Keys, msg *comatproto.SyncSubscribe
 	if err != nil {
 		return nil, err
 	}
-	signed, tree, err := loadCAR(ctx, msg.Blocks, cid.Cid(msg.Commit))
+	file, err := readCAR(ctx, msg.Blocks)
 	if err != nil {
 		return nil, err
 	}
+	if want := cid.Cid(msg.Commit); !file.root.Equals(want) {
+		return nil, drop(DropRootMismatch, "the CAR's root is not the commit %s", want)
+	}
+	signed := file.commit
 	if signed.DID != did.String() || signed.Rev != rev.String() {
 		return nil, drop(DropFieldMismatch, "message says %s at %s, the commit %s at %s", did, rev, signed.DID, signed.Rev)
 	}
-	if err := keys.verify(ctx, did, func(key atcrypto.PublicKey) error { return signed.VerifySignature(key) }); err != nil {
+	if err := keys.verify(ctx, did, signed, now); err != nil {
 		return nil, err
 	}
-	ops, err := checkOps(msg, tree)
+	before, err := prevData(msg)
 	if err != nil {
 		return nil, err
 	}
-
 	out := &Commit{DID: did, Rev: rev, Data: signed.Data}
 	if msg.PrevData != nil {
-		out.PrevData = cid.Cid(*msg.PrevData)
+		out.PrevData = before
+	}
+	if len(msg.Ops) == 0 {
+		// Nothing changed, so the message need not bring a node of the tree.
+		if !signed.Data.Equals(before) {
+			return nil, drop(DropPrevData, "no operation leads from %s to %s", before, signed.Data)
+		}
+		return out, nil
+	}
+	tree, err := file.tree(ctx, len(msg.Blocks))
+	if err != nil {
+		return nil, err
+	}
+	ops, err := checkOps(msg.Ops, before, tree)
+	if err != nil {
+		return nil, err
 	}
 	for _, op := range ops {
 		verified, ok, err := readOp(ctx, tree, op, wanted)
@@ -122,6 +137,9 @@ func checkEnvelope(msg *comatproto.SyncSubscribeRepos_Commit, now time.Time) (sy
 	if err != nil {
 		return "", "", err
 	}
+	if _, err := syntax.ParseDatetime(msg.Time); err != nil {
+		return "", "", drop(DropSyntax, "time: %w", err)
+	}
 	switch {
 	case msg.TooBig || msg.Rebase:
 		return "", "", drop(DropDeprecated, "tooBig or rebase is set")
@@ -133,49 +151,26 @@ func checkEnvelope(msg *comatproto.SyncSubscribeRepos_Commit, now time.Time) (sy
 	return did, rev, nil
 }
 
-// loadCAR reads a commit and the part of its tree that the CAR holds. The CAR
-// reader checks each block against its CID; that the root is the commit which
-// the unsigned message names is checked here.
-func loadCAR(ctx context.Context, blocks []byte, want cid.Cid) (*repo.Commit, *repo.Repo, error) {
-	header, err := car.ReadHeader(bufio.NewReader(bytes.NewReader(blocks)))
-	if err != nil {
-		return nil, nil, drop(DropBadCAR, "header: %w", err)
-	}
-	if len(header.Roots) == 0 || !header.Roots[0].Equals(want) {
-		return nil, nil, drop(DropRootMismatch, "the CAR's root is not the commit %s", want)
-	}
-	signed, tree, err := repo.LoadRepoFromCAR(ctx, bytes.NewReader(blocks))
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, nil, fmt.Errorf("reposync: read blocks: %w", ctx.Err())
-		}
-		return nil, nil, drop(DropBadCAR, "%w", err)
-	}
-	return signed, tree, nil
-}
-
-// checkOps proves that undoing the operations leads from the signed tree to
-// prevData. None of the message's fields is signed, so nothing of it is taken on
-// trust: an update or delete must say what it replaced, and a missing prevData
-// stands for the empty tree.
-func checkOps(msg *comatproto.SyncSubscribeRepos_Commit, tree *repo.Repo) ([]repo.Operation, error) {
-	ops := make([]repo.Operation, 0, len(msg.Ops))
-	for _, op := range msg.Ops {
+// checkOps proves that undoing the operations leads from the signed tree to the
+// one before. None of the message's fields is signed, so nothing of it is taken
+// on trust: an update or delete must say what it replaced.
+func checkOps(claimed []*comatproto.SyncSubscribeRepos_RepoOp, prev cid.Cid, tree *repo.Repo) ([]repo.Operation, error) {
+	ops := make([]repo.Operation, 0, len(claimed))
+	for _, op := range claimed {
 		if op == nil {
 			return nil, drop(DropOperation, "an operation is null")
 		}
 		parsed := repo.Operation{Path: op.Path, Value: (*cid.Cid)(op.Cid), Prev: (*cid.Cid)(op.Prev)}
-		var ok bool
-		switch Action(op.Action) {
-		case ActionCreate:
-			ok = parsed.IsCreate()
-		case ActionUpdate, ActionDelete:
-			if op.Prev == nil {
-				return nil, drop(DropMissingPrev, "%s of %s does not say what it replaced", op.Action, op.Path)
-			}
-			ok = parsed.IsUpdate() || parsed.IsDelete()
+		if _, _, err := syntax.ParseRepoPath(op.Path); err != nil {
+			return nil, drop(DropSyntax, "path %q: %w", op.Path, err)
 		}
-		if !ok {
+		action := Action(op.Action)
+		if op.Prev == nil && (action == ActionUpdate || action == ActionDelete) {
+			return nil, drop(DropMissingPrev, "%s of %s does not say what it replaced", action, op.Path)
+		}
+		if !(action == ActionCreate && parsed.IsCreate() ||
+			action == ActionUpdate && parsed.IsUpdate() ||
+			action == ActionDelete && parsed.IsDelete()) {
 			return nil, drop(DropOperation, "%q of %s does not fit its CIDs", op.Action, op.Path)
 		}
 		ops = append(ops, parsed)
@@ -186,10 +181,14 @@ func checkOps(msg *comatproto.SyncSubscribeRepos_Commit, tree *repo.Repo) ([]rep
 	}
 	before := tree.MST.Copy()
 	for i := range ops {
-		if err := repo.CheckOp(&tree.MST, &ops[i]); err != nil {
-			return nil, drop(DropOperation, "%w", err)
+		err := repo.CheckOp(&tree.MST, &ops[i])
+		if err == nil {
+			err = repo.InvertOp(&before, &ops[i])
 		}
-		if err := repo.InvertOp(&before, &ops[i]); err != nil {
+		if errors.Is(err, mst.ErrPartialTree) {
+			return nil, drop(DropBadCAR, "nodes of the tree are missing: %w", err)
+		}
+		if err != nil {
 			return nil, drop(DropOperation, "%w", err)
 		}
 	}
@@ -197,16 +196,14 @@ func checkOps(msg *comatproto.SyncSubscribeRepos_Commit, tree *repo.Repo) ([]rep
 	if err != nil {
 		return nil, drop(DropPrevData, "%w", err)
 	}
-	want, err := prevData(msg)
-	if err != nil {
-		return nil, err
-	}
-	if !root.Equals(want) {
-		return nil, drop(DropPrevData, "undoing the operations gives %s, not %s", root, want)
+	if !root.Equals(prev) {
+		return nil, drop(DropPrevData, "undoing the operations gives %s, not %s", root, prev)
 	}
 	return ops, nil
 }
 
+// prevData is the tree before the message's operations; none stands for the
+// empty tree.
 func prevData(msg *comatproto.SyncSubscribeRepos_Commit) (cid.Cid, error) {
 	if msg.PrevData != nil {
 		return cid.Cid(*msg.PrevData), nil
@@ -257,11 +254,11 @@ func readRecord(ctx context.Context, tree *repo.Repo, collection syntax.NSID, rk
 
 var errWrongCID = errors.New("the CID is not the sha-256 of these bytes as DAG-CBOR")
 
-// recordCID is the form of every record's CID: version 1, DAG-CBOR, sha-256.
-var recordCID = cid.V1Builder{Codec: cid.DagCBOR, MhType: 0x12}
+// repoCID is the form of every CID in a repository: version 1, DAG-CBOR, sha-256.
+var repoCID = cid.NewPrefixV1(cid.DagCBOR, multihash.SHA2_256)
 
 func checkCID(want cid.Cid, raw []byte) error {
-	got, err := recordCID.Sum(raw)
+	got, err := repoCID.Sum(raw)
 	if err != nil {
 		return fmt.Errorf("hash a record: %w", err)
 	}

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
-	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/identity"
+	"github.com/bluesky-social/indigo/atproto/repo"
 	"github.com/bluesky-social/indigo/atproto/syntax"
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // refreshEvery bounds how often a bad signature makes us ask for an account's
@@ -19,15 +20,25 @@ const refreshEvery = time.Minute
 
 // Keys finds the signing keys of accounts in a caching directory.
 type Keys struct {
-	dir       identity.Directory
-	timeout   time.Duration
-	refreshed *expirable.LRU[syntax.DID, struct{}]
+	dir     identity.Directory
+	timeout time.Duration
+
+	mu        sync.Mutex
+	refreshed *simplelru.LRU[syntax.DID, time.Time] // guarded by mu
 }
+
+// refreshedKept is how many accounts are remembered as fetched again. Beyond it
+// the least recent is forgotten, and may be asked for sooner.
+const refreshedKept = 100_000
 
 // NewKeys looks keys up in dir, which should cache and must not resolve
 // handles; each look-up takes at most timeout.
 func NewKeys(dir identity.Directory, timeout time.Duration) *Keys {
-	return &Keys{dir: dir, timeout: timeout, refreshed: expirable.NewLRU[syntax.DID, struct{}](100_000, nil, refreshEvery)}
+	refreshed, err := simplelru.NewLRU[syntax.DID, time.Time](refreshedKept, nil)
+	if err != nil {
+		panic(err) // only a size below one is an error
+	}
+	return &Keys{dir: dir, timeout: timeout, refreshed: refreshed}
 }
 
 // Identity returns what the account's DID document says. It wraps
@@ -50,24 +61,33 @@ func (k *Keys) Forget(ctx context.Context, did syntax.DID) error {
 	return nil
 }
 
-// verify calls check with the account's key. When the check fails the key may
-// have been rotated, so the document is fetched once more before deciding.
-func (k *Keys) verify(ctx context.Context, did syntax.DID, check func(atcrypto.PublicKey) error) error {
-	first := k.check(ctx, did, check)
-	if first == nil || errors.Is(first, ErrUnverified) {
+// verify checks the commit's signature with the account's key. When it fails
+// the key may have been rotated, so the document is fetched once more before
+// deciding.
+func (k *Keys) verify(ctx context.Context, did syntax.DID, signed *repo.Commit, now time.Time) error {
+	first := k.check(ctx, did, signed)
+	if first == nil || errors.Is(first, ErrUnverified) || !k.mayRefresh(did, now) {
 		return first
 	}
-	if _, recent := k.refreshed.Get(did); recent {
-		return first
-	}
-	k.refreshed.Add(did, struct{}{})
 	if err := k.Forget(ctx, did); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrUnverified, err)
 	}
-	return k.check(ctx, did, check)
+	return k.check(ctx, did, signed)
 }
 
-func (k *Keys) check(ctx context.Context, did syntax.DID, check func(atcrypto.PublicKey) error) error {
+// mayRefresh reports whether the account's document may be fetched again, and
+// notes that it is.
+func (k *Keys) mayRefresh(did syntax.DID, now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if last, ok := k.refreshed.Get(did); ok && now.Sub(last) < refreshEvery {
+		return false
+	}
+	k.refreshed.Add(did, now)
+	return true
+}
+
+func (k *Keys) check(ctx context.Context, did syntax.DID, signed *repo.Commit) error {
 	ident, err := k.Identity(ctx, did)
 	if err != nil {
 		return err
@@ -76,7 +96,7 @@ func (k *Keys) check(ctx context.Context, did syntax.DID, check func(atcrypto.Pu
 	if err != nil {
 		return drop(DropSignature, "the DID document of %s holds no usable key: %w", did, err)
 	}
-	if err := check(key); err != nil {
+	if err := signed.VerifySignature(key); err != nil {
 		return drop(DropSignature, "%w", err)
 	}
 	return nil

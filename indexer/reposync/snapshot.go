@@ -1,16 +1,12 @@
 package reposync
 
 import (
-	"bytes"
 	"context"
-
-	"github.com/bluesky-social/indigo/atproto/atcrypto"
-	"github.com/bluesky-social/indigo/atproto/repo"
-	"github.com/bluesky-social/indigo/atproto/syntax"
-	"github.com/ipfs/go-cid"
+	"time"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
-	"time"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
 )
 
 // Record is one record of a verified repository.
@@ -33,10 +29,11 @@ type Snapshot struct {
 // it: signed by did, with every node of its tree and every wanted record
 // present. Errors are those of [VerifyCommit].
 func VerifySnapshot(ctx context.Context, keys *Keys, did syntax.DID, carBytes []byte, wanted Filter, now time.Time) (*Snapshot, error) {
-	signed, tree, err := repo.LoadRepoFromCAR(ctx, bytes.NewReader(carBytes))
+	file, err := readCAR(ctx, carBytes)
 	if err != nil {
-		return nil, drop(DropBadCAR, "%w", err)
+		return nil, err
 	}
+	signed := file.commit
 	if signed.DID != did.String() {
 		return nil, drop(DropFieldMismatch, "the repository is of %s, not of %s", signed.DID, did)
 	}
@@ -44,14 +41,15 @@ func VerifySnapshot(ctx context.Context, keys *Keys, did syntax.DID, carBytes []
 	if err != nil {
 		return nil, err
 	}
-	if err := keys.verify(ctx, did, func(key atcrypto.PublicKey) error { return signed.VerifySignature(key) }); err != nil {
+	if err := keys.verify(ctx, did, signed, now); err != nil {
+		return nil, err
+	}
+	tree, err := file.tree(ctx, len(carBytes))
+	if err != nil {
 		return nil, err
 	}
 	if tree.MST.IsPartial() {
 		return nil, drop(DropBadCAR, "nodes of the tree are missing")
-	}
-	if err := tree.MST.Verify(); err != nil {
-		return nil, drop(DropBadCAR, "%w", err)
 	}
 	out := &Snapshot{DID: did, Rev: rev, Data: signed.Data}
 	err = tree.MST.Walk(func(key []byte, value cid.Cid) error {
@@ -89,14 +87,15 @@ func VerifySync(ctx context.Context, keys *Keys, msg *comatproto.SyncSubscribeRe
 	if err != nil {
 		return nil, err
 	}
-	signed, _, err := repo.LoadCommitFromCAR(ctx, bytes.NewReader(msg.Blocks))
+	file, err := readCAR(ctx, msg.Blocks)
 	if err != nil {
-		return nil, drop(DropBadCAR, "%w", err)
+		return nil, err
 	}
+	signed := file.commit
 	if signed.DID != did.String() || signed.Rev != rev.String() {
 		return nil, drop(DropFieldMismatch, "message says %s at %s, the commit %s at %s", did, rev, signed.DID, signed.Rev)
 	}
-	if err := keys.verify(ctx, did, func(key atcrypto.PublicKey) error { return signed.VerifySignature(key) }); err != nil {
+	if err := keys.verify(ctx, did, signed, now); err != nil {
 		return nil, err
 	}
 	return &Commit{DID: did, Rev: rev, Data: signed.Data}, nil

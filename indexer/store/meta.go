@@ -25,6 +25,7 @@ func (s *Store) adopt(ctx context.Context) error {
 			return err
 		}
 		if policy {
+			s.log.Info("the policy changed: everything is derived again")
 			if err := tx.dirtyEverything(ctx); err != nil {
 				return err
 			}
@@ -35,6 +36,7 @@ func (s *Store) adopt(ctx context.Context) error {
 		}
 		if collections {
 			// Records of a collection that is new were passed over so far.
+			s.log.Info("the set of collections changed: every known repository is fetched again")
 			return tx.desynchronizeAll(ctx)
 		}
 		return nil

@@ -78,6 +78,22 @@ func Open(ctx context.Context, cfg Config, clock func() time.Time, log *slog.Log
 	return s, nil
 }
 
+// OpenReadOnly opens an index that exists, also while a service writes to it.
+// Only the reading methods may be called.
+func OpenReadOnly(ctx context.Context, path string, clock func() time.Time, log *slog.Logger) (*Store, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("store: there is no index to read: %w", err)
+	}
+	read, err := open(path, url.Values{"_query_only": {"true"}})
+	if err != nil {
+		return nil, err
+	}
+	if err := read.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: open %s: %w", path, err), read.Close())
+	}
+	return &Store{read: read, now: clock, log: log}, nil
+}
+
 // open puts the pragmas into the DSN: executed through a pool they would reach
 // one connection only.
 func open(path string, extra url.Values) (*sql.DB, error) {
@@ -118,7 +134,9 @@ func (s *Store) Close() error {
 		if s.read != nil {
 			s.closeErr = s.read.Close()
 		}
-		s.closeErr = errors.Join(s.closeErr, s.write.Close())
+		if s.write != nil {
+			s.closeErr = errors.Join(s.closeErr, s.write.Close())
+		}
 	})
 	return s.closeErr
 }

@@ -1,0 +1,96 @@
+package appview
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/xrpc"
+)
+
+// Config is what an operator decides about an AppView.
+type Config struct {
+	// Bind is the host:port of the API; port 0 takes a free one.
+	Bind string
+	// DatabaseURL is sqlite:// and the path of the index.
+	DatabaseURL string
+	// RelayURL is the upstream, a relay or a PDS.
+	RelayURL string
+	// PLCURL is the directory of did:plc.
+	PLCURL string
+	// PublicURL is where clients reach the API; it makes the service's did:web.
+	PublicURL string
+	// TrustedEscrows are the accounts whose receipts count.
+	TrustedEscrows []syntax.DID
+	// TestMoney lets test receipts count. For demonstrations.
+	TestMoney bool
+	// MetricsBind is the host:port of the Prometheus metrics; empty means off.
+	MetricsBind string
+	// RateLimit is how many requests per second one client may make in the
+	// long run; 0 means no limit.
+	RateLimit float64
+	// Version is what the health check and the user agent say.
+	Version string
+}
+
+// Validate reports everything that is wrong with the configuration.
+func (c Config) Validate() error {
+	var errs []error
+	if _, err := DatabasePath(c.DatabaseURL); err != nil {
+		errs = append(errs, fmt.Errorf("database-url: %w", err))
+	}
+	if c.MetricsBind != "" {
+		if _, _, err := net.SplitHostPort(c.MetricsBind); err != nil {
+			errs = append(errs, fmt.Errorf("metrics-bind: %w", err))
+		}
+	}
+	errs = append(errs, c.indexer().Validate(), c.server().Validate())
+	return errors.Join(errs...)
+}
+
+// DatabasePath takes the path out of sqlite://data/appview.db (below the
+// working directory) or sqlite:///var/lib/appview.db.
+func DatabasePath(raw string) (string, error) {
+	path, ok := strings.CutPrefix(raw, "sqlite://")
+	if !ok || path == "" {
+		return "", fmt.Errorf("%q: want sqlite:// and a path", raw)
+	}
+	return path, nil
+}
+
+func (c Config) indexer() indexer.Config {
+	return indexer.Config{
+		RelayURL: c.RelayURL, PLCURL: c.PLCURL,
+		UserAgent: "stratosfund-appview/" + c.Version,
+	}
+}
+
+func (c Config) server() xrpc.Config {
+	return xrpc.Config{Bind: c.Bind, PublicURL: c.PublicURL, RateLimit: c.RateLimit, MaxInFlight: maxInFlight}
+}
+
+// maxInFlight bounds the requests that are answered at the same time.
+const maxInFlight = 256
+
+func (c Config) policy() lifecycle.Policy {
+	return lifecycle.Policy{TrustedEscrows: c.TrustedEscrows, TestMoney: c.TestMoney}
+}
+
+// Options are what a process, a demonstration or a test brings along.
+type Options struct {
+	Log   *slog.Logger
+	Clock func() time.Time
+	// Transport replaces the guarded transport of outgoing requests; see
+	// [indexer.Options].
+	Transport http.RoundTripper
+	// CheckOutput validates every answer against its lexicon.
+	CheckOutput bool
+}

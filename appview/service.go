@@ -1,0 +1,110 @@
+package appview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stratosfund/stratosfund/indexer"
+	"github.com/stratosfund/stratosfund/indexer/store"
+	"github.com/stratosfund/stratosfund/lexicons"
+	"github.com/stratosfund/stratosfund/xrpc"
+)
+
+// Service is a whole AppView: index, API and metrics.
+type Service struct {
+	cfg      Config
+	store    *store.Store
+	indexer  *indexer.Indexer
+	server   *xrpc.Server
+	registry *prometheus.Registry
+}
+
+// Build opens the index and wires the service. It listens already, so that
+// [Service.Addr] is known and a taken port is noticed, and answers with Run.
+func Build(ctx context.Context, cfg Config, opts Options) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	path, err := DatabasePath(cfg.DatabaseURL)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, registry: prometheus.NewRegistry()}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	s.store, err = store.Open(ctx, store.Config{Path: path, Policy: cfg.policy()}, opts.Clock, opts.Log)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.wire(ctx, opts); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Service) wire(ctx context.Context, opts Options) (err error) {
+	s.indexer, err = indexer.New(s.cfg.indexer(), s.store, indexer.Options{
+		Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Transport: opts.Transport,
+	})
+	if err != nil {
+		return err
+	}
+	s.server, err = xrpc.New(s.cfg.server(), xrpc.Options{
+		Catalog: lexicons.Catalog(), Methods: Methods(), MapError: WireError,
+		ServiceID: ServiceID, ServiceType: ServiceType,
+		Health:   NewHealth(s.cfg.Version, s.indexer.Progress),
+		Log:      opts.Log.With("component", "xrpc"),
+		Registry: s.registry, CheckOutput: opts.CheckOutput, Now: opts.Clock,
+	})
+	if err != nil {
+		return err
+	}
+	New(s.store, s.cfg.policy()).Register(s.server)
+	return s.server.Listen(ctx)
+}
+
+// Addr is where the API listens.
+func (s *Service) Addr() net.Addr { return s.server.Addr() }
+
+// Run serves and indexes until ctx ends; then it finishes what is under way and
+// returns nil. When a part dies, all of it ends, with that part's error.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.server.Run(ctx) })
+	g.Go(func() error { return s.indexer.Run(ctx) })
+	if s.cfg.MetricsBind != "" {
+		g.Go(func() error { return s.serveMetrics(ctx) })
+	}
+	return g.Wait()
+}
+
+// Close releases everything, in the reverse order of Build.
+func (s *Service) Close() error {
+	var errs []error
+	if s.server != nil {
+		errs = append(errs, s.server.Close())
+	}
+	errs = append(errs, s.store.Close())
+	return errors.Join(errs...)
+}
+
+func (s *Service) serveMetrics(ctx context.Context) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	server := &http.Server{Addr: s.cfg.MetricsBind, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // a scrape that is cut off comes again
+	defer stop()
+	if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("appview: serve metrics: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/stratosfund/stratosfund/appview"
+	"github.com/stratosfund/stratosfund/indexer/store"
+)
+
+// statusCommand reads the index, also while a service runs on it.
+func statusCommand(clock func() time.Time) *cli.Command {
+	return &cli.Command{
+		Name:  "status",
+		Usage: "print what is in the index and how far it is",
+		Flags: []cli.Flag{databaseFlag()},
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			path, err := appview.DatabasePath(cmd.String("database-url"))
+			if err != nil {
+				return fmt.Errorf("database-url: %w", err)
+			}
+			st, err := store.OpenReadOnly(ctx, path, clock, slog.New(slog.DiscardHandler))
+			if err != nil {
+				return err
+			}
+			defer st.Close()
+			status, err := st.Status(ctx)
+			if err != nil {
+				return err
+			}
+			return printStatus(cmd.Root().Writer, status)
+		},
+	}
+}
+
+func printStatus(w io.Writer, s store.Status) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	section := func(title string, counts map[string]int64) {
+		if len(counts) == 0 {
+			fmt.Fprintf(t, "%s\tnone\n", title)
+			return
+		}
+		for _, key := range slices.Sorted(maps.Keys(counts)) {
+			fmt.Fprintf(t, "%s\t%s\t%d\n", title, key, counts[key])
+		}
+	}
+	section("cursor", s.Cursors)
+	section("repos", s.Repos)
+	section("records", s.Records)
+	section("invalid", s.Invalid)
+	fmt.Fprintf(t, "stale\t\t%d\n", s.Stale)
+	return t.Flush()
+}

@@ -1,0 +1,127 @@
+// Command demo shows StratosFund at work on one machine: it starts a real PLC
+// directory and a real PDS, lets a developer and some backers write records, and
+// serves them with the AppView until it is stopped.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stratosfund/stratosfund/appview"
+	"github.com/stratosfund/stratosfund/cmd/internal/environment"
+	"github.com/stratosfund/stratosfund/indexer/atmosphere"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	ctx, stop := environment.UntilStopped(ctx)
+	defer stop()
+	cmd := &cli.Command{
+		Name:      "demo",
+		Usage:     "run StratosFund with a local PLC and PDS and sample data",
+		Writer:    stdout,
+		ErrWriter: stderr,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "data-dir", Value: ".demo", Usage: "where everything lives; started there again, the demo goes on"},
+			&cli.IntFlag{Name: "plc-port", Value: 2582, Usage: "port of the PLC directory"},
+			&cli.IntFlag{Name: "pds-port", Value: 2583, Usage: "port of the PDS"},
+			&cli.IntFlag{Name: "port", Value: 8080, Usage: "port of the AppView"},
+		},
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			return demo(ctx, settings{
+				dataDir: cmd.String("data-dir"),
+				plcPort: cmd.Int("plc-port"), pdsPort: cmd.Int("pds-port"), port: cmd.Int("port"),
+			}, stdout, stderr)
+		},
+	}
+	return cmd.Run(ctx, args)
+}
+
+type settings struct {
+	dataDir                string
+	plcPort, pdsPort, port int
+}
+
+// demo starts the parts from the bottom up and stops them from the top down.
+func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error) {
+	fmt.Fprintln(stdout, "Starting a PLC directory and a PDS on this machine ...")
+	network, err := atmosphere.Start(ctx, atmosphere.Config{
+		DataDir: filepath.Join(s.dataDir, "atmosphere"), PLCPort: s.plcPort, PDSPort: s.pdsPort, Log: stderr,
+	})
+	if err != nil {
+		return stoppedEarly(ctx, err)
+	}
+	defer func() { err = errors.Join(err, network.Close()) }()
+
+	logFile, err := os.OpenFile(filepath.Join(s.dataDir, "appview.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("open the AppView's log: %w", err)
+	}
+	defer logFile.Close()
+	service, base, err := buildAppView(ctx, s, network, logFile)
+	if err != nil {
+		return stoppedEarly(ctx, err)
+	}
+	defer func() { err = errors.Join(err, service.Close()) }()
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return service.Run(ctx) })
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-network.Done():
+			return network.Err()
+		}
+	})
+	g.Go(func() error {
+		fmt.Fprintln(stdout, "Writing accounts and records through the PDS ...")
+		cast, err := tell(ctx, network)
+		if err != nil {
+			return stoppedEarly(ctx, err)
+		}
+		return stoppedEarly(ctx, summarize(ctx, stdout, base, network, cast, logFile.Name()))
+	})
+	return g.Wait()
+}
+
+func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, log io.Writer) (*appview.Service, *url.URL, error) {
+	logger, err := environment.Logger(log, "info", "text")
+	if err != nil {
+		return nil, nil, err
+	}
+	base := &url.URL{Scheme: "http", Host: "localhost:" + strconv.Itoa(s.port)}
+	service, err := appview.Build(ctx, appview.Config{
+		Bind:        "127.0.0.1:" + strconv.Itoa(s.port),
+		DatabaseURL: "sqlite://" + filepath.Join(s.dataDir, "appview.db"),
+		RelayURL:    network.PDSURL(),
+		PLCURL:      network.PLCURL(),
+		PublicURL:   base.String(),
+		Version:     "demo",
+	}, appview.Options{Log: logger, Clock: time.Now, Transport: network.Transport(), CheckOutput: true})
+	return service, base, err
+}
+
+// stoppedEarly turns what a Ctrl-C interrupted into the quiet end it is.
+func stoppedEarly(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,256 @@
+package store
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stratosfund/stratosfund/lexicons"
+)
+
+func TestApply_TracksOnlyWithTrack(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	p := &peer{did: alice, records: map[syntax.ATURI]Record{}}
+	c := p.commit([]Record{proposal(t, alice, 1, onAccount(bob), nil)})
+	c.Track = false
+	w.want(OutcomeIgnored, c)
+	if n := count(t, w.s, "repo"); n != 0 {
+		t.Fatalf("%d repos are tracked", n)
+	}
+	c.Track = true
+	out := w.apply(c)
+	if out.Outcomes[0] != OutcomeTracked || !out.MoreResyncs {
+		t.Fatalf("got %+v", out)
+	}
+	// The records come with the resync, which has to reach the commit.
+	if got := w.indexed(alice); len(got) != 0 {
+		t.Errorf("records before the resync: %v", got)
+	}
+	if row := w.row(alice); row.state != RepoDesynchronized || row.seenRev != c.Rev {
+		t.Errorf("row %+v", row)
+	}
+}
+
+func TestApply_CommitsInOrder(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	w.put(proposal(t, alice, 1, onAccount(bob), nil), proposal(t, alice, 2, onAccount(bob), nil))
+	w.put(proposal(t, alice, 1, onAccount(carol), nil))
+	w.delete(proposalURI(alice, 2))
+	if got, want := w.indexed(alice), []syntax.ATURI{proposalURI(alice, 1)}; !slices.Equal(got, want) {
+		t.Fatalf("records %v, want %v", got, want)
+	}
+	if got := w.state(proposalURI(alice, 1)).Subject.Account; got != carol {
+		t.Errorf("the edit is not there: subject %s", got)
+	}
+	if row := w.row(alice); row.rev != tid(w.peers[alice].rev) || row.data != w.peers[alice].data {
+		t.Errorf("row %+v, repo at %d", row, w.peers[alice].rev)
+	}
+}
+
+func TestApply_ReplayChangesNothing(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	p := w.join(alice)
+	batch := []Change{
+		p.commit([]Record{proposal(t, alice, 1, onAccount(bob), nil)}),
+		p.commit([]Record{estimate(t, alice, 1, proposalURI(alice, 1), 500, "USD", nil)}),
+		p.commit(nil, proposalURI(alice, 1)),
+		p.commit([]Record{proposal(t, alice, 2, onAccount(bob), nil)}),
+	}
+	w.apply(batch...)
+	before := append(dump(t, w.s), dumpQuery(t, w.s, "repo", `SELECT * FROM repo`)...)
+	w.s.clock.advance(1)
+	for _, o := range w.apply(batch...).Outcomes {
+		if o != OutcomeReplayed {
+			t.Errorf("outcome %s", o)
+		}
+	}
+	after := append(dump(t, w.s), dumpQuery(t, w.s, "repo", `SELECT * FROM repo`)...)
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("a replay changed the index (-before +after):\n%s", diff)
+	}
+}
+
+func TestApply_GapDesynchronizes(t *testing.T) {
+	for name, spoil := range map[string]func(*Change){
+		"prevData of another commit": func(c *Change) { c.PrevData = "root 0" },
+		"prevData missing":           func(c *Change) { c.PrevData = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, newTestStore(t))
+			p := w.join(alice)
+			c := p.commit([]Record{proposal(t, alice, 1, onAccount(bob), nil)})
+			spoil(&c)
+			w.want(OutcomeDesynchronized, c)
+			if got := w.indexed(alice); len(got) != 0 {
+				t.Fatalf("applied all the same: %v", got)
+			}
+			later := p.commit([]Record{proposal(t, alice, 2, onAccount(bob), nil)})
+			w.want(OutcomeWaiting, later)
+			if row := w.row(alice); row.state != RepoDesynchronized || row.seenRev != later.Rev {
+				t.Errorf("row %+v", row)
+			}
+			if !w.resync(alice) {
+				t.Error("the resync does not end it")
+			}
+			if got := w.indexed(alice); len(got) != 2 {
+				t.Errorf("records %v", got)
+			}
+			w.put(proposal(t, alice, 3, onAccount(bob), nil))
+		})
+	}
+}
+
+func TestApply_Sync(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	p := w.join(alice)
+	w.want(OutcomeReplayed, Change{Kind: ChangeSync, DID: alice, Rev: tid(p.rev), Data: "other"})
+	w.want(OutcomeApplied, Change{Kind: ChangeSync, DID: alice, Rev: tid(p.rev + 1), Data: p.data})
+	w.want(OutcomeDesynchronized, Change{Kind: ChangeSync, DID: alice, Rev: tid(p.rev + 2), Data: "other"})
+	w.want(OutcomeWaiting, Change{Kind: ChangeSync, DID: alice, Rev: tid(p.rev + 3), Data: "another"})
+	if row := w.row(alice); row.seenRev != tid(p.rev+3) {
+		t.Errorf("row %+v", row)
+	}
+}
+
+func TestApply_InvalidRecordsAreKeptAndShownNowhere(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	bad := maybeInvalid(t, alice, lexicons.CollectionProposal, key(1), fields{"title": "No subject", "description": "x"})
+	if bad.Invalid == nil {
+		t.Fatal("the record is valid")
+	}
+	w.put(proposal(t, alice, 1, onAccount(bob), nil))
+	w.put(bad) // an edit may make a record invalid
+	if got := w.indexed(alice); len(got) != 1 {
+		t.Fatalf("records %v", got)
+	}
+	if w.state(bad.URI()) != nil || count(t, w.s, "stage_interval") != 0 || count(t, w.s, "proposal") != 0 {
+		t.Error("an invalid record is shown")
+	}
+	mustRead(t, w.s, func(r *Reader) error {
+		got, err := r.Records(t.Context(), []syntax.ATURI{bad.URI()})
+		if len(got) != 0 {
+			t.Errorf("read %v", got)
+		}
+		return err
+	})
+	status, err := w.s.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int64{string(bad.Invalid.Reason): 1}, status.Invalid); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+func TestApply_IdentityMakesHandleDue(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	w.put(project(t, alice, "p", bob)) // bob is named, and not tracked
+	for _, did := range []syntax.DID{alice, bob} {
+		mustSetHandle(t, w.s, did, syntax.Handle(did[8:]+".test"), start.Add(1e15))
+	}
+	if due := mustDueHandles(t, w.s); len(due) != 0 {
+		t.Fatalf("due already: %v", due)
+	}
+	for _, did := range []syntax.DID{alice, bob} {
+		w.want(OutcomeApplied, Change{Kind: ChangeIdentity, DID: did})
+		if due := mustDueHandles(t, w.s); !slices.Contains(due, did) {
+			t.Errorf("%s is not due", did)
+		}
+	}
+	w.want(OutcomeIgnored, Change{Kind: ChangeIdentity, DID: dave})
+	if n := count(t, w.s, "repo"); n != 1 {
+		t.Errorf("%d repos tracked", n)
+	}
+}
+
+func TestApply_FailureLeavesNeitherRowsNorCursor(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	p := w.join(alice)
+	before := dump(t, w.s)
+	good := p.commit([]Record{proposal(t, alice, 1, onAccount(bob), nil)})
+	poisoned := p.commit([]Record{proposal(t, alice, 2, onAccount(bob), fields{"title": "Poison"})})
+	unharmed := func(t *testing.T) {
+		t.Helper()
+		if diff := cmp.Diff(before, dump(t, w.s)); diff != "" {
+			t.Errorf("rows of a failed change stayed (-before +after):\n%s", diff)
+		}
+		if seq, err := w.s.Cursor(t.Context(), upstream); err != nil || seq != w.seq {
+			t.Errorf("cursor %d, %v; want %d", seq, err, w.seq)
+		}
+	}
+
+	exec(t, w.s, `CREATE TRIGGER poison BEFORE INSERT ON proposal WHEN NEW.title = 'Poison'
+		BEGIN SELECT RAISE(ABORT, 'poisoned'); END`)
+	if _, err := w.s.Apply(t.Context(), upstream, w.seq+1, []Change{good, poisoned}); err == nil {
+		t.Fatal("the trigger did not fire")
+	}
+	unharmed(t)
+	exec(t, w.s, `DROP TRIGGER poison`)
+
+	exec(t, w.s, `CREATE TRIGGER late BEFORE UPDATE ON cursor BEGIN SELECT RAISE(ABORT, 'late'); END`)
+	if _, err := w.s.Apply(t.Context(), upstream, w.seq+1, []Change{good, poisoned}); err == nil {
+		t.Fatal("the trigger did not fire")
+	}
+	unharmed(t)
+	exec(t, w.s, `DROP TRIGGER late`)
+
+	if _, err := w.s.Apply(canceled(t), upstream, w.seq+1, []Change{good, poisoned}); err == nil {
+		t.Fatal("applied on a context that had ended")
+	}
+	unharmed(t)
+
+	w.apply(good, poisoned)
+	if got := w.indexed(alice); len(got) != 2 {
+		t.Errorf("the store does not go on: %v", got)
+	}
+}
+
+func TestApply_PanicReleasesTheWriter(t *testing.T) {
+	s := newTestStore(t)
+	func() {
+		defer func() { _ = recover() }()
+		_ = s.update(t.Context(), "panic", func(*tx) error { panic("a bug") })
+	}()
+	if err := s.RestartCursor(t.Context(), upstream); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRestartCursor_ForgetsAndFetchesEverything(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	w.put(proposal(t, alice, 1, onAccount(bob), nil), proposal(t, bob, 1, onAccount(bob), nil))
+	w.status(carol, AccountDeleted)
+	if _, err := w.s.Apply(t.Context(), "another", 7, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.s.RestartCursor(t.Context(), upstream); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int64{upstream: 0, "another": 7} {
+		if seq, err := w.s.Cursor(t.Context(), name); err != nil || seq != want {
+			t.Errorf("cursor of %s: %d, %v; want %d", name, seq, err, want)
+		}
+	}
+	if got := mustDueResyncs(t, w.s); !slices.Equal(got, []syntax.DID{alice, bob}) {
+		t.Errorf("due %v", got)
+	}
+	if w.state(proposalURI(alice, 1)) == nil {
+		t.Error("what is known is not shown meanwhile")
+	}
+}
+
+func TestReplaceRepo_OlderSnapshotIsStale(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	old := w.join(alice).snapshot(w.wanted(alice))
+	w.put(proposal(t, alice, 1, onAccount(bob), nil))
+	before := dump(t, w.s)
+	if _, _, err := w.s.ReplaceRepo(t.Context(), old); !errors.Is(err, ErrStale) {
+		t.Fatalf("got %v", err)
+	}
+	if diff := cmp.Diff(before, dump(t, w.s)); diff != "" {
+		t.Errorf("a stale snapshot changed the index:\n%s", diff)
+	}
+}
