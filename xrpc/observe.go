@@ -3,6 +3,7 @@ package xrpc
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -58,7 +59,7 @@ func (s *Server) guard(next echo.HandlerFunc, c echo.Context) (err error) {
 		if v == nil {
 			return
 		}
-		if v == http.ErrAbortHandler {
+		if e, ok := v.(error); ok && errors.Is(e, http.ErrAbortHandler) {
 			panic(v)
 		}
 		s.metrics.panicked()

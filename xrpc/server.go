@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -223,10 +224,8 @@ func (s *Server) Run(ctx context.Context) error {
 // under way ShutdownTimeout to finish, and cuts off what is left, which is an error.
 // It closes l. Once it has returned nil, no handler runs.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	for _, nsid := range s.opts.Methods {
-		if s.methods[nsid] == nil {
-			s.opts.Log.WarnContext(ctx, "declared method has no handler", "method", nsid)
-		}
+	if missing := s.unserved(); len(missing) > 0 {
+		s.opts.Log.InfoContext(ctx, "declared methods without a handler", "methods", missing)
 	}
 	srv := &http.Server{
 		Handler:           s.echo,
@@ -251,8 +250,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		err = errors.Join(fmt.Errorf("xrpc: requests still running after %v: %w", s.cfg.ShutdownTimeout, err), srv.Close())
 	}
-	<-served
+	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("xrpc: serve: %w", e))
+	}
 	return err
+}
+
+// unserved lists the declared methods that answer MethodNotImplemented.
+func (s *Server) unserved() []syntax.NSID {
+	return slices.DeleteFunc(slices.Clone(s.opts.Methods), func(nsid syntax.NSID) bool { return s.methods[nsid] != nil })
 }
 
 // Close releases the listener of a server that was never run. It may be called at

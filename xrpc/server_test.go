@@ -2,6 +2,7 @@ package xrpc_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -94,7 +95,7 @@ func TestStopIsBounded(t *testing.T) {
 	if err := <-done; err == nil || !strings.Contains(err.Error(), "still running") {
 		t.Errorf("got %v", err)
 	}
-	if err := <-ended; err != context.Canceled {
+	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the handler that was cut off saw %v", err)
 	}
 }

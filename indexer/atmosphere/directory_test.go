@@ -41,7 +41,7 @@ func TestTransportSendsOnlyHandlesToThePDS(t *testing.T) {
 	n := atmospheretest.Shared(t)
 	alice := atmospheretest.NewAccount(t, n, "alice")
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, "elsewhere")
+		_, _ = io.WriteString(w, "elsewhere")
 	}))
 	defer elsewhere.Close()
 	client := &http.Client{Transport: n.Transport()}

@@ -138,7 +138,7 @@ func appear(dir string, fill func(temp string) error) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp)
+	defer func() { _ = os.RemoveAll(temp) }() // gone already when all went well
 	if err := fill(temp); err != nil {
 		return err
 	}

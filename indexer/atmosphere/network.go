@@ -139,7 +139,7 @@ func (n *Network) wait(stdout io.Reader, lines chan<- string) {
 	if line, err := r.ReadString('\n'); err == nil {
 		lines <- line
 	}
-	io.Copy(n.said, r) // Wait closes the pipe, so all of it must be read before
+	_, _ = io.Copy(n.said, r) // Wait closes the pipe, so all of it must be read before
 	close(lines)
 	if err := n.cmd.Wait(); err != nil {
 		n.ended = fmt.Errorf("%w%s", err, n.said.quote())

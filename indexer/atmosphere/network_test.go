@@ -246,7 +246,7 @@ func TestServersEndWithKilledParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("the servers ended %s after their parent", time.Since(killed).Round(time.Millisecond))
-	parent.Wait() // reports the kill
+	_ = parent.Wait() // reports the kill
 	left, err := os.ReadDir(temp)
 	if err != nil {
 		t.Fatal(err)

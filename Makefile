@@ -1,0 +1,51 @@
+# The targets that people use carry a remark; `make` prints them.
+.DEFAULT_GOAL := help
+.PHONY: help build run demo test lint generate bench fuzz clean
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
+GO_FILES = $(shell git ls-files '*.go')
+
+# Linters are run at a fixed version and stay out of go.mod.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ERRCHECK    := github.com/kisielk/errcheck@v1.30.0
+ERRORLINT   := github.com/polyfloyd/go-errorlint@v1.8.0
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## everything on this machine: PLC, PDS, AppView, sample data
+	go run ./cmd/demo
+
+run: ## an AppView that follows the live network
+	go run -ldflags '-X main.version=$(VERSION)' ./cmd/appview run
+
+build: ## the binaries, in bin/
+	go build -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/appview
+
+test: ## all tests, against a real PLC and PDS
+	go test -race -timeout 15m ./...
+
+lint: ## formatting, vet, staticcheck, unchecked errors
+	@unformatted=$$(gofmt -l $(GO_FILES)); test -z "$$unformatted" || { echo "gofmt these:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go run $(ERRCHECK) -exclude .errcheck ./...
+	go run $(ERRORLINT) ./...
+
+generate: ## the Go types of the lexicons
+	go generate ./...
+
+bench: ## how soon a record written to the PDS can be read
+	go test ./appview -run '^$$' -bench CommitToVisible -benchtime 300x
+
+FUZZTIME ?= 30s
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; \
+		done; \
+	done
+
+clean: ## remove binaries and the demo's data
+	rm -rf bin .demo

@@ -1,0 +1,101 @@
+package appview_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
+)
+
+func TestBadRequestsGetTheRightErrorAndNameTheParameter(t *testing.T) {
+	t.Parallel()
+	network := atmospheretest.Shared(t)
+	client := startAppView(t, network)
+
+	const nobody = "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/fund.stratos.feature.proposal/3aaaaaaaaaa2a"
+	for _, c := range []struct {
+		name, path string
+		status     int
+		err        string
+		mentions   string
+	}{
+		{"a method that nobody declares", "fund.stratos.feature.noSuchThing", 501, "MethodNotImplemented", ""},
+		{"a method of the lexicon that is not served yet", "fund.stratos.feature.searchProposals?q=x", 501, "MethodNotImplemented", ""},
+		{"an order that is not served yet", "fund.stratos.feature.listProposals?sort=closing", 501, "MethodNotImplemented", "sort"},
+		{"a missing parameter", "fund.stratos.feature.getProposal", 400, "InvalidRequest", "uri"},
+		{"a malformed at-uri", "fund.stratos.feature.getProposal?uri=nonsense", 400, "InvalidRequest", "uri"},
+		{"an unknown proposal", "fund.stratos.feature.getProposal?uri=" + nobody, 400, "ProposalNotFound", "uri"},
+		{"a proposal of an unknown handle", "fund.stratos.feature.getProposal?uri=at://nobody.test/fund.stratos.feature.proposal/3aaaaaaaaaa2a", 400, "ProposalNotFound", "uri"},
+		{"an at-uri of an account alone", "fund.stratos.feature.getProposal?uri=at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", 400, "ProposalNotFound", "uri"},
+		{"funding of an unknown proposal", "fund.stratos.feature.getFunding?uri=" + nobody, 400, "ProposalNotFound", "uri"},
+		{"estimates of an unknown proposal", "fund.stratos.feature.listEstimates?uri=" + nobody, 400, "ProposalNotFound", "uri"},
+		{"too many uris", "fund.stratos.feature.getProposals?" + strings.Repeat("uris="+nobody+"&", 26), 400, "InvalidRequest", "uris"},
+		{"a limit that is too large", "fund.stratos.feature.listProposals?limit=101", 400, "InvalidRequest", "limit"},
+		{"a limit that is no number", "fund.stratos.feature.listProposals?limit=ten", 400, "InvalidRequest", "limit"},
+		{"an unknown order", "fund.stratos.feature.listProposals?sort=best", 400, "InvalidRequest", "sort"},
+		{"an unknown stage", "fund.stratos.feature.listProposals?stage=done", 400, "InvalidRequest", "stage"},
+		{"a currency in lower case", "fund.stratos.feature.listProposals?currency=usd", 400, "InvalidRequest", "currency"},
+		{"a cursor of nobody's", "fund.stratos.feature.listProposals?cursor=abc", 400, "InvalidCursor", "cursor"},
+		{"a cursor that is no base64", "fund.stratos.project.listProjects?cursor=%25", 400, "InvalidCursor", "cursor"},
+		{"an author without a known handle", "fund.stratos.feature.listProposals?author=nobody.test", 400, "ActorNotFound", ""},
+		{"a project that is none", "fund.stratos.feature.listProposals?project=" + nobody, 400, "InvalidRequest", "project"},
+		{"an unknown project", "fund.stratos.feature.listProposals?project=at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/fund.stratos.project.profile/x", 400, "ProjectNotFound", ""},
+		{"a subject that is nothing", "fund.stratos.feature.listProposals?subject=%20", 400, "InvalidRequest", "subject"},
+		{"an unknown project by itself", "fund.stratos.project.getProject?uri=at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/fund.stratos.project.profile/x", 400, "ProjectNotFound", ""},
+		{"a standing without actor", "fund.stratos.actor.getStanding?currency=USD", 400, "InvalidRequest", "actor"},
+		{"a standing in no currency", "fund.stratos.actor.getStanding?actor=did:plc:aaaaaaaaaaaaaaaaaaaaaaaa&currency=XXQ", 400, "InvalidRequest", "currency"},
+		{"a standing in a currency without cap", "fund.stratos.actor.getStanding?actor=did:plc:aaaaaaaaaaaaaaaaaaaaaaaa&currency=CHF", 400, "UnsupportedCurrency", "currency"},
+		{"a standing of an unknown handle", "fund.stratos.actor.getStanding?actor=nobody.test&currency=USD", 400, "ActorNotFound", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			resp, err := http.Get(client.Host + "/xrpc/" + c.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			var body struct{ Error, Message string }
+			if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode != c.status || body.Error != c.err || !strings.Contains(body.Message, c.mentions) {
+				t.Errorf("got %d %s %q, want %d %s and a message with %q", resp.StatusCode, body.Error, body.Message, c.status, c.err, c.mentions)
+			}
+		})
+	}
+}
+
+func TestACursorOfAnotherListIsRefused(t *testing.T) {
+	t.Parallel()
+	network := atmospheretest.Shared(t)
+	author := atmospheretest.NewAccount(t, network, "author")
+	client := startAppView(t, network)
+	for range 2 {
+		mustCreate(t, author, "fund.stratos.feature.proposal", proposalFor(aboutURI("https://example.org/"), "Twice"))
+	}
+	get := func(query string) (status int, body struct{ Error, Cursor string }) {
+		resp, err := http.Get(client.Host + "/xrpc/fund.stratos.feature.listProposals?author=" + author.DID.String() + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, body
+	}
+	var cursor string
+	eventually(t, "a list of two has a second page", func() bool {
+		_, body := get("&limit=1&sort=new")
+		cursor = body.Cursor
+		return cursor != ""
+	})
+	if status, body := get("&limit=1&sort=new&cursor=" + cursor); status != 200 {
+		t.Errorf("the list's own cursor got %d %s", status, body.Error)
+	}
+	if status, body := get("&limit=1&sort=hot&cursor=" + cursor); status != 400 || body.Error != "InvalidCursor" {
+		t.Errorf("another list's cursor got %d %s, want 400 InvalidCursor", status, body.Error)
+	}
+}
