@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -28,6 +30,9 @@ type Client struct {
 	endpoint url.URL
 	http     *http.Client
 	agent    string
+
+	pingEvery  time.Duration
+	pongWithin time.Duration
 }
 
 // NewClient makes a client for the host of base, an http(s) or ws(s) URL.
@@ -49,7 +54,7 @@ func NewClient(base string, httpClient *http.Client, userAgent string) (*Client,
 		return nil, fmt.Errorf("firehose: upstream %q names no host", base)
 	}
 	u.Path, u.RawQuery, u.Fragment = "/xrpc/com.atproto.sync.subscribeRepos", "", ""
-	return &Client{endpoint: *u, http: httpClient, agent: userAgent}, nil
+	return &Client{endpoint: *u, http: httpClient, agent: userAgent, pingEvery: pingEvery, pongWithin: pongWithin}, nil
 }
 
 // Host is the upstream's host and port.
@@ -79,8 +84,11 @@ func (c *Client) Stream(ctx context.Context, cursor int64, handle func(frame []b
 	conn.SetReadLimit(MaxFrame)
 
 	ctx, stop := context.WithCancelCause(ctx)
+	var pulse pulse
+	var watch sync.WaitGroup
+	watch.Go(func() { c.keepAlive(ctx, conn, &pulse, stop) })
+	defer watch.Wait()
 	defer stop(nil)
-	go keepAlive(ctx, conn, stop)
 
 	for {
 		kind, frame, err := conn.Read(ctx)
@@ -93,7 +101,10 @@ func (c *Client) Stream(ctx context.Context, cursor int64, handle func(frame []b
 		if kind != websocket.MessageBinary {
 			continue
 		}
-		if err := handle(frame); err != nil {
+		pulse.Add(1)
+		err = handle(frame)
+		pulse.Add(1)
+		if err != nil {
 			return err
 		}
 	}
@@ -101,23 +112,36 @@ func (c *Client) Stream(ctx context.Context, cursor int64, handle func(frame []b
 
 var errSilent = errors.New("upstream stopped answering")
 
-// keepAlive ends the connection of a peer that no longer answers pings. It
-// returns when ctx ends.
-func keepAlive(ctx context.Context, conn *websocket.Conn, stop context.CancelCauseFunc) {
-	ticker := time.NewTicker(pingEvery)
+// pulse counts the beginnings and ends of handled frames: while it is odd, we
+// are the ones who are busy.
+type pulse struct{ atomic.Int64 }
+
+// keepAlive ends the connection of a peer from which nothing comes and that no
+// longer answers pings. It returns when ctx ends.
+//
+// An answer is only seen by a connection that is being read, and behind all the
+// frames that were sent before it. So a ping that stays without answer while
+// frames are handled says nothing about the peer.
+func (c *Client) keepAlive(ctx context.Context, conn *websocket.Conn, pulse *pulse, stop context.CancelCauseFunc) {
+	ticker := time.NewTicker(c.pingEvery)
 	defer ticker.Stop()
+	last := pulse.Load()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			pingCtx, cancel := context.WithTimeout(ctx, pongWithin)
-			err := conn.Ping(pingCtx)
-			cancel()
-			if err != nil && ctx.Err() == nil {
-				stop(errSilent)
-				return
-			}
+		}
+		if now := pulse.Load(); now != last || now%2 == 1 {
+			last = now
+			continue
+		}
+		pingCtx, cancel := context.WithTimeout(ctx, c.pongWithin)
+		err := conn.Ping(pingCtx)
+		cancel()
+		if err != nil && ctx.Err() == nil && pulse.Load() == last {
+			stop(errSilent)
+			return
 		}
 	}
 }

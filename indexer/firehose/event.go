@@ -46,7 +46,8 @@ func (e *StreamError) Error() string {
 
 // Parse reads a frame. The error wraps [ErrMalformed], or is a [*StreamError].
 func Parse(frame []byte) (Event, error) {
-	r := cbg.NewCborReader(bytes.NewReader(frame))
+	body := bytes.NewReader(frame)
+	r := cbg.NewCborReader(body)
 	var header events.EventHeader
 	if err := header.UnmarshalCBOR(r); err != nil {
 		return Event{}, fmt.Errorf("%w: header: %w", ErrMalformed, err)
@@ -62,6 +63,9 @@ func Parse(frame []byte) (Event, error) {
 		ev, err := parseMessage(header.MsgType, r)
 		if err != nil {
 			return Event{}, fmt.Errorf("%w: %s: %w", ErrMalformed, header.MsgType, err)
+		}
+		if ev.known() && body.Len() > 0 {
+			return Event{}, fmt.Errorf("%w: %s: %d bytes after the body", ErrMalformed, header.MsgType, body.Len())
 		}
 		return ev, nil
 	default:
@@ -100,6 +104,11 @@ func parseMessage(kind string, r *cbg.CborReader) (Event, error) {
 		return Event{}, fmt.Errorf("negative sequence %d", ev.Seq)
 	}
 	return ev, nil
+}
+
+// known reports whether the message was of a kind that we parse.
+func (e Event) known() bool {
+	return e.Commit != nil || e.Sync != nil || e.Identity != nil || e.Account != nil || e.Info != nil
 }
 
 // DID is the account that the event is about; empty when it is about none.

@@ -48,7 +48,6 @@ func AttemptsAt(f Facts, t time.Time) []AttemptState {
 		s.Consents = slices.Compact(s.Consents)
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b AttemptState) int { return a.compare(b.Meta) })
 	return out
 }
 
@@ -58,9 +57,11 @@ type attempt struct {
 	preview      *Preview
 	release      *Release
 	cancellation *Cancellation
+	changes      []Meta // the records by which the attempt changed, its own first
 }
 
-// attempts joins each development with its preview, release and cancellation.
+// attempts joins each development with its preview, release and cancellation,
+// and returns them oldest first.
 // There is exactly one of each, since they share the development's record key;
 // a record that names a development we do not know belongs to nothing.
 func (f *Facts) attempts() []attempt {
@@ -90,21 +91,17 @@ func (f *Facts) attempts() []attempt {
 	}
 	out := make([]attempt, len(order))
 	for i, a := range order {
+		a.changes = []Meta{a.Meta}
+		if a.preview != nil {
+			a.changes = append(a.changes, a.preview.Meta)
+		}
+		if a.release != nil {
+			a.changes = append(a.changes, a.release.Meta)
+		}
 		out[i] = *a
 	}
+	slices.SortFunc(out, func(a, b attempt) int { return a.compare(b.Meta) })
 	return out
-}
-
-// parts lists the records by which the attempt changed.
-func (a *attempt) parts() []Meta {
-	parts := []Meta{a.Meta}
-	if a.preview != nil {
-		parts = append(parts, a.preview.Meta)
-	}
-	if a.release != nil {
-		parts = append(parts, a.release.Meta)
-	}
-	return parts
 }
 
 // lapsesAt is when the attempt is over if nothing happens after t: 180 days
@@ -112,7 +109,7 @@ func (a *attempt) parts() []Meta {
 // edit that is to renew the attempt carries a newer createdAt.
 func (a *attempt) lapsesAt(t time.Time) time.Time {
 	var last time.Time
-	for _, p := range a.parts() {
+	for _, p := range a.changes {
 		if p.existsAt(t) && p.CreatedAt.After(last) {
 			last = p.CreatedAt
 		}
@@ -141,7 +138,7 @@ func (a *attempt) next(t time.Time) *Next {
 // breakpoints are the moments at which the attempt alone may change the stage.
 func (a *attempt) breakpoints() []time.Time {
 	var out []time.Time
-	for _, p := range a.parts() {
+	for _, p := range a.changes {
 		out = append(out, p.existsFrom(), p.CreatedAt.Add(AttemptLapse))
 	}
 	if a.preview != nil {

@@ -33,14 +33,8 @@ type Counting struct {
 // (rule 2): the newest of each account, once, up to the account's cap. The
 // result is sorted newest first.
 func CountEstimates(estimates []Estimate, t time.Time) []Counting {
-	existing := make([]Estimate, 0, len(estimates))
-	for _, e := range estimates {
-		if e.existsAt(t) {
-			existing = append(existing, e)
-		}
-	}
-	slices.SortFunc(existing, func(a, b Estimate) int { return b.compare(a.Meta) })
-	existing = slices.CompactFunc(existing, func(a, b Estimate) bool { return a.URI == b.URI })
+	existing := slices.DeleteFunc(oldestFirst(estimates), func(e Estimate) bool { return !e.existsAt(t) })
+	slices.Reverse(existing)
 
 	seen := make(map[syntax.DID]bool, len(existing))
 	out := make([]Counting, 0, len(existing))
@@ -49,6 +43,14 @@ func CountEstimates(estimates []Estimate, t time.Time) []Counting {
 		seen[e.Author] = true
 	}
 	return out
+}
+
+// oldestFirst returns the estimates in the order in which they come into being,
+// each once.
+func oldestFirst(estimates []Estimate) []Estimate {
+	out := slices.Clone(estimates)
+	slices.SortFunc(out, func(a, b Estimate) int { return a.compare(b.Meta) })
+	return slices.CompactFunc(out, func(a, b Estimate) bool { return a.URI == b.URI })
 }
 
 func count(e Estimate, superseded bool) Counting {

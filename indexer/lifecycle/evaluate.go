@@ -12,6 +12,7 @@ import (
 // What is asked of the past is answered from the records as they are now: an
 // edited record leaves no trace of what it said before (F1).
 func Evaluate(f Facts) []Interval {
+	f.dropOutsiders()
 	attempts := f.attempts()
 	points := f.breakpoints(attempts)
 	var out []Interval
@@ -34,6 +35,14 @@ func Evaluate(f Facts) []Interval {
 	return out
 }
 
+// dropOutsiders leaves out the records of accounts that never have authority.
+// Anybody may write them, by the thousand: they must not cost us time either.
+func (f *Facts) dropOutsiders() {
+	devs := f.authority(End)
+	f.Responses = slices.DeleteFunc(slices.Clone(f.Responses), func(r Response) bool { return !devs[r.Author] })
+	f.Developments = slices.DeleteFunc(slices.Clone(f.Developments), func(d Development) bool { return !devs[d.Author] })
+}
+
 // StageAt picks the interval that holds at t; ok is false before the proposal
 // exists.
 func StageAt(intervals []Interval, t time.Time) (Interval, bool) {
@@ -45,25 +54,22 @@ func StageAt(intervals []Interval, t time.Time) (Interval, bool) {
 	return Interval{}, false
 }
 
-// at evaluates the stage at one moment, by the first row that fits.
+// at evaluates the stage at one moment, by the first row that fits. The current
+// attempt is the earliest of an authorised developer that is not over.
 func (f *Facts) at(attempts []attempt, t time.Time) (Interval, bool) {
 	if !f.Proposal.existsAt(t) {
 		return Interval{}, false
 	}
 	devs := f.authority(t)
 
-	var current *attempt
-	for i := range attempts {
+	for i := range attempts { // oldest first
 		a := &attempts[i]
-		if !devs[a.Author] || !a.existsAt(t) || a.overAt(t) {
-			continue
+		if !a.existsAt(t) {
+			break
 		}
-		if current == nil || a.before(current.Meta) {
-			current = a
+		if devs[a.Author] && !a.overAt(t) {
+			return Interval{Stage: StageDevelopment, Attempt: a.URI, Next: a.next(t)}, true
 		}
-	}
-	if current != nil {
-		return Interval{Stage: StageDevelopment, Attempt: current.URI, Next: current.next(t)}, true
 	}
 
 	answer := f.answer(devs, t)

@@ -73,7 +73,8 @@ type Project struct {
 // Answer is what a developer says to a proposal.
 type Answer string
 
-// The answers known to the rules. Another one changes nothing.
+// The answers known to the rules. Another one declines nothing, and is an answer
+// like any other: when it is the newest, it stands.
 const (
 	AnswerPlanned   Answer = "planned"
 	AnswerDeclined  Answer = "declined"

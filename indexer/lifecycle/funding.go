@@ -34,90 +34,120 @@ type FundingInterval struct {
 // EvaluateFunding returns the funding of a proposal from now on. There is more
 // than one interval only where a record is dated ahead or the goal of an
 // attempt comes or goes with the clock.
+//
+// It goes through time once, keeping the sums: strangers may date thousands of
+// estimates ahead, and each moment must not cost as much as all of them.
 func EvaluateFunding(f Facts, intervals []Interval, now time.Time) []FundingInterval {
-	points := []time.Time{now}
-	for _, e := range f.Estimates {
-		if from := e.existsFrom(); from.After(now) {
-			points = append(points, from)
-		}
+	goals := make(map[AttemptURI]*money.Money, len(f.Developments))
+	for _, d := range f.Developments {
+		goals[d.URI] = d.Goal
 	}
-	for _, p := range f.Pledges {
-		if from := p.existsFrom(); from.After(now) {
-			points = append(points, from)
-		}
-	}
-	for _, iv := range intervals {
-		if iv.From.After(now) {
-			points = append(points, iv.From)
-		}
-	}
-	slices.SortFunc(points, time.Time.Compare)
-	points = slices.CompactFunc(points, time.Time.Equal)
+	waiting := oldestFirst(f.Estimates) // those that do not exist yet
+	sums := tally{standing: map[syntax.DID]Counting{}, totals: map[money.Currency]*Funding{}}
 
 	var out []FundingInterval
-	for i, t := range points {
-		until := End
-		if i+1 < len(points) {
-			until = points[i+1]
+	for t := now; ; {
+		for len(waiting) > 0 && waiting[0].existsAt(t) {
+			sums.add(waiting[0])
+			waiting = waiting[1:]
 		}
-		funding := f.fundingAt(intervals, t)
+		for len(intervals) > 0 && !t.Before(intervals[0].To) {
+			intervals = intervals[1:]
+		}
+		until := End
+		if len(waiting) > 0 {
+			until = earlier(until, waiting[0].existsFrom())
+		}
+		var goal *money.Money
+		switch {
+		case len(intervals) == 0:
+		case t.Before(intervals[0].From):
+			until = earlier(until, intervals[0].From)
+		default:
+			until = earlier(until, intervals[0].To)
+			goal = goals[intervals[0].Attempt]
+		}
+
+		funding := sums.funding(goal)
 		if n := len(out); n > 0 && slices.EqualFunc(out[n-1].Funding, funding, Funding.equal) {
 			out[n-1].Until = until
-			continue
+		} else {
+			out = append(out, FundingInterval{Until: until, Funding: funding})
 		}
-		out = append(out, FundingInterval{Until: until, Funding: funding})
+		if !until.Before(End) {
+			return out
+		}
+		t = until
 	}
-	return out
 }
 
-func (f *Facts) fundingAt(intervals []Interval, t time.Time) []Funding {
-	byCurrency := map[money.Currency]*Funding{}
-	in := func(c money.Currency) *Funding {
-		if byCurrency[c] == nil {
-			byCurrency[c] = &Funding{Currency: c}
-		}
-		return byCurrency[c]
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
 	}
-	for _, c := range CountEstimates(f.Estimates, t) {
-		if c.Reason != "" {
-			continue
-		}
-		fund := in(c.Value.Currency)
-		fund.Estimated = saturatingAdd(fund.Estimated, c.Counted)
-		fund.Estimators++
-		if c.Proven {
-			fund.EstimatedProven = saturatingAdd(fund.EstimatedProven, c.Counted)
-			fund.EstimatorsProven++
+	return a
+}
+
+// tally sums up estimates that are added oldest first: of each account the last
+// one stands. Its totals are exact; only what it shows ends at MaxTotal.
+type tally struct {
+	standing map[syntax.DID]Counting
+	totals   map[money.Currency]*Funding
+}
+
+func (s *tally) add(e Estimate) {
+	if old, ok := s.standing[e.Author]; ok {
+		s.move(old, -1)
+	}
+	c := count(e, false)
+	s.standing[e.Author] = c
+	s.move(c, 1)
+}
+
+func (s *tally) move(c Counting, sign int64) {
+	if c.Reason != "" {
+		return
+	}
+	total := s.totals[c.Value.Currency]
+	if total == nil {
+		total = &Funding{Currency: c.Value.Currency}
+		s.totals[c.Value.Currency] = total
+	}
+	total.Estimated += sign * c.Counted
+	total.Estimators += sign
+	if c.Proven {
+		total.EstimatedProven += sign * c.Counted
+		total.EstimatorsProven += sign
+	}
+}
+
+func (s *tally) funding(goal *money.Money) []Funding {
+	out := make([]Funding, 0, len(s.totals)+1)
+	for _, total := range s.totals {
+		if total.Estimators > 0 {
+			out = append(out, *total)
 		}
 	}
-	counted := map[syntax.ATURI]bool{}
-	for _, p := range f.Pledges {
-		if !p.Receipted && p.existsAt(t) && !counted[p.URI] {
-			counted[p.URI] = true
-			in(p.Value.Currency).Pending++
+	if goal != nil {
+		i := slices.IndexFunc(out, func(f Funding) bool { return f.Currency == goal.Currency })
+		if i < 0 {
+			i = len(out)
+			out = append(out, Funding{Currency: goal.Currency})
 		}
+		amount := goal.Amount
+		out[i].Goal = &amount
 	}
-	if iv, ok := StageAt(intervals, t); ok && iv.Attempt != "" {
-		for _, d := range f.Developments {
-			if d.URI == iv.Attempt && d.Goal != nil {
-				goal := d.Goal.Amount
-				in(d.Goal.Currency).Goal = &goal
-			}
-		}
-	}
-	out := make([]Funding, 0, len(byCurrency))
-	for _, fund := range byCurrency {
-		out = append(out, *fund)
+	for i := range out {
+		out[i].Estimated = min(out[i].Estimated, MaxTotal)
+		out[i].EstimatedProven = min(out[i].EstimatedProven, MaxTotal)
 	}
 	slices.SortFunc(out, func(a, b Funding) int { return cmp.Compare(a.Currency, b.Currency) })
 	return out
 }
 
-// MaxTotal bounds every sum; the lexicon's totals end there too.
+// MaxTotal bounds every sum; the lexicon's totals end there too. What one
+// estimate counts for is so much smaller that no sum overflows before it.
 const MaxTotal = 1_000_000_000_000_000
-
-// saturatingAdd keeps a sum of strangers' wishes within bounds.
-func saturatingAdd(a, b int64) int64 { return min(a+b, MaxTotal) }
 
 func (a Funding) equal(b Funding) bool {
 	if (a.Goal == nil) != (b.Goal == nil) || a.Goal != nil && *a.Goal != *b.Goal {

@@ -19,6 +19,7 @@ const keyExpansion = 4
 
 var (
 	errNodeTwice   = errors.New("tree: a node is in two places")
+	errNodeForm    = errors.New("tree: a node is not encoded as nodes are")
 	errNodeEmpty   = errors.New("tree: a node is empty or only a pointer")
 	errNodeLevel   = errors.New("tree: a key or node is on a wrong level")
 	errKeyPrefix   = errors.New("tree: a key shares more than the key before it has")
@@ -29,9 +30,9 @@ var (
 // checkTree proves that the nodes which are there form a valid tree. It comes
 // before the library that loads them, because that one trusts the shape: it
 // panics at a bad key prefix, reads a node again at each place that names it,
-// which is exponential in the depth, and follows any depth, while an exhausted
-// stack ends the process. Here no node is read twice, and levels, which come
-// from hashes of the keys, bound the depth.
+// which is exponential in the depth, and grows its stack with each level, while
+// a stack that is exhausted ends the process. Here no node is read twice, and
+// levels, which come from hashes of the keys, bound the depth.
 //
 // size is that of the CAR file.
 func checkTree(ctx context.Context, blocks repo.RepoBlockSource, root cid.Cid, size int) error {
@@ -67,6 +68,10 @@ func (c *treeCheck) load(ctx context.Context, ref cid.Cid) (*mst.NodeData, error
 	node, err := mst.NodeDataFromCBOR(bytes.NewReader(block.RawData()))
 	if err != nil {
 		return nil, fmt.Errorf("tree: node %s: %w", ref, err)
+	}
+	// Any map can be read as a node, a record as an empty one.
+	if _, same, err := node.Bytes(); err != nil || !same.Equals(ref) {
+		return nil, errNodeForm
 	}
 	return node, nil
 }
