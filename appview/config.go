@@ -22,8 +22,12 @@ type Config struct {
 	Bind string
 	// DatabaseURL is sqlite:// and the path of the index.
 	DatabaseURL string
-	// RelayURL is the upstream, a relay or a PDS.
-	RelayURL string
+	// RelayURLs are the upstreams, relays or PDSs; the first is followed, the
+	// next takes over when it fails.
+	RelayURLs []string
+	// CollectionDirURL is who is asked which repositories have records of ours;
+	// empty means the first upstream.
+	CollectionDirURL string
 	// PLCURL is the directory of did:plc.
 	PLCURL string
 	// PublicURL is where clients reach the API; it makes the service's did:web.
@@ -68,7 +72,7 @@ func DatabasePath(raw string) (string, error) {
 
 func (c Config) indexer() indexer.Config {
 	return indexer.Config{
-		RelayURL: c.RelayURL, PLCURL: c.PLCURL,
+		RelayURLs: c.RelayURLs, DirectoryURL: c.CollectionDirURL, PLCURL: c.PLCURL,
 		UserAgent: "stratosfund-appview/" + c.Version,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -22,6 +23,7 @@ import (
 // Service is a whole AppView: index, API and metrics.
 type Service struct {
 	cfg      Config
+	lock     io.Closer
 	store    *store.Store
 	indexer  *indexer.Indexer
 	server   *xrpc.Server
@@ -41,9 +43,14 @@ func Build(ctx context.Context, cfg Config, opts Options) (*Service, error) {
 	s := &Service{cfg: cfg, registry: prometheus.NewRegistry()}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	s.store, err = store.Open(ctx, store.Config{Path: path, Policy: cfg.policy()}, opts.Clock, opts.Log)
+	lock, err := store.Lock(path)
 	if err != nil {
 		return nil, err
+	}
+	s.lock = lock
+	s.store, err = store.Open(ctx, store.Config{Path: path, Policy: cfg.policy()}, store.Options{Log: opts.Log, Clock: opts.Clock})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.wire(ctx, opts); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -93,7 +100,13 @@ func (s *Service) Close() error {
 	if s.server != nil {
 		errs = append(errs, s.server.Close())
 	}
-	errs = append(errs, s.store.Close())
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+		s.lock = nil
+	}
 	return errors.Join(errs...)
 }
 

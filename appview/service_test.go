@@ -30,7 +30,7 @@ func startAppView(t testing.TB, network *atmosphere.Network) *atclient.APIClient
 	service, err := appview.Build(t.Context(), appview.Config{
 		Bind:        "127.0.0.1:0",
 		DatabaseURL: "sqlite://" + filepath.Join(t.TempDir(), "appview.db"),
-		RelayURL:    network.PDSURL(),
+		RelayURLs:   []string{network.PDSURL()},
 		PLCURL:      network.PLCURL(),
 		PublicURL:   "http://localhost:8080",
 		Version:     "test",

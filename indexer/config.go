@@ -10,12 +10,18 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 )
 
 // Config is what an operator decides about an index.
 type Config struct {
-	// RelayURL is the upstream: a relay or a PDS. http is for loopback only.
-	RelayURL string
+	// RelayURLs are the upstreams, relays or PDSs: the first is followed, the
+	// next takes over when it fails. http is for loopback only.
+	RelayURLs []string
+	// DirectoryURL is who is asked which repositories have records of ours;
+	// empty means the first upstream.
+	DirectoryURL string
 	// PLCURL is the directory of did:plc. http is for loopback only.
 	PLCURL string
 	// UserAgent is sent with every request.
@@ -25,10 +31,20 @@ type Config struct {
 // Validate reports everything that is wrong with the configuration.
 func (c Config) Validate() error {
 	var errs []error
-	for _, u := range []struct{ name, value string }{{"relay-url", c.RelayURL}, {"plc-url", c.PLCURL}} {
-		if err := checkURL(u.value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", u.name, err))
+	check := func(name, value string) {
+		if err := checkURL(value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
+	}
+	if len(c.RelayURLs) == 0 {
+		errs = append(errs, errors.New("relay-url: at least one is needed"))
+	}
+	for _, u := range c.RelayURLs {
+		check("relay-url", u)
+	}
+	check("plc-url", c.PLCURL)
+	if c.DirectoryURL != "" {
+		check("collectiondir-url", c.DirectoryURL)
 	}
 	return errors.Join(errs...)
 }
@@ -48,12 +64,23 @@ func checkURL(raw string) error {
 	return fmt.Errorf("%q: want https, or http on this machine", raw)
 }
 
-// Local reports whether the upstream is on this machine. Then everything may
+// Local reports whether all upstreams are on this machine. Then everything may
 // be: addresses in DID documents are followed to private networks as well, which
 // is refused otherwise.
 func (c Config) Local() bool {
-	u, err := url.Parse(c.RelayURL)
-	return err == nil && isLoopback(u.Hostname())
+	for _, raw := range c.RelayURLs {
+		if u, err := url.Parse(raw); err != nil || !isLoopback(u.Hostname()) {
+			return false
+		}
+	}
+	return len(c.RelayURLs) > 0
+}
+
+func (c Config) directoryURL() string {
+	if c.DirectoryURL != "" {
+		return c.DirectoryURL
+	}
+	return c.RelayURLs[0]
 }
 
 func isLoopback(host string) bool {
@@ -71,6 +98,9 @@ type Options struct {
 	Clock func() time.Time
 	// Registry receives the metrics; nil means none.
 	Registry prometheus.Registerer
+	// Crash is told of the moments at which a process may die. Nil in
+	// production.
+	Crash crashpoint.Hook
 	// Transport replaces the guarded transport of outgoing requests, for
 	// networks that exist on this machine only. Nil in production.
 	Transport http.RoundTripper

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/firehose"
 	"github.com/stratosfund/stratosfund/indexer/reposync"
 	"github.com/stratosfund/stratosfund/indexer/store"
@@ -35,12 +36,13 @@ const (
 	logsPerSecond = 5
 )
 
-// Indexer follows one upstream.
+// Indexer follows the upstreams.
 type Indexer struct {
 	cfg     Config
 	store   *store.Store
-	client  *firehose.Client
-	http    *http.Client
+	clients []*firehose.Client // one for each upstream
+	hosts   *hosts
+	crash   crashpoint.Hook
 	dir     *identity.BaseDirectory
 	keys    *reposync.Keys
 	log     *slog.Logger
@@ -52,10 +54,15 @@ type Indexer struct {
 	trackedMu sync.RWMutex
 	tracked   map[syntax.DID]bool
 
-	wakeResync  signal
-	wakeHandles signal
-	wakeDerive  signal
+	wakeResync    signal
+	wakeHandles   signal
+	wakeDerive    signal
+	wakeDiscovery signal
+	wakeSweep     signal
 
+	opened    latch // the first subscription stands
+	upstream  atomic.Int64
+	atPDS     atomic.Bool // the upstream is a PDS, which speaks for its own accounts only
 	connected atomic.Bool
 	cursor    atomic.Int64
 	lag       atomic.Int64 // nanoseconds
@@ -71,7 +78,21 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 		transport = outgoing(cfg.Local())
 	}
 	httpClient := &http.Client{Transport: transport, Timeout: 30 * time.Second}
-	client, err := firehose.NewClient(cfg.RelayURL, nil, cfg.UserAgent)
+	var clients []*firehose.Client
+	for _, u := range cfg.RelayURLs {
+		client, err := firehose.NewClient(u, nil, cfg.UserAgent)
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, client)
+	}
+	// Other servers are asked within bounds of their own: a large repository
+	// takes longer than a DID document may.
+	asking := &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	hosts, err := newHosts(asking, cfg.UserAgent, cfg.Local())
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +104,9 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 	ix := &Indexer{
 		cfg:         cfg,
 		store:       st,
-		client:      client,
-		http:        httpClient,
+		clients:     clients,
+		hosts:       hosts,
+		crash:       opts.Crash,
 		dir:         directory(cfg, httpClient),
 		keys:        reposync.NewKeys(cached, keyTimeout),
 		log:         opts.Log.With("component", "indexer"),
@@ -96,6 +118,10 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 		wakeResync:  newSignal(),
 		wakeHandles: newSignal(),
 		wakeDerive:  newSignal(),
+
+		wakeDiscovery: newSignal(),
+		wakeSweep:     newSignal(),
+		opened:        newLatch(),
 	}
 	for _, c := range lexicons.Collections() {
 		ix.wanted[c] = true
@@ -130,6 +156,9 @@ func outgoing(local bool) http.RoundTripper {
 // is damage of ours and returned.
 func (ix *Indexer) Run(ctx context.Context) error {
 	dids, err := ix.store.Tracked(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -140,6 +169,8 @@ func (ix *Indexer) Run(ctx context.Context) error {
 	g.Go(func() error { return ix.resyncs(ctx) })
 	g.Go(func() error { return ix.handles(ctx) })
 	g.Go(func() error { return ix.derive(ctx) })
+	g.Go(func() error { return ix.discoveries(ctx) })
+	g.Go(func() error { return ix.sweeps(ctx) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("indexer: %w", err)
 	}
@@ -179,7 +210,7 @@ type Progress struct {
 // Progress says where the index is. It may be called at any time.
 func (ix *Indexer) Progress() Progress {
 	return Progress{
-		Upstream:  ix.client.Host(),
+		Upstream:  ix.client().Host(),
 		Connected: ix.connected.Load(),
 		Cursor:    ix.cursor.Load(),
 		Lag:       time.Duration(ix.lag.Load()),
@@ -217,6 +248,28 @@ func brief(err error) string {
 		return s[:most] + "..."
 	}
 	return s
+}
+
+// client is that of the upstream that is followed.
+func (ix *Indexer) client() *firehose.Client { return ix.clients[ix.upstream.Load()] }
+
+// latch is closed once, for all who wait.
+type latch struct {
+	once sync.Once
+	done chan struct{}
+}
+
+func newLatch() latch { return latch{done: make(chan struct{})} }
+
+func (l *latch) open() { l.once.Do(func() { close(l.done) }) }
+
+func (l *latch) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.done:
+		return nil
+	}
 }
 
 // signal wakes a worker; several wakes before it looks are one.

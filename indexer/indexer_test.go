@@ -69,12 +69,12 @@ type fixture struct {
 func startIndexer(t *testing.T, network *atmosphere.Network, upstream string) *fixture {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "index.db")}, time.Now, log)
+	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "index.db")}, store.Options{Clock: time.Now, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &fixture{store: st, registry: prometheus.NewRegistry()}
-	ix, err := indexer.New(indexer.Config{RelayURL: upstream, PLCURL: network.PLCURL(), UserAgent: "test"}, st,
+	ix, err := indexer.New(indexer.Config{RelayURLs: []string{upstream}, DirectoryURL: network.PDSURL(), PLCURL: network.PLCURL(), UserAgent: "test"}, st,
 		indexer.Options{Log: log, Clock: time.Now, Registry: f.registry, Transport: network.Transport()})
 	if err != nil {
 		t.Fatal(err)

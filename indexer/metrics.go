@@ -15,6 +15,7 @@ type metrics struct {
 	dropped *prometheus.CounterVec
 	invalid *prometheus.CounterVec
 	resyncs *prometheus.CounterVec
+	sweeps  *prometheus.CounterVec
 	lag     prometheus.Gauge
 	cursor  prometheus.Gauge
 	queue   prometheus.Gauge
@@ -40,6 +41,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		dropped: counter("dropped_total", "Messages that were not believed, by reason.", "reason"),
 		invalid: counter("invalid_records_total", "Proven records that are kept out of the views, by reason.", "reason"),
 		resyncs: counter("resyncs_total", "Whole repositories fetched, by outcome.", "outcome"),
+		sweeps:  counter("sweeps_total", "Repositories whose PDS was asked where they are, by outcome.", "outcome"),
 		lag:     gauge("lag_seconds", "Age of the last applied event when it was applied."),
 		cursor:  gauge("cursor", "Sequence number of the last applied event."),
 		queue:   gauge("queue_length", "Events between the wire and the store."),

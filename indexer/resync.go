@@ -2,17 +2,16 @@ package indexer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/reposync"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
@@ -20,15 +19,19 @@ import (
 const (
 	// resyncsAtOnce is how many repositories are fetched at the same time.
 	resyncsAtOnce = 4
-	// maxRepo bounds a repository's CAR in bytes; it is held in memory.
-	maxRepo       = 64 << 20
+	// maxRepo bounds a repository's CAR in bytes, on disk.
+	maxRepo       = 2 << 30
 	resyncTimeout = 5 * time.Minute
 	resyncFirst   = 2 * time.Second
 	resyncMost    = time.Hour
+	// reportEvery is how often a long backfill says how far it is.
+	reportEvery = 10 * time.Second
+	lookAgain   = 5 * time.Second
 )
 
 // resyncs fetches the repositories that wait for it, the longest waiting first.
 func (ix *Indexer) resyncs(ctx context.Context) error {
+	reported := ix.now()
 	for {
 		due, next, err := ix.store.DueResyncs(ctx, 64)
 		if err != nil {
@@ -43,12 +46,32 @@ func (ix *Indexer) resyncs(ctx context.Context) error {
 			return err
 		}
 		if len(due) > 0 && ctx.Err() == nil {
+			if ix.now().Sub(reported) >= reportEvery {
+				reported = ix.now()
+				if err := ix.reportBacklog(ctx); err != nil {
+					return err
+				}
+			}
 			continue
+		}
+		// Another process may have asked for one, and cannot wake us.
+		if soon := ix.now().Add(lookAgain); next.IsZero() || next.After(soon) {
+			next = soon
 		}
 		if err := ix.await(ctx, ix.wakeResync, next); err != nil {
 			return err
 		}
 	}
+}
+
+func (ix *Indexer) reportBacklog(ctx context.Context) error {
+	b, err := ix.store.Backlog(ctx)
+	if err != nil || b.Waiting == 0 {
+		return err
+	}
+	eta, _ := b.ETA()
+	ix.log.Info("fetching repositories", "waiting", b.Waiting, "failing", b.Failing, "per_minute", b.PerMinute, "eta", eta)
+	return nil
 }
 
 // await waits for the signal, or for the moment if it is not zero.
@@ -78,13 +101,16 @@ func (ix *Indexer) resync(ctx context.Context, r store.Resync) error {
 	}
 	// What follows is ours to finish.
 	ctx = context.WithoutCancel(ctx)
-	if status, gone := errors.AsType[*unavailableError](err); gone {
+	if status, gone := unavailable(err); gone {
 		ix.metrics.resyncs.WithLabelValues("unavailable").Inc()
-		ix.log.Info("an account is not available at its PDS", "did", r.DID, "reason", status.status)
-		return ix.store.SetAccountStatus(ctx, r.DID, status.status)
+		ix.log.Info("an account is not available at its PDS", "did", r.DID, "reason", status)
+		return ix.store.SetAccountStatus(ctx, r.DID, status)
 	}
 	if err != nil {
 		return ix.resyncFailed(ctx, r, err)
+	}
+	if err := ix.crash.At(crashpoint.AfterFetch); err != nil {
+		return err
 	}
 	records := make([]store.Record, 0, len(snapshot.Records))
 	for _, rec := range snapshot.Records {
@@ -120,11 +146,6 @@ func (ix *Indexer) resyncFailed(ctx context.Context, r store.Resync, cause error
 	return ix.store.ResyncFailed(ctx, r.DID, errors.New(brief(cause)), ix.now().Add(pause))
 }
 
-// unavailableError is a PDS's word that an account it hosts is not to be shown.
-type unavailableError struct{ status store.AccountStatus }
-
-func (e *unavailableError) Error() string { return "the account is " + string(e.status) }
-
 // fetchRepo gets a repository from the PDS that its DID document names now, and
 // proves it.
 func (ix *Indexer) fetchRepo(ctx context.Context, did syntax.DID) (*reposync.Snapshot, error) {
@@ -135,79 +156,26 @@ func (ix *Indexer) fetchRepo(ctx context.Context, did syntax.DID) (*reposync.Sna
 	if err != nil {
 		return nil, err
 	}
-	pds, err := ix.checkPDS(ident.PDSEndpoint())
+	pds, err := ix.hosts.base(ident.PDSEndpoint())
 	if err != nil {
 		return nil, fmt.Errorf("the DID document's PDS: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, resyncTimeout)
 	defer cancel()
-	car, err := ix.getRepo(ctx, pds, did)
+	spool, err := ix.getRepo(ctx, pds, did)
 	if err != nil {
 		return nil, err
 	}
-	return reposync.VerifySnapshot(ctx, ix.keys, did, car, ix.isWanted, ix.now())
+	snapshot, err := reposync.VerifySnapshot(ctx, ix.keys, did, spool, ix.isWanted, ix.now())
+	return snapshot, errors.Join(err, spool.Close())
 }
 
-// checkPDS refuses an address that a stranger's DID document should not make us
-// call; private addresses are refused where the connection is made.
-func (ix *Indexer) checkPDS(endpoint string) (*url.URL, error) {
-	u, err := url.Parse(endpoint)
-	switch {
-	case err != nil:
-		return nil, err
-	case u.Host == "":
-		return nil, fmt.Errorf("%q names no host", endpoint)
-	case u.Scheme == "https", u.Scheme == "http" && ix.cfg.Local():
-		return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
-	}
-	return nil, fmt.Errorf("%q: want https", endpoint)
-}
-
-func (ix *Indexer) getRepo(ctx context.Context, pds *url.URL, did syntax.DID) ([]byte, error) {
-	endpoint := pds.JoinPath("/xrpc/com.atproto.sync.getRepo")
-	endpoint.RawQuery = url.Values{"did": {did.String()}}.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint.String(), nil)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s for the repository: %w", pds.Host, err)
-	}
-	req.Header.Set("User-Agent", ix.cfg.UserAgent)
-	req.Header.Set("Accept", "application/vnd.ipld.car")
-	client := *ix.http
-	client.Timeout = 0 // the context bounds it: a large repository takes its time
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s for the repository: %w", pds.Host, err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, repoError(pds.Host, resp)
-	}
-	car, err := io.ReadAll(io.LimitReader(resp.Body, maxRepo+1))
-	if err != nil {
-		return nil, fmt.Errorf("read the repository from %s: %w", pds.Host, err)
-	}
-	if len(car) > maxRepo {
-		return nil, fmt.Errorf("the repository is over %d bytes", maxRepo)
-	}
-	return car, nil
-}
-
-// repoError reads the XRPC error of getRepo.
-func repoError(host string, resp *http.Response) error {
-	var body struct {
-		Error   string `json:"error"`
-		Message string `json:"message"`
-	}
-	// What does not parse leaves the name empty, and the status says enough.
-	_ = json.NewDecoder(io.LimitReader(resp.Body, 4096)).Decode(&body)
-	switch body.Error {
-	case "RepoDeactivated":
-		return &unavailableError{store.AccountDeactivated}
-	case "RepoSuspended":
-		return &unavailableError{store.AccountSuspended}
-	case "RepoTakendown":
-		return &unavailableError{store.AccountTakendown}
-	}
-	return fmt.Errorf("%s answered with status %d: %s %s", host, resp.StatusCode, body.Error, body.Message)
+// getRepo spools a whole repository, within a bound.
+func (ix *Indexer) getRepo(ctx context.Context, pds *url.URL, did syntax.DID) (spool *reposync.Spool, err error) {
+	params := url.Values{"did": {did.String()}}
+	err = ix.hosts.get(ctx, pds, "com.atproto.sync.getRepo", params, "application/vnd.ipld.car", func(r io.Reader) error {
+		spool, err = reposync.NewSpool("", r, maxRepo)
+		return err
+	})
+	return spool, err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/firehose"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
@@ -29,6 +30,9 @@ const (
 	// steady is how long a connection must have lasted for the next failure
 	// to count as the first.
 	steady = time.Minute
+	// takeOverAfter is how many failures in a row make the next upstream take
+	// over.
+	takeOverAfter = 4
 )
 
 // job is one event on its way from the wire to the store. Its worker fills
@@ -41,42 +45,95 @@ type job struct {
 	done   chan struct{}
 }
 
-// follow keeps a session with the upstream, again and again, from the cursor.
+// follow keeps a session with an upstream, again and again, from its cursor.
+// When the upstream fails for good, the next one takes over.
 func (ix *Indexer) follow(ctx context.Context) error {
 	failures := 0
 	for {
-		cursor, err := ix.store.Cursor(ctx, ix.cfg.RelayURL)
+		at := int(ix.upstream.Load())
+		name := ix.cfg.RelayURLs[at]
+		cursor, known, err := ix.store.Cursor(ctx, name)
 		if err != nil {
 			return err
 		}
-		ix.cursor.Store(cursor)
+		if !known {
+			// What was before is found by discovery, and fetched.
+			cursor = firehose.Live
+		}
+		ix.cursor.Store(max(cursor, 0))
 		began := ix.now()
-		err = ix.session(ctx, cursor)
+		if err = ix.meet(ctx, name); err == nil {
+			err = ix.session(ctx, name, cursor)
+		}
 		ix.connected.Store(false)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var damage *storeError
-		if errors.As(err, &damage) {
+		if damage, ok := errors.AsType[*storeError](err); ok {
 			return damage.err
 		}
 		if e, ok := errors.AsType[*firehose.StreamError](err); ok && e.Name == firehose.FutureCursor {
-			ix.log.Error("the upstream's sequence began anew: fetching every known repository again", "host", ix.client.Host(), "cursor", cursor)
-			if err := ix.store.RestartCursor(ctx, ix.cfg.RelayURL); err != nil {
+			ix.log.Error("the upstream's sequence began anew", "host", ix.client().Host(), "cursor", cursor)
+			if err := ix.lostTrack(ctx, name); err != nil {
 				return err
 			}
-			ix.wakeResync.wake()
 		}
 		if ix.now().Sub(began) > steady {
 			failures = 0
 		}
 		failures++
 		pause := backoff(reconnectFirst, reconnectMost, failures)
-		ix.warn("the connection to the upstream ended", "host", ix.client.Host(), "err", brief(err), "attempts", failures, "dur", pause)
+		ix.warn("the connection to the upstream ended", "host", ix.client().Host(), "err", brief(err), "attempts", failures, "dur", pause)
+		if failures >= takeOverAfter && len(ix.clients) > 1 {
+			failures = 0
+			if err := ix.takeOver(ctx, at); err != nil {
+				return err
+			}
+		}
 		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
+}
+
+// meet finds out what kind of upstream it is. One that cannot be asked for that
+// is not followed yet.
+func (ix *Indexer) meet(ctx context.Context, name string) error {
+	base, err := ix.hosts.base(name)
+	if err != nil {
+		return err
+	}
+	isPDS, err := ix.isPDS(ctx, base)
+	if err != nil {
+		return fmt.Errorf("ask %s what it is: %w", base.Host, err)
+	}
+	ix.atPDS.Store(isPDS)
+	return nil
+}
+
+// takeOver goes on with the next upstream. Its sequence is another one, so what
+// was missed in between is found by a sweep.
+func (ix *Indexer) takeOver(ctx context.Context, failed int) error {
+	next := (failed + 1) % len(ix.clients)
+	ix.log.Error("another upstream takes over", "from", ix.clients[failed].Host(), "host", ix.clients[next].Host())
+	ix.upstream.Store(int64(next))
+	if err := ix.store.RequestSweep(ctx); err != nil {
+		return err
+	}
+	ix.wakeSweep.wake()
+	return nil
+}
+
+// lostTrack is what follows when the stream cannot tell what happened: every
+// repository's PDS is asked, and everybody who may know new ones. A name given
+// is that of an upstream whose cursor means nothing any more.
+func (ix *Indexer) lostTrack(ctx context.Context, forget string) error {
+	if err := ix.store.LostTrack(ctx, forget); err != nil {
+		return err
+	}
+	ix.wakeSweep.wake()
+	ix.wakeDiscovery.wake()
+	return nil
 }
 
 // storeError marks damage of ours among errors of the connection.
@@ -88,7 +145,7 @@ func (e *storeError) Unwrap() error { return e.err }
 // session streams from the cursor until the connection ends. Events are parsed
 // and verified in parallel and applied in order; when session returns, all that
 // was read is applied or will come again.
-func (ix *Indexer) session(ctx context.Context, cursor int64) error {
+func (ix *Indexer) session(ctx context.Context, upstream string, cursor int64) error {
 	ordered := make(chan *job, queueLength)
 	unverified := make(chan func(context.Context))
 	g, ctx := errgroup.WithContext(ctx)
@@ -102,7 +159,7 @@ func (ix *Indexer) session(ctx context.Context, cursor int64) error {
 		})
 	}
 	g.Go(func() error {
-		if err := ix.applyAll(ctx, ordered); err != nil {
+		if err := ix.applyAll(ctx, upstream, ordered); err != nil {
 			return &storeError{err}
 		}
 		return nil
@@ -110,8 +167,11 @@ func (ix *Indexer) session(ctx context.Context, cursor int64) error {
 	g.Go(func() error {
 		defer close(ordered)
 		defer close(unverified)
-		return ix.client.Stream(ctx, cursor, func(frame []byte) error {
+		opened := func() {
 			ix.connected.Store(true)
+			ix.opened.open()
+		}
+		return ix.client().Stream(ctx, cursor, opened, func(frame []byte) error {
 			return ix.receive(ctx, frame, ordered, unverified)
 		})
 	})
@@ -132,8 +192,7 @@ func (ix *Indexer) receive(ctx context.Context, frame []byte, ordered chan<- *jo
 	}
 	ix.metrics.frames.WithLabelValues(kindOf(ev)).Inc()
 	if ev.Info != nil {
-		ix.info(ev)
-		return nil
+		return ix.info(ctx, ev)
 	}
 	if ev.Seq == 0 {
 		return nil
@@ -143,12 +202,17 @@ func (ix *Indexer) receive(ctx context.Context, frame []byte, ordered chan<- *jo
 		close(j.done)
 		return send(ctx, ordered, j)
 	}
+	if err := ix.crash.At(crashpoint.AfterReceive); err != nil {
+		return &storeError{err}
+	}
 	if err := send(ctx, ordered, j); err != nil {
 		return err
 	}
 	return send(ctx, unverified, func(ctx context.Context) {
 		defer close(j.done)
-		j.change, j.err = ix.verify(ctx, ev)
+		if j.change, j.err = ix.verify(ctx, ev); j.err == nil {
+			j.err = ix.crash.At(crashpoint.AfterVerify)
+		}
 	})
 }
 
@@ -162,14 +226,15 @@ func send[T any](ctx context.Context, to chan<- T, v T) error {
 }
 
 // info reacts to what the upstream says of itself.
-func (ix *Indexer) info(ev firehose.Event) {
+func (ix *Indexer) info(ctx context.Context, ev firehose.Event) error {
 	if ev.Info.Name != firehose.OutdatedCursor {
-		return
+		return nil
 	}
-	// Only a fresh index asks from the beginning on purpose.
-	if ix.cursor.Load() > 0 {
-		ix.log.Error("the upstream no longer has all that we missed: some events are lost to the stream", "host", ix.client.Host(), "cursor", ix.cursor.Load())
+	ix.log.Error("the upstream no longer has all that we missed", "host", ix.client().Host(), "cursor", ix.cursor.Load())
+	if err := ix.lostTrack(ctx, ""); err != nil {
+		return &storeError{err}
 	}
+	return nil
 }
 
 // concerns reports whether an event can change the index: it touches a
@@ -183,7 +248,7 @@ func (ix *Indexer) concerns(ev firehose.Event) bool {
 }
 
 // applyAll applies jobs in order, as many in one transaction as are ready.
-func (ix *Indexer) applyAll(ctx context.Context, ordered <-chan *job) error {
+func (ix *Indexer) applyAll(ctx context.Context, upstream string, ordered <-chan *job) error {
 	// What was received is applied although the process is asked to stop: a
 	// transaction is short, and one that is under way ends whole.
 	ctx = context.WithoutCancel(ctx)
@@ -194,19 +259,19 @@ func (ix *Indexer) applyAll(ctx context.Context, ordered <-chan *job) error {
 		select {
 		case j, ok := <-ordered:
 			if !ok {
-				return ix.apply(ctx, &b)
+				return ix.apply(ctx, upstream, &b)
 			}
 			<-j.done
 			if err := b.add(j); err != nil {
 				return err
 			}
 			if b.full() || len(b.changes) > 0 && !nextReady(ordered) {
-				if err := ix.apply(ctx, &b); err != nil {
+				if err := ix.apply(ctx, upstream, &b); err != nil {
 					return err
 				}
 			}
 		case <-flush.C:
-			if err := ix.apply(ctx, &b); err != nil {
+			if err := ix.apply(ctx, upstream, &b); err != nil {
 				return err
 			}
 		}
@@ -238,11 +303,11 @@ func (b *batch) full() bool { return len(b.changes) >= batchLength }
 
 // apply writes the batch and the cursor in one transaction, and tells the
 // other workers what it left for them.
-func (ix *Indexer) apply(ctx context.Context, b *batch) error {
+func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 	if b.seq == 0 {
 		return nil
 	}
-	done, err := ix.store.Apply(ctx, ix.cfg.RelayURL, b.seq, b.changes)
+	done, err := ix.store.Apply(ctx, upstream, b.seq, b.changes)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package indexer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
@@ -40,7 +41,10 @@ func (ix *Indexer) verify(ctx context.Context, ev firehose.Event) (*store.Change
 		}
 		return &store.Change{Kind: store.ChangeIdentity, DID: did}, nil
 	case ev.Account != nil:
-		return ix.accountChange(did, ev.Account), nil
+		if err := ix.checkHosted(ctx, did); err != nil {
+			return ix.unproven(ctx, ev, did, err)
+		}
+		return accountChange(did, ev.Account), nil
 	}
 	return nil, nil
 }
@@ -109,18 +113,33 @@ func (ix *Indexer) drop(ev firehose.Event, e *reposync.DropError) {
 	ix.warn("dropped a message", "reason", e.Reason, "seq", ev.Seq, "did", ev.DID(), "err", brief(e))
 }
 
-func (ix *Indexer) accountChange(did syntax.DID, msg *comatproto.SyncSubscribeRepos_Account) *store.Change {
-	change := &store.Change{Kind: store.ChangeAccount, DID: did, Status: store.AccountActive}
-	if msg.Active {
-		return change
+// checkHosted refuses what a PDS says of an account that its DID document sends
+// elsewhere: an account that moved leaves a deactivated one behind. A relay
+// speaks for many, and checks this itself.
+func (ix *Indexer) checkHosted(ctx context.Context, did syntax.DID) error {
+	if !ix.atPDS.Load() {
+		return nil
 	}
-	// A status that we do not know hides the account like one that we do.
-	change.Status = store.AccountDeactivated
-	if msg.Status != nil {
-		switch s := store.AccountStatus(*msg.Status); s {
-		case store.AccountDeactivated, store.AccountSuspended, store.AccountTakendown, store.AccountDeleted:
-			change.Status = s
+	ident, err := ix.keys.Identity(ctx, did)
+	if err != nil {
+		return err
+	}
+	pds, err := ix.hosts.base(ident.PDSEndpoint())
+	if err != nil || pds.Host != ix.client().Host() {
+		return &reposync.DropError{
+			Reason: reposync.DropNotHosted,
+			Err:    fmt.Errorf("%s speaks of %s, which is at %q", ix.client().Host(), did, ident.PDSEndpoint()),
 		}
+	}
+	return nil
+}
+
+// accountChange reads a status. It is not signed: it comes from hop to hop, and
+// the sweep asks the PDS itself.
+func accountChange(did syntax.DID, msg *comatproto.SyncSubscribeRepos_Account) *store.Change {
+	change := &store.Change{Kind: store.ChangeAccount, DID: did, Status: store.AccountActive}
+	if !msg.Active {
+		change.Status = hiddenStatus(msg.Status)
 	}
 	return change
 }

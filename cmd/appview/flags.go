@@ -54,9 +54,13 @@ func runFlags() []cli.Flag {
 			Name: "public-url", Sources: cli.EnvVars("APPVIEW_PUBLIC_URL"), Value: "http://localhost:8080",
 			Usage: "where clients reach the API: https, or localhost; makes the service's did:web",
 		},
+		&cli.StringSliceFlag{
+			Name: "relay-url", Sources: cli.EnvVars("APPVIEW_RELAY_URL"), Value: []string{"https://relay1.us-east.bsky.network"},
+			Usage: "the upstream, a relay or a PDS; others, after commas, take over when it fails; http for this machine only",
+		},
 		&cli.StringFlag{
-			Name: "relay-url", Sources: cli.EnvVars("APPVIEW_RELAY_URL"), Value: "https://relay1.us-east.bsky.network",
-			Usage: "the upstream: a relay or a PDS; http for this machine only",
+			Name: "collectiondir-url", Sources: cli.EnvVars("APPVIEW_COLLECTIONDIR_URL"),
+			Usage: "who is asked which repositories have records of ours; the first upstream when empty",
 		},
 		&cli.StringFlag{
 			Name: "plc-url", Sources: cli.EnvVars("APPVIEW_PLC_URL"), Value: "https://plc.directory",
@@ -82,9 +86,12 @@ func configFrom(cmd *cli.Command) (appview.Config, error) {
 		return appview.Config{}, fmt.Errorf("trusted-escrows: %w", err)
 	}
 	return appview.Config{
-		Bind:           cmd.String("bind"),
-		DatabaseURL:    cmd.String("database-url"),
-		RelayURL:       cmd.String("relay-url"),
+		Bind:        cmd.String("bind"),
+		DatabaseURL: cmd.String("database-url"),
+		RelayURLs:   cmd.StringSlice("relay-url"),
+
+		CollectionDirURL: cmd.String("collectiondir-url"),
+
 		PLCURL:         cmd.String("plc-url"),
 		PublicURL:      cmd.String("public-url"),
 		TrustedEscrows: escrows,

@@ -38,7 +38,9 @@ func run(ctx context.Context, args []string, environ func() []string, stdout, st
 		Version:     version,
 		Writer:      stdout,
 		ErrWriter:   stderr,
-		Commands:    []*cli.Command{runCommand(time.Now), statusCommand(time.Now)},
+		Commands: []*cli.Command{
+			runCommand(time.Now), statusCommand(time.Now), resyncCommand(time.Now), rebuildCommand(time.Now), backupCommand(time.Now),
+		},
 	}
 	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {
 		return ctx, environment.CheckKnown("APPVIEW_", environ(), root)

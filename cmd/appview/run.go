@@ -28,7 +28,7 @@ func runCommand(clock func() time.Time) *cli.Command {
 			if err != nil {
 				return err
 			}
-			log.Info("serving", "addr", service.Addr(), "url", cfg.PublicURL, "upstream", cfg.RelayURL, "version", version)
+			log.Info("serving", "addr", service.Addr(), "url", cfg.PublicURL, "upstream", cfg.RelayURLs, "version", version)
 			err = service.Run(ctx)
 			if closeErr := service.Close(); err == nil {
 				err = closeErr

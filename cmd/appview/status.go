@@ -27,7 +27,7 @@ func statusCommand(clock func() time.Time) *cli.Command {
 			if err != nil {
 				return fmt.Errorf("database-url: %w", err)
 			}
-			st, err := store.OpenReadOnly(ctx, path, clock, slog.New(slog.DiscardHandler))
+			st, err := store.OpenReadOnly(ctx, path, store.Options{Clock: clock, Log: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				return err
 			}
@@ -53,6 +53,17 @@ func printStatus(w io.Writer, s store.Status) error {
 		}
 	}
 	section("cursor", s.Cursors)
+	eta := "done"
+	if s.Backlog.Waiting > 0 {
+		eta = "not moving"
+		if d, ok := s.Backlog.ETA(); ok {
+			eta = d.String()
+		}
+	}
+	fmt.Fprintf(t, "backlog\twaiting\t%d\n", s.Backlog.Waiting)
+	fmt.Fprintf(t, "backlog\tfailing\t%d\n", s.Backlog.Failing)
+	fmt.Fprintf(t, "backlog\tper minute\t%d\n", s.Backlog.PerMinute)
+	fmt.Fprintf(t, "backlog\teta\t%s\n", eta)
 	section("repos", s.Repos)
 	section("records", s.Records)
 	section("invalid", s.Invalid)

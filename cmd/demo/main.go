@@ -110,7 +110,7 @@ func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, 
 	service, err := appview.Build(ctx, appview.Config{
 		Bind:        "127.0.0.1:" + strconv.Itoa(s.port),
 		DatabaseURL: "sqlite://" + filepath.Join(s.dataDir, "appview.db"),
-		RelayURL:    network.PDSURL(),
+		RelayURLs:   []string{network.PDSURL()},
 		PLCURL:      network.PLCURL(),
 		PublicURL:   base.String(),
 		Version:     "demo",

@@ -43,6 +43,7 @@ func EvaluateFunding(f Facts, intervals []Interval, now time.Time) []FundingInte
 		goals[d.URI] = d.Goal
 	}
 	waiting := oldestFirst(f.Estimates) // those that do not exist yet
+	wishes := f.pendingPledges()        // likewise
 	sums := tally{standing: map[syntax.DID]Counting{}, totals: map[money.Currency]*Funding{}}
 
 	var out []FundingInterval
@@ -51,12 +52,19 @@ func EvaluateFunding(f Facts, intervals []Interval, now time.Time) []FundingInte
 			sums.add(waiting[0])
 			waiting = waiting[1:]
 		}
+		for len(wishes) > 0 && wishes[0].existsAt(t) {
+			sums.total(wishes[0].Value.Currency).Pending++
+			wishes = wishes[1:]
+		}
 		for len(intervals) > 0 && !t.Before(intervals[0].To) {
 			intervals = intervals[1:]
 		}
 		until := End
 		if len(waiting) > 0 {
 			until = earlier(until, waiting[0].existsFrom())
+		}
+		if len(wishes) > 0 {
+			until = earlier(until, wishes[0].existsFrom())
 		}
 		var goal *money.Money
 		switch {
@@ -108,11 +116,7 @@ func (s *tally) move(c Counting, sign int64) {
 	if c.Reason != "" {
 		return
 	}
-	total := s.totals[c.Value.Currency]
-	if total == nil {
-		total = &Funding{Currency: c.Value.Currency}
-		s.totals[c.Value.Currency] = total
-	}
+	total := s.total(c.Value.Currency)
 	total.Estimated += sign * c.Counted
 	total.Estimators += sign
 	if c.Proven {
@@ -121,10 +125,29 @@ func (s *tally) move(c Counting, sign int64) {
 	}
 }
 
+func (s *tally) total(c money.Currency) *Funding {
+	if s.totals[c] == nil {
+		s.totals[c] = &Funding{Currency: c}
+	}
+	return s.totals[c]
+}
+
+// pendingPledges are those without a receipt, once each, oldest first.
+func (f *Facts) pendingPledges() []Pledge {
+	out := make([]Pledge, 0, len(f.Pledges))
+	for _, p := range f.Pledges {
+		if !p.Receipted {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(a, b Pledge) int { return a.compare(b.Meta) })
+	return slices.CompactFunc(out, func(a, b Pledge) bool { return a.URI == b.URI })
+}
+
 func (s *tally) funding(goal *money.Money) []Funding {
 	out := make([]Funding, 0, len(s.totals)+1)
 	for _, total := range s.totals {
-		if total.Estimators > 0 {
+		if total.Estimators > 0 || total.Pending > 0 {
 			out = append(out, *total)
 		}
 	}

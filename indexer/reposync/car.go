@@ -69,7 +69,7 @@ func checkSections(raw []byte) error {
 	return nil
 }
 
-func readCommit(ctx context.Context, blocks *repo.TinyBlockstore, root cid.Cid) (*repo.Commit, error) {
+func readCommit(ctx context.Context, blocks repo.RepoBlockSource, root cid.Cid) (*repo.Commit, error) {
 	block, err := blocks.Get(ctx, root)
 	if err != nil {
 		return nil, err

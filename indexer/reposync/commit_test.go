@@ -471,7 +471,7 @@ func TestVerifyCommit_FollowsAnyHistory(t *testing.T) {
 			}
 			mustAgree(t, r, msg)
 		}
-		snapshot, err := reposync.VerifySnapshot(t.Context(), keys, r.did, r.snapshot(), wantAll, now)
+		snapshot, err := verifySnapshot(t.Context(), keys, r.did, r.snapshot(), wantAll, now)
 		if err != nil {
 			rt.Fatalf("an honest repository: %v", err)
 		}

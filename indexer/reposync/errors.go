@@ -21,6 +21,7 @@ const (
 	DropSignature     DropReason = "signature"      // not signed by the account
 	DropMissingPrev   DropReason = "missing-prev"   // an update or delete without its previous CID
 	DropOperation     DropReason = "operation"      // an operation is not what the tree says
+	DropNotHosted     DropReason = "not-hosted"     // a PDS speaks of an account that is another's
 	DropPrevData      DropReason = "prev-data"      // undoing the operations does not give prevData
 )
 
@@ -28,7 +29,7 @@ const (
 func DropReasons() []DropReason {
 	return []DropReason{
 		DropSyntax, DropTooLarge, DropDeprecated, DropFutureRev, DropBadCAR, DropRootMismatch,
-		DropFieldMismatch, DropSignature, DropMissingPrev, DropOperation, DropPrevData,
+		DropFieldMismatch, DropSignature, DropMissingPrev, DropOperation, DropPrevData, DropNotHosted,
 	}
 }
 

@@ -2,6 +2,8 @@ package reposync
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
@@ -27,13 +29,13 @@ type Snapshot struct {
 
 // VerifySnapshot proves a whole repository as com.atproto.sync.getRepo gives
 // it: signed by did, with every node of its tree and every wanted record
-// present. Errors are those of [VerifyCommit].
-func VerifySnapshot(ctx context.Context, keys *Keys, did syntax.DID, carBytes []byte, wanted Filter, now time.Time) (*Snapshot, error) {
-	file, err := readCAR(ctx, carBytes)
+// present. Only those records, and the nodes on the way to them, are in memory.
+// Errors are those of [VerifyCommit].
+func VerifySnapshot(ctx context.Context, keys *Keys, did syntax.DID, spool *Spool, wanted Filter, now time.Time) (*Snapshot, error) {
+	signed, err := readCommit(ctx, spool, spool.root)
 	if err != nil {
-		return nil, err
+		return nil, drop(DropBadCAR, "commit: %w", err)
 	}
-	signed := file.commit
 	if signed.DID != did.String() {
 		return nil, drop(DropFieldMismatch, "the repository is of %s, not of %s", signed.DID, did)
 	}
@@ -44,31 +46,30 @@ func VerifySnapshot(ctx context.Context, keys *Keys, did syntax.DID, carBytes []
 	if err := keys.verify(ctx, did, signed, now); err != nil {
 		return nil, err
 	}
-	tree, err := file.tree(ctx, len(carBytes))
-	if err != nil {
-		return nil, err
-	}
-	if tree.MST.IsPartial() {
-		return nil, drop(DropBadCAR, "nodes of the tree are missing")
-	}
 	out := &Snapshot{DID: did, Rev: rev, Data: signed.Data}
-	err = tree.MST.Walk(func(key []byte, value cid.Cid) error {
+	err = walkTree(ctx, spool, signed.Data, int(spool.Size()), func(key []byte, value cid.Cid) error {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("reposync: walk the tree of %s: %w", did, err)
+		}
 		collection, rkey, err := syntax.ParseRepoPath(string(key))
 		if err != nil {
-			return drop(DropSyntax, "path %q: %w", key, err)
+			return drop(DropSyntax, "path %.64q: %w", key, err)
 		}
 		if !wanted(collection) {
 			return nil
 		}
-		raw, err := readRecord(ctx, tree, collection, rkey, value)
+		block, err := spool.Get(ctx, value)
 		if err != nil {
-			return err
+			return drop(DropBadCAR, "record %s: %w", key, err)
 		}
-		out.Records = append(out.Records, Record{Collection: collection, RKey: rkey, CID: value, Value: raw})
+		out.Records = append(out.Records, Record{Collection: collection, RKey: rkey, CID: value, Value: block.RawData()})
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		if _, ok := errors.AsType[*DropError](err); ok || ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, drop(DropBadCAR, "%w", err)
 	}
 	return out, nil
 }

@@ -48,7 +48,7 @@ func TestVerifySnapshot_ReadsAWholeRepository(t *testing.T) {
 	delete(want, edits[0].path)
 	want[edits[2].path] = "changed"
 
-	got, err := reposync.VerifySnapshot(t.Context(), keysOf(r), r.did, r.snapshot(), wantOurs, now)
+	got, err := verifySnapshot(t.Context(), keysOf(r), r.did, r.snapshot(), wantOurs, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestVerifySnapshot_ReadsAnEmptyRepository(t *testing.T) {
 	t.Parallel()
 	r := newTestRepo(t, "did:plc:alice")
 	r.apply()
-	got, err := reposync.VerifySnapshot(t.Context(), keysOf(r), r.did, r.snapshot(), wantOurs, now)
+	got, err := verifySnapshot(t.Context(), keysOf(r), r.did, r.snapshot(), wantOurs, now)
 	if err != nil || len(got.Records) != 0 {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -76,7 +76,7 @@ func TestVerifySnapshot_DoesNotNeedForeignRecords(t *testing.T) {
 	r := newTestRepo(t, "did:plc:alice")
 	r.apply(put(ours+"a", "1"), put(foreign+"f", "2"))
 	raw := without(t, r.snapshot(), encode(t, put("", "2").value).cid)
-	if _, err := reposync.VerifySnapshot(t.Context(), keysOf(r), r.did, raw, wantOurs, now); err != nil {
+	if _, err := verifySnapshot(t.Context(), keysOf(r), r.did, raw, wantOurs, now); err != nil {
 		t.Error(err)
 	}
 }
@@ -134,10 +134,10 @@ func TestVerifySnapshot_DropsLies(t *testing.T) {
 			}
 			r.apply(edits...)
 			keys := keysOf(r)
-			if _, err := reposync.VerifySnapshot(t.Context(), keys, r.did, r.snapshot(), wantOurs, now); err != nil {
+			if _, err := verifySnapshot(t.Context(), keys, r.did, r.snapshot(), wantOurs, now); err != nil {
 				t.Fatalf("dropped before the lie: %v", err)
 			}
-			_, err := reposync.VerifySnapshot(t.Context(), keys, "did:plc:alice", tt.lie(r, r.snapshot()), wantOurs, now)
+			_, err := verifySnapshot(t.Context(), keys, "did:plc:alice", tt.lie(r, r.snapshot()), wantOurs, now)
 			mustDrop(t, err, tt.want)
 		})
 	}

@@ -36,7 +36,13 @@ var (
 //
 // size is that of the CAR file.
 func checkTree(ctx context.Context, blocks repo.RepoBlockSource, root cid.Cid, size int) error {
-	c := treeCheck{blocks: blocks, seen: cid.NewSet(), budget: keyExpansion*size + 1<<16}
+	return walkTree(ctx, blocks, root, size, nil)
+}
+
+// walkTree checks a tree of which every node must be there, as checkTree does,
+// and calls leaf for each of its keys, in order.
+func walkTree(ctx context.Context, blocks repo.RepoBlockSource, root cid.Cid, size int, leaf func(key []byte, value cid.Cid) error) error {
+	c := treeCheck{blocks: blocks, seen: cid.NewSet(), budget: keyExpansion*size + 1<<16, leaf: leaf}
 	node, err := c.load(ctx, root)
 	if err != nil {
 		return err
@@ -55,6 +61,9 @@ type treeCheck struct {
 	seen   *cid.Set
 	last   []byte // the greatest key so far
 	budget int    // bytes of keys that may still come
+	// leaf, if set, is called with each key in order; the key is valid until it
+	// returns. Then every node must be there.
+	leaf func(key []byte, value cid.Cid) error
 }
 
 func (c *treeCheck) load(ctx context.Context, ref cid.Cid) (*mst.NodeData, error) {
@@ -97,6 +106,11 @@ func (c *treeCheck) walk(ctx context.Context, node *mst.NodeData, level int) err
 			return errNodeLevel
 		}
 		c.last = key
+		if c.leaf != nil {
+			if err := c.leaf(key, e.Value); err != nil {
+				return err
+			}
+		}
 		if err := c.child(ctx, e.Right, level-1); err != nil {
 			return err
 		}
@@ -113,7 +127,7 @@ func (c *treeCheck) child(ctx context.Context, ref *cid.Cid, level int) error {
 		return errNodeLevel
 	}
 	node, err := c.load(ctx, *ref)
-	if ipld.IsNotFound(err) {
+	if ipld.IsNotFound(err) && c.leaf == nil {
 		return nil
 	}
 	if err != nil {

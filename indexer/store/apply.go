@@ -96,6 +96,9 @@ func (s *Store) Apply(ctx context.Context, upstream string, seq int64, changes [
 }
 
 func (tx *tx) apply(ctx context.Context, c Change) (Outcome, error) {
+	if c.Kind == ChangeIdentity {
+		return tx.applyIdentity(ctx, c.DID)
+	}
 	row, tracked, err := tx.repo(ctx, c.DID)
 	if err != nil {
 		return "", err
@@ -106,18 +109,15 @@ func (tx *tx) apply(ctx context.Context, c Change) (Outcome, error) {
 		}
 		return OutcomeTracked, tx.track(ctx, c.DID, c.Rev)
 	}
-	switch c.Kind {
-	case ChangeAccount:
+	if c.Kind == ChangeAccount {
 		return tx.applyAccount(ctx, c, row)
-	case ChangeIdentity:
-		return OutcomeApplied, tx.exec(ctx, `UPDATE actor SET due_at = 0 WHERE did = $1`, c.DID)
 	}
 	if row.status == AccountDeleted {
 		return OutcomeIgnored, nil
 	}
 	switch c.Kind {
 	case ChangeUnproven:
-		return OutcomeDesynchronized, tx.desynchronize(ctx, c.DID, "")
+		return tx.applyUnproven(ctx, c, row)
 	case ChangeSync:
 		return tx.applySync(ctx, c, row)
 	case ChangeCommit:
@@ -125,6 +125,28 @@ func (tx *tx) apply(ctx context.Context, c Change) (Outcome, error) {
 	default:
 		return "", fmt.Errorf("unknown kind of change %q", c.Kind)
 	}
+}
+
+// applyIdentity makes the handle due of any account that a view may name,
+// tracked or not.
+func (tx *tx) applyIdentity(ctx context.Context, did syntax.DID) (Outcome, error) {
+	done, err := tx.ExecContext(ctx, `UPDATE actor SET due_at = 0 WHERE did = $1`, did)
+	if err != nil {
+		return "", err
+	}
+	if n, err := done.RowsAffected(); err != nil || n == 0 {
+		return OutcomeIgnored, err
+	}
+	return OutcomeApplied, nil
+}
+
+// applyUnproven wants the repository fetched. One that waits for that already
+// keeps its pause: otherwise anybody could make us ask a failing PDS without end.
+func (tx *tx) applyUnproven(ctx context.Context, c Change, row repoRow) (Outcome, error) {
+	if row.state == RepoDesynchronized {
+		return OutcomeWaiting, tx.exec(ctx, `UPDATE repo SET wanted = wanted + 1 WHERE did = $1`, c.DID)
+	}
+	return OutcomeDesynchronized, tx.desynchronize(ctx, c.DID, "")
 }
 
 // applyCommit applies a commit that follows the one the index holds. Anything
@@ -180,6 +202,11 @@ func (tx *tx) applyAccount(ctx context.Context, c Change, row repoRow) (Outcome,
 	}
 	if err := tx.touchAccount(ctx, c.DID); err != nil {
 		return "", err
+	}
+	if c.Status != AccountActive {
+		if err := tx.hide(ctx, c.DID); err != nil {
+			return "", err
+		}
 	}
 	if c.Status == AccountActive {
 		return OutcomeDesynchronized, tx.desynchronize(ctx, c.DID, "")

@@ -177,25 +177,25 @@ func TestApply_FailureLeavesNeitherRowsNorCursor(t *testing.T) {
 		if diff := cmp.Diff(before, dump(t, w.s)); diff != "" {
 			t.Errorf("rows of a failed change stayed (-before +after):\n%s", diff)
 		}
-		if seq, err := w.s.Cursor(t.Context(), upstream); err != nil || seq != w.seq {
+		if seq, _, err := w.s.Cursor(t.Context(), upstream); err != nil || seq != w.seq {
 			t.Errorf("cursor %d, %v; want %d", seq, err, w.seq)
 		}
 	}
 
-	exec(t, w.s, `CREATE TRIGGER poison BEFORE INSERT ON proposal WHEN NEW.title = 'Poison'
+	mustExec(t, w.s, `CREATE TRIGGER poison BEFORE INSERT ON proposal WHEN NEW.title = 'Poison'
 		BEGIN SELECT RAISE(ABORT, 'poisoned'); END`)
 	if _, err := w.s.Apply(t.Context(), upstream, w.seq+1, []Change{good, poisoned}); err == nil {
 		t.Fatal("the trigger did not fire")
 	}
 	unharmed(t)
-	exec(t, w.s, `DROP TRIGGER poison`)
+	mustExec(t, w.s, `DROP TRIGGER poison`)
 
-	exec(t, w.s, `CREATE TRIGGER late BEFORE UPDATE ON cursor BEGIN SELECT RAISE(ABORT, 'late'); END`)
+	mustExec(t, w.s, `CREATE TRIGGER late BEFORE UPDATE ON cursor BEGIN SELECT RAISE(ABORT, 'late'); END`)
 	if _, err := w.s.Apply(t.Context(), upstream, w.seq+1, []Change{good, poisoned}); err == nil {
 		t.Fatal("the trigger did not fire")
 	}
 	unharmed(t)
-	exec(t, w.s, `DROP TRIGGER late`)
+	mustExec(t, w.s, `DROP TRIGGER late`)
 
 	if _, err := w.s.Apply(canceled(t), upstream, w.seq+1, []Change{good, poisoned}); err == nil {
 		t.Fatal("applied on a context that had ended")
@@ -214,28 +214,36 @@ func TestApply_PanicReleasesTheWriter(t *testing.T) {
 		defer func() { _ = recover() }()
 		_ = s.update(t.Context(), "panic", func(*tx) error { panic("a bug") })
 	}()
-	if err := s.RestartCursor(t.Context(), upstream); err != nil {
+	if err := s.LostTrack(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestRestartCursor_ForgetsAndFetchesEverything(t *testing.T) {
+func TestLostTrack_ForgetsOneCursorAndSweepsEverything(t *testing.T) {
 	w := newWorld(t, newTestStore(t))
 	w.put(proposal(t, alice, 1, onAccount(bob), nil), proposal(t, bob, 1, onAccount(bob), nil))
-	w.status(carol, AccountDeleted)
 	if _, err := w.s.Apply(t.Context(), "another", 7, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.s.RestartCursor(t.Context(), upstream); err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]int64{upstream: 0, "another": 7} {
-		if seq, err := w.s.Cursor(t.Context(), name); err != nil || seq != want {
-			t.Errorf("cursor of %s: %d, %v; want %d", name, seq, err, want)
+	mustExec(t, w.s, `UPDATE repo SET swept_at = $1`, millis(start))
+	for _, forget := range []string{"", upstream} {
+		if err := w.s.LostTrack(t.Context(), forget); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if got := mustDueResyncs(t, w.s); !slices.Equal(got, []syntax.DID{alice, bob}) {
-		t.Errorf("due %v", got)
+		for name, want := range map[string]int64{upstream: w.seq, "another": 7} {
+			if name == forget {
+				want = 0
+			}
+			seq, known, err := w.s.Cursor(t.Context(), name)
+			if err != nil || seq != want || known != (want > 0) {
+				t.Errorf("forgot %q: cursor of %s: %d, %t, %v; want %d", forget, name, seq, known, err, want)
+			}
+		}
+		due, err := w.s.DueSweeps(t.Context(), start, 10)
+		slices.Sort(due)
+		if err != nil || !slices.Equal(due, []syntax.DID{alice, bob}) {
+			t.Errorf("due %v, %v", due, err)
+		}
 	}
 	if w.state(proposalURI(alice, 1)) == nil {
 		t.Error("what is known is not shown meanwhile")

@@ -2,29 +2,36 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 )
 
-// Cursor is the last sequence number of the upstream that the index holds; 0
-// when it has seen none.
-func (s *Store) Cursor(ctx context.Context, upstream string) (int64, error) {
-	var seq int64
-	err := s.read.QueryRowContext(ctx, `SELECT coalesce((SELECT seq FROM cursor WHERE upstream = $1), 0)`, upstream).Scan(&seq)
-	if err != nil {
-		return 0, fmt.Errorf("store: read the cursor of %s: %w", upstream, err)
+// Cursor is the last sequence number of the upstream that the index holds;
+// known is false when it has never followed that upstream.
+func (s *Store) Cursor(ctx context.Context, upstream string) (seq int64, known bool, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT seq FROM cursor WHERE upstream = $1`, upstream).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, false, nil
 	}
-	return seq, nil
+	if err != nil {
+		return 0, false, fmt.Errorf("store: read the cursor of %s: %w", upstream, err)
+	}
+	return seq, true, nil
 }
 
-// RestartCursor forgets the cursor of an upstream whose sequence is not the one
-// we followed, and marks every repository for a resync, since what happened in
-// between cannot be known from the stream.
-func (s *Store) RestartCursor(ctx context.Context, upstream string) error {
-	return s.update(ctx, "restart the cursor of "+upstream, func(tx *tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM cursor WHERE upstream = $1`, upstream); err != nil {
-			return err
+// LostTrack is for when the stream cannot tell what happened: every repository
+// becomes due for a sweep, and every source for discovery. The cursor of the
+// upstream named forget is dropped, because its sequence is not the one that we
+// followed; an empty name drops none.
+func (s *Store) LostTrack(ctx context.Context, forget string) error {
+	return s.update(ctx, "lose track", func(tx *tx) error {
+		for _, query := range []string{`UPDATE repo SET swept_at = 0`, `DELETE FROM discovery`} {
+			if err := tx.exec(ctx, query); err != nil {
+				return err
+			}
 		}
-		return tx.desynchronizeAll(ctx)
+		return tx.exec(ctx, `DELETE FROM cursor WHERE upstream = $1`, forget)
 	})
 }
 

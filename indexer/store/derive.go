@@ -97,6 +97,21 @@ func (tx *tx) deriveStanding(ctx context.Context, did syntax.DID) error {
 		ON CONFLICT DO NOTHING`, did)
 }
 
+// hide deletes what was derived of an account's proposals at once: their turn
+// in the queue may come only after a wide fan-out.
+func (tx *tx) hide(ctx context.Context, did syntax.DID) error {
+	for _, query := range []string{
+		`DELETE FROM stage_interval WHERE proposal_uri IN (SELECT uri FROM proposal WHERE author = $1)`,
+		`DELETE FROM funding WHERE proposal_uri IN (SELECT uri FROM proposal WHERE author = $1)`,
+		`DELETE FROM ranking WHERE proposal_uri IN (SELECT uri FROM proposal WHERE author = $1)`,
+	} {
+		if err := tx.exec(ctx, query, did); err != nil {
+			return fmt.Errorf("hide the proposals of %s: %w", did, err)
+		}
+	}
+	return nil
+}
+
 // deriveProposal replaces the stage intervals, funding and ranking of a
 // proposal; one that is gone or hidden has none.
 func (tx *tx) deriveProposal(ctx context.Context, uri syntax.ATURI) error {

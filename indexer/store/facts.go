@@ -261,7 +261,8 @@ func loadReceipts(ctx context.Context, q querier, payer syntax.DID) ([]lifecycle
 	return out, nil
 }
 
-// loadTeam lists the developer, payees, owner and maintainers of a piece of work.
+// loadTeam lists the developer, payees, owner and maintainers of a piece of work,
+// as far as records of active accounts say (F5).
 func loadTeam(ctx context.Context, q querier, development syntax.ATURI, escrow syntax.DID) ([]syntax.DID, error) {
 	var team []syntax.DID
 	if author, err := development.Authority().AsDID(); err == nil {
@@ -271,10 +272,14 @@ func loadTeam(ctx context.Context, q querier, development syntax.ATURI, escrow s
 		WITH pinned AS (
 			SELECT record_id, proposal_uri FROM campaign WHERE development_uri = $1 AND escrow = $2
 		), work AS (
-			SELECT d.record_id, d.proposal_uri FROM development d WHERE d.uri = $1
+			SELECT d.record_id, d.proposal_uri FROM development d JOIN repo a ON a.did = d.author
+			WHERE d.uri = $1 AND a.status = 'active'
 		), project_of AS (
-			SELECT j.record_id, j.owner FROM proposal p JOIN project j ON j.uri = p.subject_project
-			WHERE p.uri IN (SELECT proposal_uri FROM pinned UNION SELECT proposal_uri FROM work)
+			SELECT j.record_id, j.owner FROM proposal p
+			JOIN repo a ON a.did = p.author
+			JOIN project j ON j.uri = p.subject_project
+			JOIN repo o ON o.did = j.owner
+			WHERE a.status = 'active' AND o.status = 'active' AND p.uri IN (SELECT proposal_uri FROM pinned UNION SELECT proposal_uri FROM work)
 		)
 		SELECT did FROM campaign_payee WHERE record_id IN (SELECT record_id FROM pinned)
 		UNION

@@ -13,20 +13,23 @@ import (
 // DueHandles lists accounts whose handle is to be looked up again, and when the
 // next one is due after them (zero: none waits).
 func (s *Store) DueHandles(ctx context.Context, limit int) ([]syntax.DID, time.Time, error) {
-	now := millis(s.now())
-	due, err := collect(ctx, s.read, `
-		SELECT did FROM actor WHERE due_at <= $1 ORDER BY due_at LIMIT $2`,
-		scanDID, now, limit)
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("store: list due handles: %w", err)
-	}
+	var due []syntax.DID
 	var next sql.NullInt64
-	err = s.read.QueryRowContext(ctx, `SELECT min(due_at) FROM actor WHERE due_at > $1`, now).Scan(&next)
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("store: find the next handle: %w", err)
-	}
-	if !next.Valid {
-		return due, time.Time{}, nil
+	err := s.Read(ctx, func(r *Reader) (err error) {
+		due, err = collect(ctx, r.tx, `
+			SELECT did FROM actor WHERE due_at <= $1 ORDER BY due_at LIMIT $2`,
+			scanDID, millis(r.now), limit)
+		if err != nil {
+			return fmt.Errorf("store: list due handles: %w", err)
+		}
+		err = r.tx.QueryRowContext(ctx, `SELECT min(due_at) FROM actor WHERE due_at > $1`, millis(r.now)).Scan(&next)
+		if err != nil {
+			return fmt.Errorf("store: find the next handle: %w", err)
+		}
+		return nil
+	})
+	if err != nil || !next.Valid {
+		return due, time.Time{}, err
 	}
 	return due, fromMillis(next.Int64), nil
 }
@@ -35,6 +38,7 @@ func (s *Store) DueHandles(ctx context.Context, limit int) ([]syntax.DID, time.T
 // when to look again. A handle belongs to one account: whoever had it before is
 // due at once.
 func (s *Store) SetHandle(ctx context.Context, did syntax.DID, handle syntax.Handle, dueAt time.Time) error {
+	handle = handle.Normalize()
 	return s.update(ctx, "set a handle", func(tx *tx) error {
 		if handle != syntax.HandleInvalid {
 			err := tx.exec(ctx, `UPDATE actor SET handle = $1, due_at = 0 WHERE handle = $2 AND did <> $3`,
@@ -62,7 +66,8 @@ func (tx *tx) mention(ctx context.Context, did string) error {
 // DIDOf returns the account that has the handle, as far as the index knows.
 func (r *Reader) DIDOf(ctx context.Context, handle syntax.Handle) (syntax.DID, error) {
 	var did syntax.DID
-	err := r.tx.QueryRowContext(ctx, `SELECT did FROM actor WHERE handle = $1`, handle.Normalize()).Scan(&did)
+	err := r.tx.QueryRowContext(ctx, `
+		SELECT did FROM actor WHERE handle = $1 AND handle <> $2`, handle.Normalize(), syntax.HandleInvalid).Scan(&did)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", ErrNotFound
 	}
@@ -81,11 +86,11 @@ func (r *Reader) Handles(ctx context.Context, dids []syntax.DID) (map[syntax.DID
 	}
 	pairs, err := collect(ctx, r.tx, `
 		SELECT did, handle FROM actor
-		WHERE did IN (SELECT value FROM json_each($1)) AND handle IS NOT NULL`,
+		WHERE did IN (SELECT value FROM json_each($1)) AND handle <> $2`,
 		func(rows *sql.Rows) (p pair, err error) {
 			err = rows.Scan(&p.did, &p.handle)
 			return p, err
-		}, jsonList(dids))
+		}, jsonList(dids), syntax.HandleInvalid)
 	if err != nil {
 		return nil, fmt.Errorf("store: read handles: %w", err)
 	}

@@ -126,6 +126,13 @@ func estimate(t tester, author syntax.DID, n int, proposal syntax.ATURI, amount 
 		fields{"proposal": ref(proposal), "value": value(amount, currency)}.with(more))
 }
 
+func pledge(t tester, author syntax.DID, n int, proposal, development syntax.ATURI, by syntax.DID, more fields) Record {
+	t.Helper()
+	return mustRecord(t, author, lexicons.CollectionPledge, key(n), fields{
+		"proposal": ref(proposal), "development": ref(development), "value": value(1000, "USD"), "escrow": by.String(),
+	}.with(more))
+}
+
 func response(t tester, author syntax.DID, n int, proposal syntax.ATURI, answer string, more fields) Record {
 	t.Helper()
 	return mustRecord(t, author, lexicons.CollectionResponse, key(n),
@@ -173,6 +180,11 @@ func cancellation(t tester, author syntax.DID, n int, more fields) Record {
 	t.Helper()
 	return mustRecord(t, author, lexicons.CollectionCancellation, key(n),
 		fields{"development": ref(developmentURI(author, n))}.with(more))
+}
+
+func consent(t tester, payee syntax.DID, n int, development syntax.ATURI, more fields) Record {
+	t.Helper()
+	return mustRecord(t, payee, lexicons.CollectionConsent, key(n), fields{"development": ref(development)}.with(more))
 }
 
 func campaign(t tester, by syntax.DID, development, proposal syntax.ATURI, pinned []fields) Record {

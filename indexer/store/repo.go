@@ -50,12 +50,14 @@ type repoRow struct {
 	data    string
 	seenRev syntax.TID
 	wanted  int64
+	// attempts counts the resyncs since the last one that ended well.
+	attempts int
 }
 
 func (tx *tx) repo(ctx context.Context, did syntax.DID) (row repoRow, ok bool, err error) {
 	var rev, data, seen sql.NullString
-	err = tx.QueryRowContext(ctx, `SELECT status, state, rev, data, seen_rev, wanted FROM repo WHERE did = $1`, did).
-		Scan(&row.status, &row.state, &rev, &data, &seen, &row.wanted)
+	err = tx.QueryRowContext(ctx, `SELECT status, state, rev, data, seen_rev, wanted, attempts FROM repo WHERE did = $1`, did).
+		Scan(&row.status, &row.state, &rev, &data, &seen, &row.wanted, &row.attempts)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, false, nil
 	}
@@ -75,8 +77,8 @@ func (tx *tx) track(ctx context.Context, did syntax.DID, seen syntax.TID) error 
 		return err
 	}
 	return tx.exec(ctx, `
-		INSERT INTO repo (did, status, state, seen_rev, wanted) VALUES ($1, $2, $3, nullif($4, ''), 1)`,
-		did, AccountActive, RepoDesynchronized, seen)
+		INSERT INTO repo (did, status, state, seen_rev, wanted, swept_at) VALUES ($1, $2, $3, nullif($4, ''), 1, $5)`,
+		did, AccountActive, RepoDesynchronized, seen, millis(tx.now))
 }
 
 // desynchronize asks for a resync that reaches at least seen; an empty seen is
@@ -150,26 +152,31 @@ type Resync struct {
 // DueResyncs lists repositories to fetch now, the longest waiting first, and
 // when the next one is due after them (zero: none waits).
 func (s *Store) DueResyncs(ctx context.Context, limit int) ([]Resync, time.Time, error) {
-	due, err := collect(ctx, s.read, `
-		SELECT did, wanted, attempts FROM repo
-		WHERE state = 'desynchronized' AND status = 'active' AND retry_at <= $1
-		ORDER BY retry_at LIMIT $2`,
-		func(rows *sql.Rows) (r Resync, err error) {
-			err = rows.Scan(&r.DID, &r.Wanted, &r.Attempts)
-			return r, err
-		}, millis(s.now()), limit)
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("store: list due resyncs: %w", err)
-	}
+	var due []Resync
 	var next sql.NullInt64
-	err = s.read.QueryRowContext(ctx, `
-		SELECT min(retry_at) FROM repo
-		WHERE state = 'desynchronized' AND status = 'active' AND retry_at > $1`, millis(s.now())).Scan(&next)
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("store: find the next resync: %w", err)
-	}
-	if !next.Valid {
-		return due, time.Time{}, nil
+	// One snapshot and one now: what waits is either due or next.
+	err := s.Read(ctx, func(r *Reader) (err error) {
+		due, err = collect(ctx, r.tx, `
+			SELECT did, wanted, attempts FROM repo
+			WHERE state = 'desynchronized' AND status = 'active' AND retry_at <= $1
+			ORDER BY retry_at LIMIT $2`,
+			func(rows *sql.Rows) (r Resync, err error) {
+				err = rows.Scan(&r.DID, &r.Wanted, &r.Attempts)
+				return r, err
+			}, millis(r.now), limit)
+		if err != nil {
+			return fmt.Errorf("store: list due resyncs: %w", err)
+		}
+		err = r.tx.QueryRowContext(ctx, `
+			SELECT min(retry_at) FROM repo
+			WHERE state = 'desynchronized' AND status = 'active' AND retry_at > $1`, millis(r.now)).Scan(&next)
+		if err != nil {
+			return fmt.Errorf("store: find the next resync: %w", err)
+		}
+		return nil
+	})
+	if err != nil || !next.Valid {
+		return due, time.Time{}, err
 	}
 	return due, fromMillis(next.Int64), nil
 }
@@ -211,13 +218,14 @@ func (s *Store) ReplaceRepo(ctx context.Context, r Replacement) (synchronized, m
 		if err := tx.removeOthers(ctx, r.DID, keep); err != nil {
 			return err
 		}
-		state := RepoDesynchronized
+		state, attempts := RepoDesynchronized, row.attempts+1
 		if synchronized = r.Wanted == row.wanted && r.Rev >= row.seenRev; synchronized {
-			state = RepoSynchronized
+			state, attempts = RepoSynchronized, 0
 		}
 		err = tx.exec(ctx, `
-			UPDATE repo SET rev = $1, data = $2, state = $3, attempts = 0, error = NULL, retry_at = $4 WHERE did = $5`,
-			r.Rev, r.Data, state, millis(tx.now.Add(resyncAgain)), r.DID)
+			UPDATE repo SET rev = $1, data = $2, state = $3, attempts = $4, error = NULL, retry_at = $5, fetched_at = $6
+			WHERE did = $7`,
+			r.Rev, r.Data, state, attempts, millis(tx.now.Add(resyncPause(attempts))), millis(tx.now), r.DID)
 		if err != nil {
 			return err
 		}
@@ -227,9 +235,13 @@ func (s *Store) ReplaceRepo(ctx context.Context, r Replacement) (synchronized, m
 	return synchronized, moreStale, err
 }
 
-// resyncAgain is the pause before a repository that moved on during its resync
-// is fetched again.
-const resyncAgain = 200 * time.Millisecond
+// resyncPause is the pause before a repository that moved on during its resync
+// is fetched again. It doubles with each attempt, up to about two hours: the
+// PDS may never get to where its own stream said it was.
+func resyncPause(attempts int) time.Duration {
+	const first, doublings = 100 * time.Millisecond, 16
+	return first << min(attempts, doublings)
+}
 
 // ResyncFailed notes why a resync failed and when to try again.
 func (s *Store) ResyncFailed(ctx context.Context, did syntax.DID, reason error, retryAt time.Time) error {
@@ -255,12 +267,50 @@ func (s *Store) RequestResync(ctx context.Context, did syntax.DID) error {
 
 // SetAccountStatus stores what an account's own PDS says of it.
 func (s *Store) SetAccountStatus(ctx context.Context, did syntax.DID, status AccountStatus) error {
-	return s.update(ctx, "set the status of an account", func(tx *tx) error {
+	var more bool
+	err := s.update(ctx, "set the status of an account", func(tx *tx) error {
 		row, ok, err := tx.repo(ctx, did)
 		if err != nil || !ok {
 			return err
 		}
-		_, err = tx.applyAccount(ctx, Change{Kind: ChangeAccount, DID: did, Status: status}, row)
+		if _, err := tx.applyAccount(ctx, Change{Kind: ChangeAccount, DID: did, Status: status}, row); err != nil {
+			return err
+		}
+		more, err = tx.derive(ctx)
 		return err
 	})
+	for more && err == nil {
+		more, err = s.DeriveStale(ctx)
+	}
+	return err
+}
+
+// Backlog is how much is left to fetch, and how fast it goes.
+type Backlog struct {
+	Waiting int64 `json:"waiting"` // repositories to fetch whole
+	Failing int64 `json:"failing"` // those of them that failed at least once
+	// PerMinute is how many were fetched in the last minute.
+	PerMinute int64 `json:"perMinute"`
+}
+
+// ETA is when nothing is left if it goes on like this; ok is false when it does
+// not go on.
+func (b Backlog) ETA() (d time.Duration, ok bool) {
+	if b.PerMinute == 0 {
+		return 0, false
+	}
+	return time.Duration(float64(b.Waiting) / float64(b.PerMinute) * float64(time.Minute)).Round(time.Second), true
+}
+
+// Backlog counts the repositories that wait for a resync.
+func (s *Store) Backlog(ctx context.Context) (b Backlog, err error) {
+	err = s.read.QueryRowContext(ctx, `
+		SELECT (SELECT count(*) FROM repo WHERE state = 'desynchronized' AND status = 'active'),
+		       (SELECT count(*) FROM repo WHERE state = 'desynchronized' AND status = 'active' AND attempts > 0),
+		       (SELECT count(*) FROM repo WHERE fetched_at > $1)`, millis(s.now().Add(-time.Minute))).
+		Scan(&b.Waiting, &b.Failing, &b.PerMinute)
+	if err != nil {
+		return b, fmt.Errorf("store: count the backlog: %w", err)
+	}
+	return b, nil
 }

@@ -25,6 +25,13 @@ var staleBy = map[syntax.NSID][]string{
 		 JOIN receipt t ON t.development_uri = d.uri
 		 WHERE j.record_id = $1
 		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_standing (did)
+		 SELECT DISTINCT t.payer FROM project j
+		 JOIN proposal p ON p.subject_project = j.uri
+		 JOIN campaign c ON c.proposal_uri = p.uri
+		 JOIN receipt t ON t.development_uri = c.development_uri
+		 WHERE j.record_id = $1
+		 ON CONFLICT DO NOTHING`,
 	},
 	lexicons.CollectionProposal: {
 		`INSERT INTO dirty_proposal (uri) SELECT uri FROM record WHERE id = $1 ON CONFLICT DO NOTHING`,
@@ -32,6 +39,12 @@ var staleBy = map[syntax.NSID][]string{
 		 SELECT DISTINCT t.payer FROM proposal p
 		 JOIN development d ON d.proposal_uri = p.uri
 		 JOIN receipt t ON t.development_uri = d.uri
+		 WHERE p.record_id = $1
+		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_standing (did)
+		 SELECT DISTINCT t.payer FROM proposal p
+		 JOIN campaign c ON c.proposal_uri = p.uri
+		 JOIN receipt t ON t.development_uri = c.development_uri
 		 WHERE p.record_id = $1
 		 ON CONFLICT DO NOTHING`,
 	},
@@ -106,6 +119,25 @@ func (tx *tx) touchAccount(ctx context.Context, did syntax.DID) error {
 		 JOIN development d ON d.proposal_uri = p.uri
 		 JOIN receipt t ON t.development_uri = d.uri
 		 WHERE j.owner = $1
+		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_standing (did)
+		 SELECT DISTINCT t.payer FROM project j
+		 JOIN proposal p ON p.subject_project = j.uri
+		 JOIN campaign c ON c.proposal_uri = p.uri
+		 JOIN receipt t ON t.development_uri = c.development_uri
+		 WHERE j.owner = $1
+		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_standing (did)
+		 SELECT DISTINCT t.payer FROM proposal p
+		 JOIN development d ON d.proposal_uri = p.uri
+		 JOIN receipt t ON t.development_uri = d.uri
+		 WHERE p.author = $1
+		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_standing (did)
+		 SELECT DISTINCT t.payer FROM proposal p
+		 JOIN campaign c ON c.proposal_uri = p.uri
+		 JOIN receipt t ON t.development_uri = c.development_uri
+		 WHERE p.author = $1
 		 ON CONFLICT DO NOTHING`,
 	} {
 		if _, err := tx.ExecContext(ctx, query, did); err != nil {

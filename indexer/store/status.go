@@ -15,6 +15,7 @@ type Status struct {
 	Records map[string]int64 `json:"records"` // by collection
 	// Invalid counts records that are kept out of every view, by reason.
 	Invalid map[string]int64 `json:"invalid"`
+	Backlog Backlog          `json:"backlog"`
 	// Stale counts derived rows that wait to be derived again.
 	Stale int64 `json:"stale"`
 }
@@ -53,5 +54,9 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 		}
 		return nil
 	})
+	if err != nil {
+		return out, err
+	}
+	out.Backlog, err = s.Backlog(ctx)
 	return out, err
 }

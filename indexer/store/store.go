@@ -17,6 +17,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
 
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 )
 
@@ -43,14 +44,25 @@ type Store struct {
 	now    func() time.Time
 	policy lifecycle.Policy
 	log    *slog.Logger
+	crash  crashpoint.Hook
 
 	closeOnce sync.Once
 	closeErr  error
 }
 
+// Options are what a process, or a test, brings along.
+type Options struct {
+	Log *slog.Logger
+	// Clock is read once per transaction.
+	Clock func() time.Time
+	// Crash is told of the moments at which a process may die. Nil in
+	// production.
+	Crash crashpoint.Hook
+}
+
 // Open opens the index, migrates it and queues what a changed policy or set of
-// collections makes stale. The clock is read once per transaction.
-func Open(ctx context.Context, cfg Config, clock func() time.Time, log *slog.Logger) (*Store, error) {
+// collections makes stale.
+func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o755); err != nil {
 		return nil, fmt.Errorf("store: make the folder of the database: %w", err)
 	}
@@ -62,7 +74,7 @@ func Open(ctx context.Context, cfg Config, clock func() time.Time, log *slog.Log
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	s := &Store{write: write, now: clock, policy: cfg.Policy, log: log}
+	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -80,7 +92,7 @@ func Open(ctx context.Context, cfg Config, clock func() time.Time, log *slog.Log
 
 // OpenReadOnly opens an index that exists, also while a service writes to it.
 // Only the reading methods may be called.
-func OpenReadOnly(ctx context.Context, path string, clock func() time.Time, log *slog.Logger) (*Store, error) {
+func OpenReadOnly(ctx context.Context, path string, opts Options) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("store: there is no index to read: %w", err)
 	}
@@ -91,7 +103,7 @@ func OpenReadOnly(ctx context.Context, path string, clock func() time.Time, log 
 	if err := read.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: open %s: %w", path, err), read.Close())
 	}
-	return &Store{read: read, now: clock, log: log}, nil
+	return &Store{read: read, now: opts.Clock, log: opts.Log}, nil
 }
 
 // open puts the pragmas into the DSN: executed through a pool they would reach
@@ -156,15 +168,18 @@ func (s *Store) update(ctx context.Context, act string, fn func(*tx) error) (err
 	if err != nil {
 		return fmt.Errorf("store: %s: begin: %w", act, err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("store: %s: %w", act, err), ignoreDone(raw.Rollback()))
-		}
-	}()
+	// Deferred, so that a panic does not keep the only writing connection.
+	defer func() { err = errors.Join(err, ignoreDone(raw.Rollback())) }()
 	if err := fn(&tx{Tx: raw, now: s.now().UTC(), policy: s.policy}); err != nil {
+		return fmt.Errorf("store: %s: %w", act, err)
+	}
+	if err := s.crash.At(crashpoint.BeforeCommit); err != nil {
 		return err
 	}
-	return raw.Commit()
+	if err := raw.Commit(); err != nil {
+		return fmt.Errorf("store: %s: commit: %w", act, err)
+	}
+	return s.crash.At(crashpoint.AfterCommit)
 }
 
 func ignoreDone(err error) error {
@@ -176,7 +191,7 @@ func ignoreDone(err error) error {
 
 // Reader reads one snapshot of the index at one moment.
 type Reader struct {
-	tx  *sql.Tx
+	tx  querier
 	now time.Time
 }
 

@@ -67,7 +67,7 @@ func newTestStore(t *testing.T) *testStore {
 
 func openTestStore(t tester, path string, policy lifecycle.Policy, c *clock) *testStore {
 	t.Helper()
-	s, err := Open(t.Context(), Config{Path: path, Policy: policy}, c.Now, slog.New(slog.DiscardHandler))
+	s, err := Open(t.Context(), Config{Path: path, Policy: policy}, Options{Clock: c.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatalf("open the store: %v", err)
 	}
@@ -105,7 +105,7 @@ func mustDrain(t tester, s *testStore) (transactions int) {
 // The tables that hold what the records say, and what follows from them.
 var (
 	typedTables = []string{
-		"project", "project_maintainer", "proposal", "proposal_tag", "estimate", "response", "development",
+		"project", "project_maintainer", "proposal", "proposal_tag", "estimate", "pledge", "response", "development",
 		"development_payee", "attempt_part", "campaign", "campaign_payee", "receipt",
 	}
 	derivedTables = []string{"standing", "stage_interval", "funding", "ranking"}
@@ -185,7 +185,7 @@ func count(t tester, s *testStore, table string) int {
 	return n
 }
 
-func exec(t tester, s *testStore, query string, args ...any) {
+func mustExec(t tester, s *testStore, query string, args ...any) {
 	t.Helper()
 	if _, err := s.write.ExecContext(t.Context(), query, args...); err != nil {
 		t.Fatalf("%s: %v", query, err)

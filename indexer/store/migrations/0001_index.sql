@@ -173,6 +173,7 @@ CREATE TABLE campaign (
     proposal_uri    TEXT NOT NULL
 ) STRICT;
 CREATE INDEX campaign_development ON campaign (development_uri, escrow);
+CREATE INDEX campaign_proposal ON campaign (proposal_uri);
 
 CREATE TABLE campaign_payee (
     record_id INTEGER NOT NULL REFERENCES campaign (record_id) ON DELETE CASCADE,

@@ -1,0 +1,50 @@
+// Package crashpoint names the moments at which a process of ours may die, and
+// lets a test make it die there. In production a [Hook] is nil and costs nothing.
+//
+// The comment of each point is its recovery contract: what is durable when the
+// process dies there, and who does the rest after the restart.
+package crashpoint
+
+// Point is a moment between two steps.
+type Point string
+
+// The points of the index.
+const (
+	// BeforeCommit: a transaction is complete and not committed. Nothing of it
+	// is durable; its input comes again, from the stream or from a PDS.
+	BeforeCommit Point = "before-commit"
+	// AfterCommit: a transaction is durable and nobody was told. Workers find
+	// what it left for them in the tables when they start.
+	AfterCommit Point = "after-commit"
+	// AfterReceive: a frame was read and is on its way. The cursor does not
+	// hold it, so the upstream sends it again.
+	AfterReceive Point = "after-receive"
+	// AfterVerify: an event is proven and not applied. As AfterReceive.
+	AfterVerify Point = "after-verify"
+	// AfterFetch: a repository was fetched and proven, and not stored. Its row
+	// still says desynchronized, so it is fetched again.
+	AfterFetch Point = "after-fetch"
+	// AfterDiscoveryPage: repositories of a page were found and are not noted.
+	// The page's cursor is not saved, so the page is asked for again.
+	AfterDiscoveryPage Point = "after-discovery-page"
+	// AfterSweepAnswer: a PDS said where a repository is, and it is not noted.
+	// The repository counts as not swept, so the PDS is asked again.
+	AfterSweepAnswer Point = "after-sweep-answer"
+)
+
+// Points lists all points.
+func Points() []Point {
+	return []Point{BeforeCommit, AfterCommit, AfterReceive, AfterVerify, AfterFetch, AfterDiscoveryPage, AfterSweepAnswer}
+}
+
+// Hook is told of each point that is passed. An error is the death of the
+// process: whoever passes the point returns it at once and does nothing more.
+type Hook func(Point) error
+
+// At passes a point.
+func (h Hook) At(p Point) error {
+	if h == nil {
+		return nil
+	}
+	return h(p)
+}

@@ -1,0 +1,280 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+)
+
+var (
+	isStatement = regexp.MustCompile(`(?s)^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\s`)
+	parameter   = regexp.MustCompile(`\$(\d+)`)
+)
+
+// sourceStatements are the statements that stand in the package's source, by
+// position; whole leaves out those to which the code adds something.
+func sourceStatements(t *testing.T, whole bool) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	fset := token.NewFileSet()
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		src, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := parser.ParseFile(fset, name, src, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if sum, ok := n.(*ast.BinaryExpr); ok && whole && sum.Op == token.ADD {
+				return false
+			}
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				if text, err := strconv.Unquote(lit.Value); err == nil && isStatement.MatchString(text) {
+					out[fset.Position(lit.Pos()).String()] = text
+				}
+			}
+			return true
+		})
+	}
+	if len(out) < 50 {
+		t.Fatalf("only %d statements found", len(out))
+	}
+	return out
+}
+
+// outOfOrder returns the first parameter that does not appear in its turn.
+// SQLite takes $n for names and numbers them by where they first occur.
+func outOfOrder(statement string) (parameterName string, found bool) {
+	seen := 0
+	for _, m := range parameter.FindAllStringSubmatch(statement, -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil || n > seen+1 || n == 0 {
+			return m[0], true
+		}
+		seen = max(seen, n)
+	}
+	return "", false
+}
+
+func TestStatements_ParametersAppearInOrder(t *testing.T) {
+	for at, statement := range sourceStatements(t, false) {
+		if p, bad := outOfOrder(statement); bad {
+			t.Errorf("%s: %s is out of turn", at, p)
+		}
+	}
+	for statement, want := range map[string]bool{
+		"SELECT $1, $2, $1": false, "SELECT $2, $1": true, "SELECT $1, $3": true, "SELECT 1": false,
+	} {
+		if _, bad := outOfOrder(statement); bad != want {
+			t.Errorf("%s: out of order %t, want %t", statement, bad, want)
+		}
+	}
+}
+
+// plan explains a statement.
+func plan(t *testing.T, s *testStore, statement string, args ...any) []string {
+	t.Helper()
+	details, err := collect(t.Context(), s.write, `EXPLAIN QUERY PLAN `+statement, func(rows *sql.Rows) (string, error) {
+		var id, parent, unused int
+		var detail string
+		err := rows.Scan(&id, &parent, &unused, &detail)
+		return detail, err
+	}, args...)
+	if err != nil {
+		t.Fatalf("explain %s: %v", statement, err)
+	}
+	return details
+}
+
+// harmless is a SCAN that does not read a table from one end to the other: the
+// steps of a list in the order of an index, the elements of an argument, what a
+// statement computed itself, and the queues, which are read to a limit.
+var harmless = regexp.MustCompile(`^SCAN (\w+ USING (COVERING )?INDEX|\w+ VIRTUAL TABLE|CONSTANT ROW|\d+ CONSTANT|pinned|work|project_of|dirty_standing|dirty_proposal)`)
+
+func tableScans(details []string) (out []string) {
+	for _, d := range details {
+		if strings.HasPrefix(d, "SCAN ") && !harmless.MatchString(d) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// readsEverything are the statements that are meant to.
+var readsEverything = []string{
+	"SELECT upstream, seq FROM cursor",                // status: a handful of rows
+	"SELECT CASE status WHEN 'active'",                // status
+	"SELECT collection, count(*) FROM record",         // status
+	"SELECT invalid, count(*) FROM record",            // status
+	"SELECT (SELECT count(*) FROM dirty_proposal)",    // status
+	"SELECT did FROM repo",                            // once, at the start
+	"UPDATE repo SET state = $1, wanted = wanted + 1", // every repository, after the stream was lost
+	"UPDATE repo SET swept_at = 0",                    // every repository
+	"INSERT INTO dirty_standing (did) SELECT DISTINCT payer FROM receipt WHERE true",
+	"INSERT INTO dirty_proposal (uri) SELECT uri FROM proposal WHERE true",
+}
+
+func TestStatements_NoneReadsAWholeTable(t *testing.T) {
+	t.Parallel()
+	s := newTestStore(t)
+	for at, statement := range sourceStatements(t, true) {
+		statement = strings.Join(strings.Fields(statement), " ")
+		if strings.Contains(statement, "?") { // put together by clauses: below
+			continue
+		}
+		args := make([]any, 0, 16)
+		for _, m := range parameter.FindAllString(statement, -1) {
+			if !slices.Contains(args, any(m)) {
+				args = append(args, m)
+			}
+		}
+		scans := tableScans(plan(t, s, statement, args...))
+		meant := slices.ContainsFunc(readsEverything, func(start string) bool {
+			return strings.HasPrefix(statement, start) && !strings.HasSuffix(statement, "WHERE did = $3") && !strings.HasSuffix(statement, "WHERE did = $4")
+		})
+		if len(scans) > 0 && !meant {
+			t.Errorf("%s: %s\n%s", at, statement, strings.Join(scans, "\n"))
+		}
+	}
+}
+
+// recorder notes the statements that pass.
+type recorder struct {
+	querier
+	statements []recorded
+}
+
+type recorded struct {
+	query string
+	args  []any
+}
+
+func (r *recorder) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	r.statements = append(r.statements, recorded{query, args})
+	return r.querier.QueryContext(ctx, query, args...)
+}
+
+func (r *recorder) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	r.statements = append(r.statements, recorded{query, args})
+	return r.querier.QueryRowContext(ctx, query, args...)
+}
+
+func record(t *testing.T, s *testStore, fn func(*Reader) error) []recorded {
+	t.Helper()
+	var rec *recorder
+	mustRead(t, s, func(r *Reader) error {
+		rec = &recorder{querier: r.tx}
+		return fn(&Reader{tx: rec, now: r.now})
+	})
+	return rec.statements
+}
+
+func TestListProposals_FollowsAnIndex(t *testing.T) {
+	t.Parallel()
+	s := newTestStore(t)
+	filters := map[string]ProposalFilter{
+		"none":     {},
+		"stages":   {Stages: []lifecycle.Stage{lifecycle.StageProposed, lifecycle.StageDevelopment}},
+		"few":      {Stages: []lifecycle.Stage{lifecycle.StagePreview}},
+		"project":  {Project: projectURI(alice, "p")},
+		"account":  {Account: alice},
+		"uri":      {URI: "https://it.example/"},
+		"author":   {Author: alice},
+		"backer":   {Backer: alice},
+		"tag":      {Tag: "ui"},
+		"currency": {Currency: "USD"},
+		"all":      {Stages: []lifecycle.Stage{lifecycle.StageProposed}, Author: alice, Backer: bob, Tag: "ui", Currency: "USD", Account: bob},
+	}
+	for name, f := range filters {
+		for _, sort := range []ProposalSort{SortHot, SortNew, SortEstimated} {
+			for _, after := range []*Key{nil, {Value: 5, URI: "at://x"}, {Value: 0, URI: "at://x"}} {
+				f.Sort, f.SortCurrency = sort, "USD"
+				for _, st := range record(t, s, func(r *Reader) error {
+					_, err := r.ListProposals(t.Context(), f, after, 50)
+					return err
+				}) {
+					details := plan(t, s, st.query, st.args...)
+					if scans := tableScans(details); len(scans) > 0 {
+						t.Errorf("%s by %s reads a whole table:\n%s", sort, name, strings.Join(details, "\n"))
+					}
+					// A list that nothing narrows must not sort all there is for a page.
+					if (name == "none" || name == "stages" || name == "currency") && slices.Contains(details, "USE TEMP B-TREE FOR ORDER BY") {
+						t.Errorf("%s by %s sorts everything:\n%s", sort, name, strings.Join(details, "\n"))
+					}
+				}
+			}
+		}
+	}
+	for _, owner := range []syntax.DID{"", alice} {
+		for _, st := range record(t, s, func(r *Reader) error {
+			_, err := r.ListProjects(t.Context(), owner, &Key{Value: 5, URI: "at://x"}, 50)
+			return err
+		}) {
+			details := plan(t, s, st.query, st.args...)
+			if len(tableScans(details)) > 0 || slices.Contains(details, "USE TEMP B-TREE FOR ORDER BY") {
+				t.Errorf("projects of %q:\n%s", owner, strings.Join(details, "\n"))
+			}
+		}
+	}
+}
+
+func TestRead_StatementsDoNotGrowWithThePage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, newTestStore(t))
+	const most = 100
+	var records []Record
+	var uris []syntax.ATURI
+	for n := range most {
+		records = append(records, proposal(t, alice, n, onProject(projectURI(alice, "p")), nil))
+		uris = append(uris, proposalURI(alice, n))
+	}
+	w.apply(w.join(alice).commit(append(records, project(t, alice, "p", bob))))
+	hydrate := func(uris []syntax.ATURI) int {
+		statements := record(t, w.s, func(r *Reader) error {
+			rows, err := r.Records(t.Context(), uris)
+			if err != nil || len(rows) != len(uris) {
+				return fmt.Errorf("%d records of %d: %w", len(rows), len(uris), err)
+			}
+			if states, err := r.ProposalStates(t.Context(), uris); err != nil || len(states) != len(uris) {
+				return fmt.Errorf("%d states of %d: %w", len(states), len(uris), err)
+			}
+			if _, err := r.Handles(t.Context(), []syntax.DID{alice, bob}); err != nil {
+				return err
+			}
+			_, err = r.ProjectStates(t.Context(), []syntax.ATURI{projectURI(alice, "p")})
+			return err
+		})
+		for _, st := range statements {
+			if scans := tableScans(plan(t, w.s, st.query, st.args...)); len(scans) > 0 {
+				t.Errorf("%s\n%s", st.query, strings.Join(scans, "\n"))
+			}
+		}
+		return len(statements)
+	}
+	if one, all := hydrate(uris[:1]), hydrate(uris); one != all || all > 6 {
+		t.Errorf("%d statements for one proposal, %d for %d", one, all, most)
+	}
+}

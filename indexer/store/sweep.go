@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+)
+
+// Swept is what a PDS says of a repository.
+type Swept struct {
+	DID    syntax.DID
+	Status AccountStatus
+	Rev    syntax.TID // empty when the PDS did not say
+}
+
+// DueSweeps lists repositories that were last swept before the moment, the
+// longest ago first.
+func (s *Store) DueSweeps(ctx context.Context, before time.Time, limit int) ([]syntax.DID, error) {
+	dids, err := collect(ctx, s.read, `SELECT did FROM repo WHERE swept_at < $1 ORDER BY swept_at LIMIT $2`,
+		scanDID, millis(before), limit)
+	if err != nil {
+		return nil, fmt.Errorf("store: list due sweeps: %w", err)
+	}
+	return dids, nil
+}
+
+// NextSweep is when the repository that was swept longest ago was swept; ok is
+// false when there is none.
+func (s *Store) NextSweep(ctx context.Context) (at time.Time, ok bool, err error) {
+	var swept sql.NullInt64
+	if err := s.read.QueryRowContext(ctx, `SELECT min(swept_at) FROM repo`).Scan(&swept); err != nil {
+		return at, false, fmt.Errorf("store: find the next sweep: %w", err)
+	}
+	return fromMillis(swept.Int64), swept.Valid, nil
+}
+
+// RequestSweep makes every repository due.
+func (s *Store) RequestSweep(ctx context.Context) error {
+	return s.update(ctx, "request a sweep", func(tx *tx) error { return tx.exec(ctx, `UPDATE repo SET swept_at = 0`) })
+}
+
+// Sweep compares what the PDS said with what the index holds: a status that
+// differs is taken over, a newer rev asks for a resync. The PDS's word is not
+// signed, so it only ever hides, shows, or makes us look. missed reports that
+// the stream had not told.
+func (s *Store) Sweep(ctx context.Context, w Swept) (missed bool, err error) {
+	var more bool
+	err = s.update(ctx, "sweep "+w.DID.String(), func(tx *tx) error {
+		row, ok, err := tx.repo(ctx, w.DID)
+		if err != nil || !ok {
+			return err
+		}
+		if w.Status != row.status {
+			missed = true
+			if _, err := tx.applyAccount(ctx, Change{Kind: ChangeAccount, DID: w.DID, Status: w.Status}, row); err != nil {
+				return err
+			}
+		} else if w.Status == AccountActive && row.state == RepoSynchronized && w.Rev > row.rev {
+			missed = true
+			if err := tx.desynchronize(ctx, w.DID, ""); err != nil {
+				return err
+			}
+		}
+		if err := tx.exec(ctx, `UPDATE repo SET swept_at = $1 WHERE did = $2`, millis(tx.now), w.DID); err != nil {
+			return err
+		}
+		more, err = tx.derive(ctx)
+		return err
+	})
+	for more && err == nil {
+		more, err = s.DeriveStale(ctx)
+	}
+	return missed, err
+}
+
+// SweepFailed puts a repository off whose PDS could not be asked.
+func (s *Store) SweepFailed(ctx context.Context, did syntax.DID, sweptAt time.Time) error {
+	return s.update(ctx, "put a sweep off", func(tx *tx) error {
+		return tx.exec(ctx, `UPDATE repo SET swept_at = $1 WHERE did = $2`, millis(sweptAt), did)
+	})
+}

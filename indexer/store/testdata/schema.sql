@@ -1,0 +1,222 @@
+CREATE TABLE actor (
+    did    TEXT PRIMARY KEY,
+    handle TEXT, -- proven in both directions; handle.invalid when it is not; NULL until looked up
+    due_at INTEGER NOT NULL DEFAULT 0 -- when to look it up again
+) STRICT;
+CREATE INDEX actor_due ON actor (due_at);
+CREATE INDEX actor_handle ON actor (handle);
+CREATE TABLE attempt_part (
+    record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri             TEXT NOT NULL UNIQUE,
+    author          TEXT NOT NULL,
+    development_uri TEXT NOT NULL,
+    kind            TEXT NOT NULL CHECK (kind IN ('preview', 'release', 'cancellation', 'consent')),
+    opens_at        INTEGER,
+    closes_at       INTEGER,
+    created_at      INTEGER NOT NULL,
+    CHECK ((kind = 'preview') = (opens_at IS NOT NULL) AND (opens_at IS NULL) = (closes_at IS NULL))
+) STRICT;
+CREATE INDEX attempt_part_development ON attempt_part (development_uri);
+CREATE TABLE campaign (
+    record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    escrow          TEXT NOT NULL,
+    development_uri TEXT NOT NULL,
+    proposal_uri    TEXT NOT NULL
+) STRICT;
+CREATE INDEX campaign_development ON campaign (development_uri, escrow);
+CREATE INDEX campaign_proposal ON campaign (proposal_uri);
+CREATE TABLE campaign_payee (
+    record_id INTEGER NOT NULL REFERENCES campaign (record_id) ON DELETE CASCADE,
+    did       TEXT NOT NULL,
+    PRIMARY KEY (record_id, did)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE cursor (
+    upstream TEXT PRIMARY KEY,
+    seq      INTEGER NOT NULL CHECK (seq >= 0)
+) STRICT;
+CREATE TABLE development (
+    record_id     INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri           TEXT NOT NULL UNIQUE,
+    author        TEXT NOT NULL,
+    proposal_uri  TEXT NOT NULL,
+    goal_currency TEXT,
+    goal_amount   INTEGER,
+    created_at    INTEGER NOT NULL,
+    CHECK ((goal_currency IS NULL) = (goal_amount IS NULL))
+) STRICT;
+CREATE INDEX development_author ON development (author, proposal_uri);
+CREATE INDEX development_proposal ON development (proposal_uri);
+CREATE TABLE development_payee (
+    record_id INTEGER NOT NULL REFERENCES development (record_id) ON DELETE CASCADE,
+    did       TEXT NOT NULL,
+    PRIMARY KEY (record_id, did)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE dirty_proposal (uri TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE dirty_standing (did TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE discovery (
+    source     TEXT NOT NULL,
+    collection TEXT NOT NULL,
+    cursor     TEXT NOT NULL DEFAULT '', -- of the next page
+    found      INTEGER NOT NULL DEFAULT 0,
+    done_at    INTEGER, -- NULL while pages are left
+    PRIMARY KEY (source, collection)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE estimate (
+    record_id    INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri          TEXT NOT NULL UNIQUE,
+    author       TEXT NOT NULL,
+    proposal_uri TEXT NOT NULL,
+    proposal_cid TEXT NOT NULL,
+    currency     TEXT NOT NULL,
+    amount       INTEGER NOT NULL CHECK (amount > 0),
+    created_at   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX estimate_author ON estimate (author, proposal_uri);
+CREATE INDEX estimate_proposal ON estimate (proposal_uri);
+CREATE TABLE funding (
+    proposal_uri      TEXT NOT NULL,
+    currency          TEXT NOT NULL,
+    from_at           INTEGER NOT NULL,
+    to_at             INTEGER NOT NULL CHECK (to_at > from_at),
+    estimated         INTEGER NOT NULL,
+    estimators        INTEGER NOT NULL,
+    estimated_proven  INTEGER NOT NULL,
+    estimators_proven INTEGER NOT NULL,
+    pending           INTEGER NOT NULL,
+    goal              INTEGER,
+    PRIMARY KEY (proposal_uri, currency, from_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX funding_estimated ON funding (currency, estimated, proposal_uri);
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+CREATE TABLE pledge (
+    record_id    INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri          TEXT NOT NULL UNIQUE,
+    author       TEXT NOT NULL,
+    proposal_uri TEXT NOT NULL,
+    escrow       TEXT NOT NULL,
+    currency     TEXT NOT NULL,
+    amount       INTEGER NOT NULL CHECK (amount > 0),
+    created_at   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX pledge_author ON pledge (author, proposal_uri);
+CREATE INDEX pledge_proposal ON pledge (proposal_uri);
+CREATE TABLE project (
+    record_id  INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri        TEXT NOT NULL UNIQUE,
+    owner      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX project_new ON project (created_at, uri);
+CREATE INDEX project_owner ON project (owner, created_at, uri);
+CREATE TABLE project_maintainer (
+    record_id INTEGER NOT NULL REFERENCES project (record_id) ON DELETE CASCADE,
+    did       TEXT NOT NULL,
+    PRIMARY KEY (record_id, did)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE proposal (
+    record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri             TEXT NOT NULL UNIQUE,
+    author          TEXT NOT NULL,
+    title           TEXT NOT NULL,
+    subject_project TEXT,
+    subject_account TEXT,
+    subject_uri     TEXT,
+    created_at      INTEGER NOT NULL,
+    CHECK ((subject_project IS NOT NULL) + (subject_account IS NOT NULL) + (subject_uri IS NOT NULL) = 1)
+) STRICT;
+CREATE INDEX proposal_account ON proposal (subject_account, created_at, uri) WHERE subject_account IS NOT NULL;
+CREATE INDEX proposal_author ON proposal (author, created_at, uri);
+CREATE INDEX proposal_new ON proposal (created_at, uri);
+CREATE INDEX proposal_project ON proposal (subject_project, created_at, uri) WHERE subject_project IS NOT NULL;
+CREATE INDEX proposal_uri ON proposal (subject_uri, created_at, uri) WHERE subject_uri IS NOT NULL;
+CREATE TABLE proposal_tag (
+    tag       TEXT NOT NULL,
+    record_id INTEGER NOT NULL REFERENCES proposal (record_id) ON DELETE CASCADE,
+    PRIMARY KEY (tag, record_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX proposal_tag_record ON proposal_tag (record_id);
+CREATE TABLE ranking (
+    proposal_uri TEXT NOT NULL,
+    from_at      INTEGER NOT NULL,
+    to_at        INTEGER NOT NULL CHECK (to_at > from_at),
+    hot          INTEGER NOT NULL,
+    PRIMARY KEY (proposal_uri, from_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ranking_hot ON ranking (hot, proposal_uri);
+CREATE TABLE receipt (
+    record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri             TEXT NOT NULL UNIQUE,
+    escrow          TEXT NOT NULL,
+    subject_uri     TEXT NOT NULL,
+    payer           TEXT NOT NULL,
+    development_uri TEXT NOT NULL,
+    currency        TEXT NOT NULL,
+    amount          INTEGER NOT NULL CHECK (amount > 0),
+    status          TEXT NOT NULL,
+    test            INTEGER NOT NULL CHECK (test IN (0, 1)),
+    created_at      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX receipt_development ON receipt (development_uri);
+CREATE INDEX receipt_escrow ON receipt (escrow);
+CREATE INDEX receipt_payer ON receipt (payer);
+CREATE INDEX receipt_subject ON receipt (subject_uri, escrow);
+CREATE TABLE record (
+    id         INTEGER PRIMARY KEY,
+    uri        TEXT NOT NULL UNIQUE,
+    did        TEXT NOT NULL REFERENCES repo (did),
+    collection TEXT NOT NULL,
+    rkey       TEXT NOT NULL,
+    cid        TEXT NOT NULL,
+    value      BLOB NOT NULL,
+    invalid    TEXT, -- why the record is kept out of every view
+    indexed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX record_did ON record (did, collection);
+CREATE TABLE repo (
+    did           TEXT PRIMARY KEY,
+    status        TEXT NOT NULL CHECK (status IN ('active', 'deactivated', 'suspended', 'takendown', 'deleted')),
+    state         TEXT NOT NULL CHECK (state IN ('desynchronized', 'synchronized')),
+    rev           TEXT, -- of the last commit applied; outlives a purge, so that a replay cannot raise the dead
+    data          TEXT, -- root of the tree at rev
+    seen_rev      TEXT, -- newest proven rev; a resync that ends before it is not the end
+    wanted        INTEGER NOT NULL DEFAULT 0, -- counts the reasons to resync
+    attempts      INTEGER NOT NULL DEFAULT 0,
+    retry_at      INTEGER NOT NULL DEFAULT 0,
+    error         TEXT
+, swept_at INTEGER NOT NULL DEFAULT 0, fetched_at INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE INDEX repo_fetched ON repo (fetched_at);
+CREATE INDEX repo_resync ON repo (retry_at) WHERE state = 'desynchronized' AND status = 'active';
+CREATE INDEX repo_swept ON repo (swept_at);
+CREATE TABLE response (
+    record_id    INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri          TEXT NOT NULL UNIQUE,
+    author       TEXT NOT NULL,
+    proposal_uri TEXT NOT NULL,
+    answer       TEXT NOT NULL,
+    created_at   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX response_author ON response (author, proposal_uri);
+CREATE INDEX response_proposal ON response (proposal_uri);
+CREATE TABLE stage_interval (
+    proposal_uri TEXT NOT NULL,
+    from_at      INTEGER NOT NULL,
+    to_at        INTEGER NOT NULL CHECK (to_at > from_at),
+    stage        TEXT NOT NULL CHECK (stage IN ('completed', 'settling', 'disputed', 'verification', 'releasing',
+                                                'preview', 'cancelled', 'development', 'declined', 'proposed')),
+    attempt_uri  TEXT,
+    next_event   TEXT,
+    next_at      INTEGER,
+    PRIMARY KEY (proposal_uri, from_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stage_interval_stage ON stage_interval (stage, to_at, from_at, proposal_uri);
+CREATE TABLE standing (
+    did         TEXT NOT NULL,
+    currency    TEXT NOT NULL,
+    largest     INTEGER NOT NULL CHECK (largest > 0),
+    receipt_uri TEXT NOT NULL,
+    PRIMARY KEY (did, currency)
+) STRICT, WITHOUT ROWID;
