@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, environ func() []string, stdout, st
 		Writer:      stdout,
 		ErrWriter:   stderr,
 		Commands: []*cli.Command{
-			runCommand(time.Now), statusCommand(time.Now), resyncCommand(time.Now), rebuildCommand(time.Now), backupCommand(time.Now),
+			runCommand(time.Now), statusCommand(time.Now), resyncCommand(time.Now), rebuildCommand(time.Now), backupCommand(),
 		},
 	}
 	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {

@@ -118,13 +118,13 @@ func rebuildCommand(clock func() time.Time) *cli.Command {
 }
 
 // backupCommand copies the index, also while a service runs on it.
-func backupCommand(clock func() time.Time) *cli.Command {
+func backupCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "backup",
 		Usage:     "copy the index to a new file, also while a service runs on it",
 		ArgsUsage: "FILE",
 		Flags:     []cli.Flag{databaseFlag()},
-		Action: func(ctx context.Context, cmd *cli.Command) (err error) {
+		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if cmd.NArg() != 1 {
 				return errors.New("backup wants one file name")
 			}
@@ -132,12 +132,7 @@ func backupCommand(clock func() time.Time) *cli.Command {
 			if err != nil {
 				return err
 			}
-			st, err := store.OpenReadOnly(ctx, path, store.Options{Clock: clock})
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, st.Close()) }()
-			if err := st.Backup(ctx, cmd.Args().First()); err != nil {
+			if err := store.Backup(ctx, path, cmd.Args().First()); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.Root().Writer, "The index was copied to %s.\n", cmd.Args().First())
