@@ -13,6 +13,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/bluesky-social/indigo/util/ssrf"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
@@ -49,7 +50,10 @@ type Indexer struct {
 	loud    *rate.Limiter // for what strangers can cause
 	now     func() time.Time
 	metrics *metrics
-	wanted  map[syntax.NSID]bool
+	foreign prometheus.Counter // frames that were not even parsed
+
+	wanted   map[syntax.NSID]bool
+	interest *firehose.Interest
 
 	trackedMu sync.RWMutex
 	tracked   map[syntax.DID]bool
@@ -126,6 +130,9 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 	for _, c := range lexicons.Collections() {
 		ix.wanted[c] = true
 	}
+	// Identity events are few, and any account may be one that a view names.
+	ix.interest = firehose.NewInterest(lexicons.Collections(), ix.isTrackedBytes, func([]byte) bool { return true })
+	ix.foreign = ix.metrics.frames.WithLabelValues("foreign")
 	return ix, nil
 }
 
@@ -218,6 +225,13 @@ func (ix *Indexer) Progress() Progress {
 }
 
 func (ix *Indexer) isTracked(did string) bool {
+	ix.trackedMu.RLock()
+	defer ix.trackedMu.RUnlock()
+	return ix.tracked[syntax.DID(did)]
+}
+
+// isTrackedBytes is asked for every frame, and must not allocate.
+func (ix *Indexer) isTrackedBytes(did []byte) bool {
 	ix.trackedMu.RLock()
 	defer ix.trackedMu.RUnlock()
 	return ix.tracked[syntax.DID(did)]

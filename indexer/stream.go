@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -147,6 +148,7 @@ func (e *storeError) Unwrap() error { return e.err }
 // was read is applied or will come again.
 func (ix *Indexer) session(ctx context.Context, upstream string, cursor int64) error {
 	ordered := make(chan *job, queueLength)
+	var passed skipped
 	unverified := make(chan func(context.Context))
 	g, ctx := errgroup.WithContext(ctx)
 
@@ -159,7 +161,7 @@ func (ix *Indexer) session(ctx context.Context, upstream string, cursor int64) e
 		})
 	}
 	g.Go(func() error {
-		if err := ix.applyAll(ctx, upstream, ordered); err != nil {
+		if err := ix.applyAll(ctx, upstream, ordered, &passed); err != nil {
 			return &storeError{err}
 		}
 		return nil
@@ -172,10 +174,41 @@ func (ix *Indexer) session(ctx context.Context, upstream string, cursor int64) e
 			ix.opened.open()
 		}
 		return ix.client().Stream(ctx, cursor, opened, func(frame []byte) error {
+			if seq, at, foreign := ix.interest.Foreign(frame); foreign {
+				ix.foreign.Inc()
+				passed.note(seq, at)
+				return nil
+			}
 			return ix.receive(ctx, frame, ordered, unverified)
 		})
 	})
 	return g.Wait()
+}
+
+// skipped is how far the frames reach that concern nobody here. They make no
+// job, since nearly all are such; the cursor passes them once every job before
+// them is applied.
+type skipped struct {
+	mu  sync.Mutex
+	seq int64
+	at  []byte
+}
+
+// note is called in the order of the stream, after the jobs before it are sent.
+func (s *skipped) note(seq int64, at []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seq, s.at = seq, append(s.at[:0], at...)
+}
+
+// pass moves an empty batch on to the last frame that was skipped, unless a job
+// waits: then that frame may lie behind it.
+func (s *skipped) pass(b *batch, ordered <-chan *job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(b.changes) == 0 && len(ordered) == 0 && s.seq > b.seq {
+		b.seq, b.at = s.seq, string(s.at)
+	}
 }
 
 // receive turns a frame into a job. What is not ours becomes one that only
@@ -248,7 +281,7 @@ func (ix *Indexer) concerns(ev firehose.Event) bool {
 }
 
 // applyAll applies jobs in order, as many in one transaction as are ready.
-func (ix *Indexer) applyAll(ctx context.Context, upstream string, ordered <-chan *job) error {
+func (ix *Indexer) applyAll(ctx context.Context, upstream string, ordered <-chan *job, passed *skipped) error {
 	// What was received is applied although the process is asked to stop: a
 	// transaction is short, and one that is under way ends whole.
 	ctx = context.WithoutCancel(ctx)
@@ -259,6 +292,10 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, ordered <-chan
 		select {
 		case j, ok := <-ordered:
 			if !ok {
+				if err := ix.apply(ctx, upstream, &b); err != nil {
+					return err
+				}
+				passed.pass(&b, ordered)
 				return ix.apply(ctx, upstream, &b)
 			}
 			<-j.done
@@ -271,6 +308,7 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, ordered <-chan
 				}
 			}
 		case <-flush.C:
+			passed.pass(&b, ordered)
 			if err := ix.apply(ctx, upstream, &b); err != nil {
 				return err
 			}

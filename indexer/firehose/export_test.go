@@ -6,5 +6,10 @@ import "time"
 // answer to a ping may take.
 func (c *Client) SetPatience(every, within time.Duration) { c.pingEvery, c.pongWithin = every, within }
 
-// ErrSilent is why a peer that no longer answers is left.
-var ErrSilent = errSilent
+// Why a peer is left that no longer answers, that compresses unasked, or that
+// sends too much before it accepts.
+var (
+	ErrSilent    = errSilent
+	ErrExtension = errExtension
+	ErrGreeting  = errGreeting
+)
