@@ -27,12 +27,18 @@ const patience = 20 * time.Second
 // startAppView runs a whole AppView that follows the network's PDS.
 func startAppView(t testing.TB, network *atmosphere.Network) *atclient.APIClient {
 	t.Helper()
+	return startAppViewWith(t, network, "")
+}
+
+func startAppViewWith(t testing.TB, network *atmosphere.Network, metricsBind string) *atclient.APIClient {
+	t.Helper()
 	service, err := appview.Build(t.Context(), appview.Config{
 		Bind:        "127.0.0.1:0",
 		DatabaseURL: "sqlite://" + filepath.Join(t.TempDir(), "appview.db"),
 		RelayURLs:   []string{network.PDSURL()},
 		PLCURL:      network.PLCURL(),
 		PublicURL:   "http://localhost:8080",
+		MetricsBind: metricsBind,
 		Version:     "test",
 	}, appview.Options{
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError})), Clock: time.Now,

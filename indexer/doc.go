@@ -3,10 +3,12 @@
 // services embed it, each with a database of its own, so that neither has to
 // believe the other.
 //
-// One [Indexer] runs four workers until its context ends: the stream (read,
+// One [Indexer] runs these workers until its context ends: the stream (read,
 // verify in parallel, apply in the order of the stream together with the
 // cursor), the resyncer (fetches whole repositories that are new or went out of
-// step), the handle worker, and the deriver (what a wide fan-out left stale).
+// step), discovery (asks who else has records of ours), the sweep (asks each
+// PDS where its repositories are, since frames that an upstream withholds cannot
+// be seen), the handle worker, and the deriver (what a wide fan-out left stale).
 // They meet in the store, where each of their steps is one transaction, and may
 // be killed at any point.
 //

@@ -69,6 +69,7 @@ type Indexer struct {
 	atPDS     atomic.Bool // the upstream is a PDS, which speaks for its own accounts only
 	connected atomic.Bool
 	cursor    atomic.Int64
+	received  atomic.Int64 // sequence number of the last frame that was read
 	lag       atomic.Int64 // nanoseconds
 }
 
@@ -116,7 +117,7 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 		log:         opts.Log.With("component", "indexer"),
 		loud:        rate.NewLimiter(logsPerSecond, 4*logsPerSecond),
 		now:         opts.Clock,
-		metrics:     newMetrics(opts.Registry),
+		metrics:     newMetrics(opts.Registry, st),
 		wanted:      map[syntax.NSID]bool{},
 		tracked:     map[syntax.DID]bool{},
 		wakeResync:  newSignal(),

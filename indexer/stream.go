@@ -176,6 +176,7 @@ func (ix *Indexer) session(ctx context.Context, upstream string, cursor int64) e
 		return ix.client().Stream(ctx, cursor, opened, func(frame []byte) error {
 			if seq, at, foreign := ix.interest.Foreign(frame); foreign {
 				ix.foreign.Inc()
+				ix.received.Store(seq)
 				passed.note(seq, at)
 				return nil
 			}
@@ -230,6 +231,7 @@ func (ix *Indexer) receive(ctx context.Context, frame []byte, ordered chan<- *jo
 	if ev.Seq == 0 {
 		return nil
 	}
+	ix.received.Store(ev.Seq)
 	j := &job{seq: ev.Seq, at: timeOf(ev), done: make(chan struct{})}
 	if !ix.concerns(ev) {
 		close(j.done)
@@ -243,6 +245,8 @@ func (ix *Indexer) receive(ctx context.Context, frame []byte, ordered chan<- *jo
 	}
 	return send(ctx, unverified, func(ctx context.Context) {
 		defer close(j.done)
+		began := ix.now()
+		defer func() { ix.metrics.verify.Observe(ix.now().Sub(began).Seconds()) }()
 		if j.change, j.err = ix.verify(ctx, ev); j.err == nil {
 			j.err = ix.crash.At(crashpoint.AfterVerify)
 		}
@@ -298,6 +302,7 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, ordered <-chan
 				passed.pass(&b, ordered)
 				return ix.apply(ctx, upstream, &b)
 			}
+			ix.metrics.queue.Set(float64(len(ordered)))
 			<-j.done
 			if err := b.add(j); err != nil {
 				return err
@@ -345,6 +350,8 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 	if b.seq == 0 {
 		return nil
 	}
+	began := ix.now()
+	defer func() { ix.metrics.apply.Observe(ix.now().Sub(began).Seconds()) }()
 	done, err := ix.store.Apply(ctx, upstream, b.seq, b.changes)
 	if err != nil {
 		return err
@@ -371,6 +378,7 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 	}
 	ix.cursor.Store(b.seq)
 	ix.metrics.cursor.Set(float64(b.seq))
+	ix.metrics.behind.Set(float64(max(0, ix.received.Load()-b.seq)))
 	if at, err := syntax.ParseDatetimeTime(b.at); err == nil {
 		lag := max(0, ix.now().Sub(at))
 		ix.lag.Store(int64(lag))

@@ -20,34 +20,28 @@ type Status struct {
 	Stale int64 `json:"stale"`
 }
 
+// reposByState counts hidden repositories by their status.
+const reposByState = `SELECT CASE status WHEN 'active' THEN state ELSE status END, count(*) FROM repo GROUP BY 1`
+
 // Status counts what is in the index. It reads whole indexes; it is for people
 // and not for every request.
 func (s *Store) Status(ctx context.Context) (Status, error) {
 	var out Status
-	err := s.Read(ctx, func(r *Reader) error {
+	err := s.Read(ctx, func(r *Reader) (err error) {
 		for _, part := range []struct {
 			into  *map[string]int64
 			query string
 		}{
 			{&out.Cursors, `SELECT upstream, seq FROM cursor`},
-			{&out.Repos, `SELECT CASE status WHEN 'active' THEN state ELSE status END, count(*) FROM repo GROUP BY 1`},
+			{&out.Repos, reposByState},
 			{&out.Records, `SELECT collection, count(*) FROM record WHERE invalid IS NULL GROUP BY 1`},
 			{&out.Invalid, `SELECT invalid, count(*) FROM record WHERE invalid IS NOT NULL GROUP BY 1`},
 		} {
-			counts := map[string]int64{}
-			_, err := collect(ctx, r.tx, part.query, func(rows *sql.Rows) (struct{}, error) {
-				var key string
-				var n int64
-				err := rows.Scan(&key, &n)
-				counts[key] = n
-				return struct{}{}, err
-			})
-			if err != nil {
-				return fmt.Errorf("store: status: %w", err)
+			if *part.into, err = countBy(ctx, r.tx, part.query); err != nil {
+				return err
 			}
-			*part.into = counts
 		}
-		err := r.tx.QueryRowContext(ctx, `
+		err = r.tx.QueryRowContext(ctx, `
 			SELECT (SELECT count(*) FROM dirty_proposal) + (SELECT count(*) FROM dirty_standing)`).Scan(&out.Stale)
 		if err != nil {
 			return fmt.Errorf("store: status: %w", err)
@@ -59,4 +53,29 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 	}
 	out.Backlog, err = s.Backlog(ctx)
 	return out, err
+}
+
+// RepoCounts counts repositories by state; hidden ones by status instead.
+func (s *Store) RepoCounts(ctx context.Context) (counts map[string]int64, err error) {
+	err = s.Read(ctx, func(r *Reader) error {
+		counts, err = countBy(ctx, r.tx, reposByState)
+		return err
+	})
+	return counts, err
+}
+
+// countBy reads a query of keys and their counts.
+func countBy(ctx context.Context, q querier, query string) (map[string]int64, error) {
+	counts := map[string]int64{}
+	_, err := collect(ctx, q, query, func(rows *sql.Rows) (struct{}, error) {
+		var key string
+		var n int64
+		err := rows.Scan(&key, &n)
+		counts[key] = n
+		return struct{}{}, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: status: %w", err)
+	}
+	return counts, nil
 }
