@@ -30,6 +30,17 @@ type metrics struct {
 // droppedMalformed labels frames that could not be parsed.
 const droppedMalformed = "malformed-frame"
 
+// Outcomes of fetching a repository whole, and of asking where one is.
+const (
+	resyncDone        = "done"
+	resyncFailed      = "failed"
+	resyncUnavailable = "unavailable"
+
+	sweepSame   = "same"
+	sweepMissed = "missed"
+	sweepFailed = "failed"
+)
+
 // newMetrics registers the metrics; with a nil registry nobody reads them.
 func newMetrics(registry prometheus.Registerer, st *store.Store) *metrics {
 	if registry == nil {
@@ -64,6 +75,12 @@ func (m *metrics) known() {
 	m.dropped.WithLabelValues(droppedMalformed)
 	for _, reason := range lexicons.Reasons() {
 		m.invalid.WithLabelValues(string(reason))
+	}
+	for _, outcome := range []string{resyncDone, resyncFailed, resyncUnavailable} {
+		m.resyncs.WithLabelValues(outcome)
+	}
+	for _, outcome := range []string{sweepSame, sweepMissed, sweepFailed} {
+		m.sweeps.WithLabelValues(outcome)
 	}
 	for _, kind := range store.ChangeKinds() {
 		for _, outcome := range store.Outcomes() {

@@ -102,7 +102,7 @@ func (ix *Indexer) resync(ctx context.Context, r store.Resync) error {
 	// What follows is ours to finish.
 	ctx = context.WithoutCancel(ctx)
 	if status, gone := unavailable(err); gone {
-		ix.metrics.resyncs.WithLabelValues("unavailable").Inc()
+		ix.metrics.resyncs.WithLabelValues(resyncUnavailable).Inc()
 		ix.log.Info("an account is not available at its PDS", "did", r.DID, "reason", status)
 		return ix.store.SetAccountStatus(ctx, r.DID, status)
 	}
@@ -133,7 +133,7 @@ func (ix *Indexer) resync(ctx context.Context, r store.Resync) error {
 		ix.wakeDerive.wake()
 	}
 	ix.wakeHandles.wake()
-	ix.metrics.resyncs.WithLabelValues("done").Inc()
+	ix.metrics.resyncs.WithLabelValues(resyncDone).Inc()
 	ix.log.Info("fetched a repository", "did", r.DID, "rev", snapshot.Rev, "records", len(records),
 		"synchronized", synchronized, "dur", ix.now().Sub(began))
 	return nil
@@ -141,7 +141,7 @@ func (ix *Indexer) resync(ctx context.Context, r store.Resync) error {
 
 func (ix *Indexer) resyncFailed(ctx context.Context, r store.Resync, cause error) error {
 	pause := backoff(resyncFirst, resyncMost, r.Attempts+1)
-	ix.metrics.resyncs.WithLabelValues("failed").Inc()
+	ix.metrics.resyncs.WithLabelValues(resyncFailed).Inc()
 	ix.warn("could not fetch a repository", "did", r.DID, "attempts", r.Attempts+1, "dur", pause, "err", brief(cause))
 	return ix.store.ResyncFailed(ctx, r.DID, errors.New(brief(cause)), ix.now().Add(pause))
 }

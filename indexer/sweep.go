@@ -75,13 +75,13 @@ func (ix *Indexer) sweep(ctx context.Context, did syntax.DID) error {
 		return err
 	}
 	if missed {
-		ix.metrics.sweeps.WithLabelValues("missed").Inc()
+		ix.metrics.sweeps.WithLabelValues(sweepMissed).Inc()
 		ix.log.Info("the stream had not told about a repository", "did", did, "rev", swept.Rev, "status", swept.Status)
 		ix.wakeResync.wake()
 		ix.wakeDerive.wake()
 		return nil
 	}
-	ix.metrics.sweeps.WithLabelValues("same").Inc()
+	ix.metrics.sweeps.WithLabelValues(sweepSame).Inc()
 	return nil
 }
 
@@ -90,7 +90,7 @@ func (ix *Indexer) sweepFailed(ctx context.Context, did syntax.DID, cause error)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	ix.metrics.sweeps.WithLabelValues("failed").Inc()
+	ix.metrics.sweeps.WithLabelValues(sweepFailed).Inc()
 	ix.warn("could not ask where a repository is", "did", did, "err", brief(cause))
 	return ix.store.SweepFailed(ctx, did, ix.now().Add(sweepRetry-sweepEvery))
 }
