@@ -1,0 +1,149 @@
+package indexer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/store"
+)
+
+const (
+	// batchLength is how many events one transaction applies at most.
+	batchLength = 256
+	// cursorEvery is how often the cursor is saved while nothing of ours
+	// passes; the events since then would come again, and change nothing.
+	cursorEvery = time.Second
+)
+
+// skipped is how far the frames reach that concern nobody here. They make no
+// job, since nearly all are such; the cursor passes them once every job before
+// them is applied.
+type skipped struct {
+	mu  sync.Mutex
+	seq int64
+	at  []byte
+}
+
+// note is called in the order of the stream, after the jobs before it are sent.
+func (s *skipped) note(seq int64, at []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seq, s.at = seq, append(s.at[:0], at...)
+}
+
+// pass moves an empty batch on to the last frame that was skipped, unless a job
+// waits: then that frame may lie behind it.
+func (s *skipped) pass(b *batch, ordered <-chan *job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(b.changes) == 0 && len(ordered) == 0 && s.seq > b.seq {
+		b.seq, b.at = s.seq, string(s.at)
+	}
+}
+
+// applyAll applies jobs in order, as many in one transaction as are ready.
+func (ix *Indexer) applyAll(ctx context.Context, upstream string, ordered <-chan *job, passed *skipped) error {
+	// What was received is applied although the process is asked to stop: a
+	// transaction is short, and one that is under way ends whole.
+	ctx = context.WithoutCancel(ctx)
+	flush := time.NewTicker(cursorEvery)
+	defer flush.Stop()
+	var b batch
+	for {
+		select {
+		case j, ok := <-ordered:
+			if !ok {
+				if err := ix.apply(ctx, upstream, &b); err != nil {
+					return err
+				}
+				passed.pass(&b, ordered)
+				return ix.apply(ctx, upstream, &b)
+			}
+			ix.metrics.queue.Set(float64(len(ordered)))
+			<-j.done
+			if err := b.add(j); err != nil {
+				return err
+			}
+			if b.full() || len(b.changes) > 0 && !nextReady(ordered) {
+				if err := ix.apply(ctx, upstream, &b); err != nil {
+					return err
+				}
+			}
+		case <-flush.C:
+			passed.pass(&b, ordered)
+			if err := ix.apply(ctx, upstream, &b); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// nextReady reports whether waiting for another event would not delay this one.
+func nextReady(ordered <-chan *job) bool { return len(ordered) > 0 }
+
+// batch is what the next transaction will apply.
+type batch struct {
+	seq     int64
+	at      string
+	changes []store.Change
+}
+
+func (b *batch) add(j *job) error {
+	if j.err != nil {
+		return j.err
+	}
+	b.seq, b.at = j.seq, j.at
+	if j.change != nil {
+		b.changes = append(b.changes, *j.change)
+	}
+	return nil
+}
+
+func (b *batch) full() bool { return len(b.changes) >= batchLength }
+
+// apply writes the batch and the cursor in one transaction, and tells the
+// other workers what it left for them.
+func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
+	if b.seq == 0 {
+		return nil
+	}
+	began := ix.now()
+	defer func() { ix.metrics.apply.Observe(ix.now().Sub(began).Seconds()) }()
+	done, err := ix.store.Apply(ctx, upstream, b.seq, b.changes)
+	if err != nil {
+		return err
+	}
+	for i, outcome := range done.Outcomes {
+		c := b.changes[i]
+		ix.metrics.changes.WithLabelValues(string(c.Kind), string(outcome)).Inc()
+		switch outcome {
+		case store.OutcomeTracked:
+			ix.track(c.DID)
+			ix.wakeHandles.wake()
+		case store.OutcomeDesynchronized:
+			ix.log.Info("a repository went out of step", "did", c.DID, "rev", c.Rev, "reason", c.Kind)
+		}
+		if c.Kind == store.ChangeIdentity {
+			ix.wakeHandles.wake()
+		}
+	}
+	if done.MoreStale {
+		ix.wakeDerive.wake()
+	}
+	if done.MoreResyncs {
+		ix.wakeResync.wake()
+	}
+	ix.cursor.Store(b.seq)
+	ix.metrics.cursor.Set(float64(b.seq))
+	ix.metrics.behind.Set(float64(max(0, ix.received.Load()-b.seq)))
+	if at, err := syntax.ParseDatetimeTime(b.at); err == nil {
+		lag := max(0, ix.now().Sub(at))
+		ix.lag.Store(int64(lag))
+		ix.metrics.lag.Set(lag.Seconds())
+	}
+	*b = batch{}
+	return nil
+}
