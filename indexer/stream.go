@@ -105,7 +105,7 @@ func (ix *Indexer) receive(ctx context.Context, frame []byte, ordered chan<- *jo
 	if err := send(ctx, ordered, j); err != nil {
 		return err
 	}
-	return send(ctx, unverified, func(ctx context.Context) {
+	err = send(ctx, unverified, func(ctx context.Context) {
 		defer close(j.done)
 		began := ix.now()
 		defer func() { ix.metrics.verify.Observe(ix.now().Sub(began).Seconds()) }()
@@ -113,6 +113,12 @@ func (ix *Indexer) receive(ctx context.Context, frame []byte, ordered chan<- *jo
 			j.err = ix.crash.At(crashpoint.AfterVerify)
 		}
 	})
+	if err != nil {
+		// Nobody will verify it, and the applier waits for it.
+		j.err = err
+		close(j.done)
+	}
+	return err
 }
 
 func send[T any](ctx context.Context, to chan<- T, v T) error {
