@@ -28,10 +28,12 @@ const (
 // shown, and goes on until every collection is asked for. A new collection is
 // asked for while live indexing goes on.
 func (ix *Indexer) discoveries(ctx context.Context) error {
-	if err := ix.opened.wait(ctx); err != nil {
-		return err
-	}
 	for {
+		// Whoever writes after the question was answered is seen in the
+		// stream, if that is open by then.
+		if err := ix.live.pass(ctx); err != nil {
+			return err
+		}
 		pause := discoverEvery
 		if err := ix.discover(ctx); err != nil {
 			if damage, ok := errors.AsType[*storeError](err); ok {

@@ -64,7 +64,7 @@ type Indexer struct {
 	wakeDiscovery signal
 	wakeSweep     signal
 
-	opened    latch // the first subscription stands
+	live      gate // open while a subscription stands
 	upstream  atomic.Int64
 	atPDS     atomic.Bool // the upstream is a PDS, which speaks for its own accounts only
 	connected atomic.Bool
@@ -126,7 +126,7 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 
 		wakeDiscovery: newSignal(),
 		wakeSweep:     newSignal(),
-		opened:        newLatch(),
+		live:          newGate(),
 	}
 	for _, c := range lexicons.Collections() {
 		ix.wanted[c] = true
@@ -268,21 +268,44 @@ func brief(err error) string {
 // client is that of the upstream that is followed.
 func (ix *Indexer) client() *firehose.Client { return ix.clients[ix.upstream.Load()] }
 
-// latch is closed once, for all who wait.
-type latch struct {
-	once sync.Once
-	done chan struct{}
+// gate holds back those who must not pass while it is shut.
+type gate struct {
+	mu   sync.Mutex
+	open chan struct{} // closed while the gate is open
 }
 
-func newLatch() latch { return latch{done: make(chan struct{})} }
+func newGate() gate { return gate{open: make(chan struct{})} }
 
-func (l *latch) open() { l.once.Do(func() { close(l.done) }) }
+// set opens or shuts the gate.
+func (g *gate) set(open bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case open == g.isOpen():
+	case open:
+		close(g.open)
+	default:
+		g.open = make(chan struct{})
+	}
+}
 
-func (l *latch) wait(ctx context.Context) error {
+func (g *gate) isOpen() bool {
+	select {
+	case <-g.open:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g *gate) pass(ctx context.Context) error {
+	g.mu.Lock()
+	open := g.open
+	g.mu.Unlock()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-l.done:
+	case <-open:
 		return nil
 	}
 }

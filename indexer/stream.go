@@ -59,7 +59,7 @@ func (ix *Indexer) session(ctx context.Context, upstream string, cursor int64) e
 		defer close(unverified)
 		opened := func() {
 			ix.connected.Store(true)
-			ix.opened.open()
+			ix.live.set(true)
 		}
 		return ix.client().Stream(ctx, cursor, opened, func(frame []byte) error {
 			if seq, at, foreign := ix.interest.Foreign(frame); foreign {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
 const (
@@ -24,14 +25,19 @@ const (
 // it is.
 func (ix *Indexer) sweeps(ctx context.Context) error {
 	for {
+		// What happens after a PDS answered is seen in the stream, if that is
+		// open by then.
+		if err := ix.live.pass(ctx); err != nil {
+			return err
+		}
 		due, err := ix.store.DueSweeps(ctx, ix.now().Add(-sweepEvery), 256)
 		if err != nil {
 			return err
 		}
 		var g errgroup.Group
 		g.SetLimit(sweepsAtOnce)
-		for _, did := range due {
-			g.Go(func() error { return ix.sweep(ctx, did) })
+		for _, d := range due {
+			g.Go(func() error { return ix.sweep(ctx, d) })
 		}
 		if err := g.Wait(); err != nil {
 			return err
@@ -51,7 +57,8 @@ func (ix *Indexer) sweeps(ctx context.Context) error {
 	}
 }
 
-func (ix *Indexer) sweep(ctx context.Context, did syntax.DID) error {
+func (ix *Indexer) sweep(ctx context.Context, due store.DueSweep) error {
+	did := due.DID
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -70,7 +77,7 @@ func (ix *Indexer) sweep(ctx context.Context, did syntax.DID) error {
 	if err := ix.crash.At(crashpoint.AfterSweepAnswer); err != nil {
 		return err
 	}
-	missed, err := ix.store.Sweep(ctx, swept)
+	missed, err := ix.store.Sweep(ctx, due, swept)
 	if err != nil {
 		return err
 	}

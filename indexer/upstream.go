@@ -42,6 +42,7 @@ func (ix *Indexer) follow(ctx context.Context) error {
 			err = ix.session(ctx, name, cursor)
 		}
 		ix.connected.Store(false)
+		ix.live.set(false)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
