@@ -24,6 +24,9 @@ type Config struct {
 	DirectoryURL string
 	// PLCURL is the directory of did:plc. http is for loopback only.
 	PLCURL string
+	// MaxRepo bounds a repository that is fetched whole, in bytes on disk. 0
+	// means 512 MiB.
+	MaxRepo int64
 	// UserAgent is sent with every request.
 	UserAgent string
 }
@@ -74,6 +77,13 @@ func (c Config) Local() bool {
 		}
 	}
 	return len(c.RelayURLs) > 0
+}
+
+func (c Config) maxRepo() int64 {
+	if c.MaxRepo > 0 {
+		return c.MaxRepo
+	}
+	return 512 << 20
 }
 
 func (c Config) directoryURL() string {

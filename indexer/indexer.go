@@ -27,7 +27,7 @@ import (
 const (
 	// keyTimeout bounds how long a commit may wait for its account's key. After
 	// it the repository is left to the resyncer, and the stream goes on.
-	keyTimeout = 3 * time.Second
+	keyTimeout = 2 * time.Second
 	// identityCacheSize and identityTTL bound the cache of DID documents. A
 	// rotated key is noticed earlier, by its first signature that fails.
 	identityCacheSize = 50_000

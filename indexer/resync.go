@@ -19,8 +19,6 @@ import (
 const (
 	// resyncsAtOnce is how many repositories are fetched at the same time.
 	resyncsAtOnce = 4
-	// maxRepo bounds a repository's CAR in bytes, on disk.
-	maxRepo       = 2 << 30
 	resyncTimeout = 5 * time.Minute
 	resyncFirst   = 2 * time.Second
 	resyncMost    = time.Hour
@@ -174,7 +172,7 @@ func (ix *Indexer) fetchRepo(ctx context.Context, did syntax.DID) (*reposync.Sna
 func (ix *Indexer) getRepo(ctx context.Context, pds *url.URL, did syntax.DID) (spool *reposync.Spool, err error) {
 	params := url.Values{"did": {did.String()}}
 	err = ix.hosts.get(ctx, pds, "com.atproto.sync.getRepo", params, "application/vnd.ipld.car", func(r io.Reader) error {
-		spool, err = reposync.NewSpool("", r, maxRepo)
+		spool, err = reposync.NewSpool("", r, ix.cfg.maxRepo())
 		return err
 	})
 	return spool, err

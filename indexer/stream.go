@@ -3,7 +3,6 @@ package indexer
 import (
 	"context"
 	"errors"
-	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,6 +13,11 @@ import (
 
 // queueLength is how many events may be between the wire and the store.
 const queueLength = 1024
+
+// verifiersAtOnce is how many events are verified at the same time. That is far
+// more than there are processors, because one may wait for its account's key for
+// as long as keyTimeout, and those behind it must not.
+const verifiersAtOnce = 64
 
 // job is one event on its way from the wire to the store. Its worker fills
 // change and closes done; only then the applier reads it.
@@ -40,7 +44,7 @@ func (ix *Indexer) session(ctx context.Context, upstream string, cursor int64) e
 	unverified := make(chan func(context.Context))
 	g, ctx := errgroup.WithContext(ctx)
 
-	for range runtime.GOMAXPROCS(0) + 2 { // more than processors: some wait for keys
+	for range verifiersAtOnce {
 		g.Go(func() error {
 			for verify := range unverified {
 				verify(ctx)
