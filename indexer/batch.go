@@ -39,19 +39,19 @@ func (s *skipped) note(seq int64, at []byte) {
 func (s *skipped) pass(b *batch, ordered <-chan *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(b.changes) == 0 && len(ordered) == 0 && s.seq > b.seq {
-		b.seq, b.at = s.seq, string(s.at)
+	if len(b.changes) == 0 && len(ordered) == 0 {
+		b.reach(s.seq, string(s.at))
 	}
 }
 
 // applyAll applies jobs in order, as many in one transaction as are ready.
-func (ix *Indexer) applyAll(ctx context.Context, upstream string, ordered <-chan *job, passed *skipped) error {
+func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, ordered <-chan *job, passed *skipped) error {
 	// What was received is applied although the process is asked to stop: a
 	// transaction is short, and one that is under way ends whole.
 	ctx = context.WithoutCancel(ctx)
 	flush := time.NewTicker(cursorEvery)
 	defer flush.Stop()
-	var b batch
+	b := batch{saved: max(cursor, 0)}
 	for {
 		select {
 		case j, ok := <-ordered:
@@ -86,16 +86,28 @@ func nextReady(ordered <-chan *job) bool { return len(ordered) > 0 }
 
 // batch is what the next transaction will apply.
 type batch struct {
-	seq     int64
+	saved   int64 // the cursor in the store; it never goes back within a session
+	seq     int64 // how far this batch reaches
 	at      string
 	changes []store.Change
 }
+
+// reach moves the batch on to an event. Upstreams repeat themselves: an event
+// that was passed before does not move it back.
+func (b *batch) reach(seq int64, at string) {
+	if seq > max(b.seq, b.saved) {
+		b.seq, b.at = seq, at
+	}
+}
+
+// empty reports whether there is nothing to write, not even a cursor.
+func (b *batch) empty() bool { return b.seq <= b.saved && len(b.changes) == 0 }
 
 func (b *batch) add(j *job) error {
 	if j.err != nil {
 		return j.err
 	}
-	b.seq, b.at = j.seq, j.at
+	b.reach(j.seq, j.at)
 	if j.change != nil {
 		b.changes = append(b.changes, *j.change)
 	}
@@ -107,9 +119,10 @@ func (b *batch) full() bool { return len(b.changes) >= batchLength }
 // apply writes the batch and the cursor in one transaction, and tells the
 // other workers what it left for them.
 func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
-	if b.seq == 0 {
+	if b.empty() {
 		return nil
 	}
+	b.seq = max(b.seq, b.saved)
 	began := ix.now()
 	defer func() { ix.metrics.apply.Observe(ix.now().Sub(began).Seconds()) }()
 	done, err := ix.store.Apply(ctx, upstream, b.seq, b.changes)
@@ -144,6 +157,6 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 		ix.lag.Store(int64(lag))
 		ix.metrics.lag.Set(lag.Seconds())
 	}
-	*b = batch{}
+	*b = batch{saved: b.seq, seq: b.seq}
 	return nil
 }

@@ -178,13 +178,15 @@ func unavailable(err error) (status store.AccountStatus, ok bool) {
 		return store.AccountSuspended, true
 	case "RepoTakendown":
 		return store.AccountTakendown, true
+	case "RepoNotFound":
+		// A PDS that does not know an account which its DID document sends
+		// there is taken to have hidden it: nothing is purged on its word.
+		return store.AccountDeactivated, true
 	}
 	return "", false
 }
 
-// repoStatus asks a PDS where a repository is. A PDS that does not know an
-// account which its DID document sends there is taken to have hidden it:
-// nothing is purged on its word.
+// repoStatus asks a PDS where a repository is.
 func (h *hosts) repoStatus(ctx context.Context, pds *url.URL, did syntax.DID) (store.Swept, error) {
 	swept := store.Swept{DID: did, Status: store.AccountActive}
 	var out struct {
@@ -195,10 +197,6 @@ func (h *hosts) repoStatus(ctx context.Context, pds *url.URL, did syntax.DID) (s
 	err := h.query(ctx, pds, "com.atproto.sync.getRepoStatus", url.Values{"did": {did.String()}}, &out)
 	if status, ok := unavailable(err); ok {
 		swept.Status = status
-		return swept, nil
-	}
-	if answer, ok := errors.AsType[*answerError](err); ok && answer.name == "RepoNotFound" {
-		swept.Status = store.AccountDeactivated
 		return swept, nil
 	}
 	if err != nil {

@@ -53,7 +53,7 @@ func (ix *Indexer) session(ctx context.Context, upstream string, cursor int64) e
 		})
 	}
 	g.Go(func() error {
-		if err := ix.applyAll(ctx, upstream, ordered, &passed); err != nil {
+		if err := ix.applyAll(ctx, upstream, cursor, ordered, &passed); err != nil {
 			return &storeError{err}
 		}
 		return nil

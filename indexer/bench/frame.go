@@ -1,0 +1,61 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	cbg "github.com/whyrusleeping/cbor-gen"
+
+	"github.com/bluesky-social/indigo/events"
+)
+
+// firstSeq is where the stream begins: in the order of magnitude of the public
+// relays' sequences, and so large that every number after it takes eight bytes.
+const firstSeq int64 = 20_000_000_001
+
+// frame is one message of the stream. Its sequence number is filled in when it
+// is sent, because foreign frames are sent more than once.
+type frame struct {
+	raw   []byte
+	seqAt int // where the eight bytes are
+}
+
+var errNoSeq = errors.New("bench: a message without a sequence number")
+
+// newFrame encodes a message whose sequence number is firstSeq.
+func newFrame(kind string, body cbg.CBORMarshaler) (frame, error) {
+	var buf bytes.Buffer
+	header := events.EventHeader{Op: events.EvtKindMessage, MsgType: kind}
+	if err := header.MarshalCBOR(&buf); err != nil {
+		return frame{}, fmt.Errorf("bench: encode a header: %w", err)
+	}
+	if err := body.MarshalCBOR(&buf); err != nil {
+		return frame{}, fmt.Errorf("bench: encode a %s: %w", kind, err)
+	}
+	field := binary.BigEndian.AppendUint64([]byte("\x63seq\x1b"), uint64(firstSeq))
+	at := bytes.Index(buf.Bytes(), field)
+	if at < 0 {
+		return frame{}, errNoSeq
+	}
+	return frame{buf.Bytes(), at + len(field) - 8}, nil
+}
+
+// appendMessage appends the frame as a websocket message of a server: one
+// unmasked binary frame.
+func (f frame) appendMessage(out []byte, seq int64) []byte {
+	out = append(out, 0x82)
+	switch n := len(f.raw); {
+	case n < 126:
+		out = append(out, byte(n))
+	case n < 1<<16:
+		out = binary.BigEndian.AppendUint16(append(out, 126), uint16(n))
+	default:
+		out = binary.BigEndian.AppendUint64(append(out, 127), uint64(n))
+	}
+	begin := len(out)
+	out = append(out, f.raw...)
+	binary.BigEndian.PutUint64(out[begin+f.seqAt:], uint64(seq))
+	return out
+}
