@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test lint generate bench fuzz clean
+.PHONY: help build run demo test lint generate bench bench-indexer oracle fuzz clean
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 GO_FILES = $(shell git ls-files '*.go')
@@ -11,7 +11,7 @@ ERRCHECK    := github.com/kisielk/errcheck@v1.30.0
 ERRORLINT   := github.com/polyfloyd/go-errorlint@v1.8.0
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## everything on this machine: PLC, PDS, AppView, sample data
 	go run ./cmd/demo
@@ -37,6 +37,13 @@ generate: ## the Go types of the lexicons
 
 bench: ## how soon a record written to the PDS can be read
 	go test ./appview -run '^$$' -bench CommitToVisible -benchtime 300x
+
+bench-indexer: ## the indexer beside indigo's tap, on the same frames (6 minutes)
+	go run ./indexer/bench/cmd
+
+SEEDS ?= 200
+oracle: ## the indexer against SEEDS (200) simulated networks full of faults
+	ORACLE_SEEDS=$(SEEDS) go test ./indexer/oracle -run '^TestOracle$$' -timeout 60m -count 1
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME (30s)

@@ -3,6 +3,7 @@ package indexer
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -12,7 +13,10 @@ import (
 
 const (
 	// batchLength is how many events one transaction applies at most.
-	batchLength = 256
+	batchLength = 1024
+	// deriveWithin is how long derived rows may stay stale, while events come
+	// faster than they are applied, before the deriver is asked to help.
+	deriveWithin = time.Second
 	// cursorEvery is how often the cursor is saved while nothing of ours
 	// passes; the events since then would come again, and change nothing.
 	cursorEvery = time.Second
@@ -51,7 +55,7 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 	ctx = context.WithoutCancel(ctx)
 	flush := time.NewTicker(cursorEvery)
 	defer flush.Stop()
-	b := batch{saved: max(cursor, 0)}
+	b := batch{saved: max(cursor, 0), later: new(atomic.Bool)}
 	for {
 		select {
 		case j, ok := <-ordered:
@@ -67,7 +71,9 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 			if err := b.add(j); err != nil {
 				return err
 			}
-			if b.full() || len(b.changes) > 0 && !nextReady(ordered) {
+			more := nextReady(ordered)
+			if b.full() || (len(b.changes) > 0 || b.stale) && !more {
+				b.behind = more
 				if err := ix.apply(ctx, upstream, &b); err != nil {
 					return err
 				}
@@ -90,6 +96,12 @@ type batch struct {
 	seq     int64 // how far this batch reaches
 	at      string
 	changes []store.Change
+	// behind: more events wait than these.
+	behind bool
+	// stale: batches before this one left derived rows for later.
+	stale bool
+	// later is armed while the deriver is to be woken for what they left.
+	later *atomic.Bool
 }
 
 // reach moves the batch on to an event. Upstreams repeat themselves: an event
@@ -101,7 +113,7 @@ func (b *batch) reach(seq int64, at string) {
 }
 
 // empty reports whether there is nothing to write, not even a cursor.
-func (b *batch) empty() bool { return b.seq <= b.saved && len(b.changes) == 0 }
+func (b *batch) empty() bool { return b.seq <= b.saved && len(b.changes) == 0 && !b.stale }
 
 func (b *batch) add(j *job) error {
 	if j.err != nil {
@@ -125,7 +137,11 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 	b.seq = max(b.seq, b.saved)
 	began := ix.now()
 	defer func() { ix.metrics.apply.Observe(ix.now().Sub(began).Seconds()) }()
-	done, err := ix.store.Apply(ctx, upstream, b.seq, b.changes)
+	write := ix.store.Apply
+	if b.behind {
+		write = ix.store.ApplyBehind
+	}
+	done, err := write(ctx, upstream, b.seq, b.changes)
 	if err != nil {
 		return err
 	}
@@ -139,11 +155,17 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 		case store.OutcomeDesynchronized:
 			ix.log.Info("a repository went out of step", "did", c.DID, "rev", c.Rev, "reason", c.Kind)
 		}
-		if c.Kind == store.ChangeIdentity {
+		switch c.Kind {
+		case store.ChangeIdentity:
 			ix.wakeHandles.wake()
+		case store.ChangeAccount:
+			ix.wakeSweep.wake()
 		}
 	}
-	if done.MoreStale {
+	switch {
+	case b.behind:
+		ix.deriveLater(b.later)
+	case done.MoreStale:
 		ix.wakeDerive.wake()
 	}
 	if done.MoreResyncs {
@@ -157,6 +179,19 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 		ix.lag.Store(int64(lag))
 		ix.metrics.lag.Set(lag.Seconds())
 	}
-	*b = batch{saved: b.seq, seq: b.seq}
+	*b = batch{saved: b.seq, seq: b.seq, stale: b.behind, later: b.later}
 	return nil
+}
+
+// deriveLater wakes the deriver in a while. The first batch that has caught up
+// derives before that, as a rule; but the stream may stay behind for hours, the
+// next event wait for a key, or the session end.
+func (ix *Indexer) deriveLater(armed *atomic.Bool) {
+	if !armed.CompareAndSwap(false, true) {
+		return
+	}
+	time.AfterFunc(deriveWithin, func() {
+		armed.Store(false) // first: what is left from now on arms it again
+		ix.wakeDerive.wake()
+	})
 }

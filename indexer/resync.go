@@ -102,6 +102,7 @@ func (ix *Indexer) resync(ctx context.Context, r store.Resync) error {
 	if status, gone := unavailable(err); gone {
 		ix.metrics.resyncs.WithLabelValues(resyncUnavailable).Inc()
 		ix.log.Info("an account is not available at its PDS", "did", r.DID, "reason", status)
+		defer ix.wakeSweep.wake()
 		return ix.store.SetAccountStatus(ctx, r.DID, status)
 	}
 	if err != nil {

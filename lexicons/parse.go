@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/atdata"
-	"github.com/bluesky-social/indigo/atproto/lexicon"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 )
 
@@ -73,9 +72,7 @@ func parseKnown(at origin, data map[string]any) (Record, error) {
 	if !ok {
 		return nil, reject(ReasonUnknownCollection, "no such record lexicon")
 	}
-	// No flags: datetimes are strict and old blobs are refused, while a variant of an
-	// open union that a later client brings is let through.
-	if err := lexicon.ValidateRecord(Catalog(), data, at.collection.String(), 0); err != nil {
+	if err := validate(at.collection.String(), data); err != nil {
 		return nil, reject(ReasonSchema, "%v", err)
 	}
 	if err := checkRecordKey(at.collection, at.rkey); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
@@ -39,7 +40,9 @@ type Op struct {
 	Collection syntax.NSID
 	RKey       syntax.RecordKey
 	CID        cid.Cid // undefined for a delete
-	Record     []byte  // DAG-CBOR, checked against CID; nil for a delete
+	// Record is DAG-CBOR, checked against CID; nil for a delete. It shares the
+	// memory of the message's blocks.
+	Record []byte
 }
 
 // Commit is a verified commit: the account signed it, and Ops are what led from
@@ -95,16 +98,16 @@ func VerifyCommit(ctx context.Context, keys *Keys, msg *comatproto.SyncSubscribe
 		}
 		return out, nil
 	}
-	tree, err := file.tree(ctx, len(msg.Blocks))
+	tree, err := loadTree(ctx, file.blocks, signed.Data, len(msg.Blocks))
 	if err != nil {
-		return nil, err
+		return nil, drop(DropBadCAR, "%w", err)
 	}
 	ops, err := checkOps(msg.Ops, before, tree)
 	if err != nil {
 		return nil, err
 	}
 	for _, op := range ops {
-		verified, ok, err := readOp(ctx, tree, op, wanted)
+		verified, ok, err := readOp(ctx, file.blocks, op, wanted)
 		if err != nil {
 			return nil, err
 		}
@@ -153,8 +156,38 @@ func checkEnvelope(msg *comatproto.SyncSubscribeRepos_Commit, now time.Time) (sy
 
 // checkOps proves that undoing the operations leads from the signed tree to the
 // one before. None of the message's fields is signed, so nothing of it is taken
-// on trust: an update or delete must say what it replaced.
-func checkOps(claimed []*comatproto.SyncSubscribeRepos_RepoOp, prev cid.Cid, tree *repo.Repo) ([]repo.Operation, error) {
+// on trust: an update or delete must say what it replaced. The tree becomes the
+// one before.
+func checkOps(claimed []*comatproto.SyncSubscribeRepos_RepoOp, prev cid.Cid, tree *mst.Tree) ([]repo.Operation, error) {
+	ops, err := parseOps(claimed)
+	if err != nil {
+		return nil, err
+	}
+	// All are looked up before any is undone, so that the tree need not be there
+	// twice.
+	for _, step := range []func(*mst.Tree, *repo.Operation) error{repo.CheckOp, repo.InvertOp} {
+		for i := range ops {
+			err := step(tree, &ops[i])
+			if errors.Is(err, mst.ErrPartialTree) {
+				return nil, drop(DropBadCAR, "nodes of the tree are missing: %w", err)
+			}
+			if err != nil {
+				return nil, drop(DropOperation, "%w", err)
+			}
+		}
+	}
+	root, err := tree.RootCID()
+	if err != nil {
+		return nil, drop(DropPrevData, "%w", err)
+	}
+	if !root.Equals(prev) {
+		return nil, drop(DropPrevData, "undoing the operations gives %s, not %s", root, prev)
+	}
+	return ops, nil
+}
+
+// parseOps reads operations and puts them in order: deletes first.
+func parseOps(claimed []*comatproto.SyncSubscribeRepos_RepoOp) ([]repo.Operation, error) {
 	ops := make([]repo.Operation, 0, len(claimed))
 	for _, op := range claimed {
 		if op == nil {
@@ -179,26 +212,6 @@ func checkOps(claimed []*comatproto.SyncSubscribeRepos_RepoOp, prev cid.Cid, tre
 	if err != nil {
 		return nil, drop(DropOperation, "%w", err)
 	}
-	before := tree.MST.Copy()
-	for i := range ops {
-		err := repo.CheckOp(&tree.MST, &ops[i])
-		if err == nil {
-			err = repo.InvertOp(&before, &ops[i])
-		}
-		if errors.Is(err, mst.ErrPartialTree) {
-			return nil, drop(DropBadCAR, "nodes of the tree are missing: %w", err)
-		}
-		if err != nil {
-			return nil, drop(DropOperation, "%w", err)
-		}
-	}
-	root, err := before.RootCID()
-	if err != nil {
-		return nil, drop(DropPrevData, "%w", err)
-	}
-	if !root.Equals(prev) {
-		return nil, drop(DropPrevData, "undoing the operations gives %s, not %s", root, prev)
-	}
 	return ops, nil
 }
 
@@ -216,40 +229,28 @@ func prevData(msg *comatproto.SyncSubscribeRepos_Commit) (cid.Cid, error) {
 	return *root, nil
 }
 
-func readOp(ctx context.Context, tree *repo.Repo, op repo.Operation, wanted Filter) (Op, bool, error) {
-	collection, rkey, err := syntax.ParseRepoPath(op.Path)
-	if err != nil {
-		return Op{}, false, drop(DropSyntax, "path %q: %w", op.Path, err)
-	}
-	if !wanted(collection) {
+// readOp reads what an operation did, if the collection is wanted. Its path was
+// parsed before.
+func readOp(ctx context.Context, source carBlocks, op repo.Operation, wanted Filter) (Op, bool, error) {
+	collection, rkey, _ := strings.Cut(op.Path, "/")
+	out := Op{Action: ActionDelete, Collection: syntax.NSID(collection), RKey: syntax.RecordKey(rkey)}
+	if !wanted(out.Collection) {
 		return Op{}, false, nil
 	}
 	if op.IsDelete() {
-		return Op{Action: ActionDelete, Collection: collection, RKey: rkey}, true, nil
+		return out, true, nil
 	}
-	raw, err := readRecord(ctx, tree, collection, rkey, *op.Value)
-	if err != nil {
-		return Op{}, false, err
-	}
-	action := ActionCreate
+	out.Action = ActionCreate
 	if op.IsUpdate() {
-		action = ActionUpdate
+		out.Action = ActionUpdate
 	}
-	return Op{Action: action, Collection: collection, RKey: rkey, CID: *op.Value, Record: raw}, true, nil
-}
-
-// readRecord takes a record out of a repo and checks it against its CID, which
-// must be of the one kind that atproto uses.
-func readRecord(ctx context.Context, tree *repo.Repo, collection syntax.NSID, rkey syntax.RecordKey, want cid.Cid) ([]byte, error) {
-	block, err := tree.RecordStore.Get(ctx, want)
+	// A record under another kind of CID than atproto's is not in the source.
+	block, err := source.Get(ctx, *op.Value)
 	if err != nil {
-		return nil, drop(DropBadCAR, "record %s/%s: %w", collection, rkey, err)
+		return Op{}, false, drop(DropBadCAR, "record %s: %w", op.Path, err)
 	}
-	raw := block.RawData()
-	if err := checkCID(want, raw); err != nil {
-		return nil, drop(DropBadCAR, "record %s/%s: %w", collection, rkey, err)
-	}
-	return raw, nil
+	out.CID, out.Record = *op.Value, block.RawData()
+	return out, true, nil
 }
 
 var errWrongCID = errors.New("the CID is not the sha-256 of these bytes as DAG-CBOR")

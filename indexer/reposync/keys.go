@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/repo"
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -25,20 +26,39 @@ type Keys struct {
 
 	mu        sync.Mutex
 	refreshed *simplelru.LRU[syntax.DID, time.Time] // guarded by mu
+	parsed    *simplelru.LRU[syntax.DID, parsedKey] // guarded by mu
+}
+
+// parsedKey is a key beside what it was parsed from. The directory says which
+// key is an account's; this only saves the arithmetic of reading it again.
+type parsedKey struct {
+	from identity.VerificationMethod
+	key  atcrypto.PublicKey
 }
 
 // refreshedKept is how many accounts are remembered as fetched again. Beyond it
 // the least recent is forgotten, and may be asked for sooner.
 const refreshedKept = 100_000
 
+// parsedKept is how many accounts' keys are kept parsed, at some five hundred
+// bytes each. Beyond it the least recent is parsed again.
+const parsedKept = 20_000
+
 // NewKeys looks keys up in dir, which should cache and must not resolve
 // handles; each look-up takes at most timeout.
 func NewKeys(dir identity.Directory, timeout time.Duration) *Keys {
-	refreshed, err := simplelru.NewLRU[syntax.DID, time.Time](refreshedKept, nil)
+	return &Keys{
+		dir: dir, timeout: timeout,
+		refreshed: newLRU[time.Time](refreshedKept), parsed: newLRU[parsedKey](parsedKept),
+	}
+}
+
+func newLRU[V any](size int) *simplelru.LRU[syntax.DID, V] {
+	lru, err := simplelru.NewLRU[syntax.DID, V](size, nil)
 	if err != nil {
 		panic(err) // only a size below one is an error
 	}
-	return &Keys{dir: dir, timeout: timeout, refreshed: refreshed}
+	return lru
 }
 
 // Identity returns what the account's DID document says. It wraps
@@ -47,6 +67,11 @@ func (k *Keys) Identity(ctx context.Context, did syntax.DID) (*identity.Identity
 	ctx, cancel := context.WithTimeout(ctx, k.timeout)
 	defer cancel()
 	ident, err := k.dir.LookupDID(ctx, did)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, identity.ErrDIDNotFound) && !errors.Is(err, identity.ErrDIDResolutionFailed) {
+		// indigo's cache fails a look-up that waited for another one when the
+		// account was forgotten in between.
+		ident, err = k.dir.LookupDID(ctx, did)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrUnverified, did, err)
 	}
@@ -92,7 +117,7 @@ func (k *Keys) check(ctx context.Context, did syntax.DID, signed *repo.Commit) e
 	if err != nil {
 		return err
 	}
-	key, err := ident.PublicKey()
+	key, err := k.publicKey(ident)
 	if err != nil {
 		return drop(DropSignature, "the DID document of %s holds no usable key: %w", did, err)
 	}
@@ -100,4 +125,24 @@ func (k *Keys) check(ctx context.Context, did syntax.DID, signed *repo.Commit) e
 		return drop(DropSignature, "%w", err)
 	}
 	return nil
+}
+
+// publicKey returns the account's signing key, parsed at most once for as long
+// as its document does not change it.
+func (k *Keys) publicKey(ident *identity.Identity) (atcrypto.PublicKey, error) {
+	from := ident.Keys["atproto"]
+	k.mu.Lock()
+	known, ok := k.parsed.Get(ident.DID)
+	k.mu.Unlock()
+	if ok && known.from == from {
+		return known.key, nil
+	}
+	key, err := ident.PublicKey()
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.parsed.Add(ident.DID, parsedKey{from, key})
+	return key, nil
 }

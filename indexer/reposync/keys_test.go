@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -34,6 +35,30 @@ func TestKeys_FollowARotatedKey(t *testing.T) {
 	must(t, verify())
 	if got := dir.count(); got != 2 {
 		t.Errorf("%d look-ups after the rotation, want 2", got)
+	}
+}
+
+// What is kept of a key is no longer used once the document has another, of
+// whichever curve, though the old one verifies as well as ever.
+func TestKeys_ForgetAKeyThatTheDocumentNoLongerHas(t *testing.T) {
+	t.Parallel()
+	r := newTestRepo(t, "did:plc:alice")
+	dir := newDirectory(r)
+	keys := reposync.NewKeys(dir, time.Minute)
+	verify := func() error {
+		t.Helper()
+		_, err := reposync.VerifyCommit(t.Context(), keys, r.apply(put(ours+"a", r.rev.String())), wantOurs, now)
+		return err
+	}
+	for _, next := range []atcrypto.PrivateKey{newKey(t), newKeyP256(t), newKey(t)} {
+		must(t, verify())
+		dir.publish(t, r.did, next)
+		must(t, keys.Forget(t.Context(), r.did))
+		forged := *r
+		_, err := reposync.VerifyCommit(t.Context(), keys, forged.apply(), wantOurs, now)
+		mustDrop(t, err, reposync.DropSignature)
+		r.key = next
+		must(t, verify())
 	}
 }
 

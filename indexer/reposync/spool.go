@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/repo"
 	blocks "github.com/ipfs/go-block-format"
@@ -36,10 +38,6 @@ type Spool struct {
 	root  cid.Cid
 	index map[digest]section
 }
-
-// digest is the sha-256 of a block, which is all that differs between CIDs of
-// the one kind that repositories use.
-type digest [32]byte
 
 type section struct {
 	offset int64
@@ -98,7 +96,7 @@ func (s *Spool) fill(r io.Reader, limit int64) error {
 		}
 		if first {
 			if s.root, err = readRoot(buf); err != nil {
-				return err
+				return drop(DropBadCAR, "header: %w", err)
 			}
 			continue
 		}
@@ -146,14 +144,29 @@ func readFailed(err error) error {
 	return fmt.Errorf("reposync: read a repository: %w", err)
 }
 
+// usualHeader is around the root in the header that atproto's software writes:
+// of version 1, with one root, whose CID is of the one kind.
+const (
+	usualHeaderStart = "\xa2\x65roots\x81\xd8\x2a\x58\x25\x00" + repoCIDPrefix
+	usualHeaderEnd   = "\x67version\x01"
+)
+
+// readRoot reads the first root out of a CAR file's header. Most headers differ
+// in nothing but their root, which decoding them would take longer to find than
+// all of the file's blocks.
 func readRoot(raw []byte) (cid.Cid, error) {
+	if hash, ok := strings.CutPrefix(string(raw), usualHeaderStart); ok {
+		if hash, ok := strings.CutSuffix(hash, usualHeaderEnd); ok && len(hash) == sha256.Size {
+			return cid.Cast([]byte(repoCIDPrefix + hash))
+		}
+	}
 	framed := binary.AppendUvarint(nil, uint64(len(raw)))
 	header, err := car.ReadHeader(bufio.NewReader(bytes.NewReader(append(framed, raw...))))
 	if err != nil {
-		return cid.Undef, drop(DropBadCAR, "header: %w", err)
+		return cid.Undef, err
 	}
 	if header.Version != 1 || len(header.Roots) == 0 {
-		return cid.Undef, drop(DropBadCAR, "header: version %d with %d roots", header.Version, len(header.Roots))
+		return cid.Undef, fmt.Errorf("version %d with %d roots", header.Version, len(header.Roots))
 	}
 	return header.Roots[0], nil
 }
@@ -165,7 +178,8 @@ func (s *Spool) keep(out *bufio.Writer, raw []byte) error {
 	if err != nil {
 		return drop(DropBadCAR, "block: %w", err)
 	}
-	if ref.Prefix() != repoCID {
+	at, ok := digestOf(ref)
+	if !ok {
 		return nil
 	}
 	data := raw[n:]
@@ -175,20 +189,19 @@ func (s *Spool) keep(out *bufio.Writer, raw []byte) error {
 	if _, err := out.Write(data); err != nil {
 		return fmt.Errorf("reposync: write a spool: %w", err)
 	}
-	s.index[digestOf(ref)] = section{offset: s.size, length: int32(len(data))}
+	s.index[at] = section{offset: s.size, length: int32(len(data))}
 	s.size += int64(len(data))
 	return nil
 }
 
-func digestOf(ref cid.Cid) (d digest) {
-	copy(d[:], ref.Hash()[2:]) // after the hash's code and length
-	return d
-}
-
 // Get reads a block. It is an ipld.ErrNotFound when the file does not hold it.
 func (s *Spool) Get(_ context.Context, ref cid.Cid) (blocks.Block, error) {
-	at, ok := s.index[digestOf(ref)]
-	if !ok || ref.Prefix() != repoCID {
+	hash, ok := digestOf(ref)
+	if !ok {
+		return nil, ipld.ErrNotFound{Cid: ref}
+	}
+	at, ok := s.index[hash]
+	if !ok {
 		return nil, ipld.ErrNotFound{Cid: ref}
 	}
 	raw := make([]byte, at.length)

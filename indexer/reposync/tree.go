@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 
 	"github.com/bluesky-social/indigo/atproto/repo"
 	"github.com/bluesky-social/indigo/atproto/repo/mst"
@@ -19,7 +19,6 @@ const keyExpansion = 4
 
 var (
 	errNodeTwice   = errors.New("tree: a node is in two places")
-	errNodeForm    = errors.New("tree: a node is not encoded as nodes are")
 	errNodeEmpty   = errors.New("tree: a node is empty or only a pointer")
 	errNodeLevel   = errors.New("tree: a key or node is on a wrong level")
 	errKeyPrefix   = errors.New("tree: a key shares more than the key before it has")
@@ -27,114 +26,146 @@ var (
 	errKeysTooMany = errors.New("tree: the keys are much larger than the file")
 )
 
-// checkTree proves that the nodes which are there form a valid tree. It comes
-// before the library that loads them, because that one trusts the shape: it
-// panics at a bad key prefix, reads a node again at each place that names it,
-// which is exponential in the depth, and grows its stack with each level, while
-// a stack that is exhausted ends the process. Here no node is read twice, and
-// levels, which come from hashes of the keys, bound the depth.
+// loadTree loads the nodes of a tree that are there, and proves that they form
+// a valid one. The library's own loader trusts the shape: it panics at a bad key
+// prefix, reads a node again at each place that names it, which is exponential
+// in the depth, and grows its stack with each level, while a stack that is
+// exhausted ends the process. Here no node is read twice, and levels, which come
+// from hashes of the keys, bound the depth.
 //
 // size is that of the CAR file.
-func checkTree(ctx context.Context, blocks repo.RepoBlockSource, root cid.Cid, size int) error {
-	return walkTree(ctx, blocks, root, size, nil)
+func loadTree(ctx context.Context, source repo.RepoBlockSource, root cid.Cid, size int) (*mst.Tree, error) {
+	top, err := newTreeCheck(source, size, nil).root(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	return &mst.Tree{Root: top}, nil
 }
 
-// walkTree checks a tree of which every node must be there, as checkTree does,
-// and calls leaf for each of its keys, in order.
-func walkTree(ctx context.Context, blocks repo.RepoBlockSource, root cid.Cid, size int, leaf func(key []byte, value cid.Cid) error) error {
-	c := treeCheck{blocks: blocks, seen: cid.NewSet(), budget: keyExpansion*size + 1<<16, leaf: leaf}
-	node, err := c.load(ctx, root)
-	if err != nil {
-		return err
-	}
-	switch {
-	case len(node.Entries) > 0:
-		return c.walk(ctx, node, mst.HeightForKey(node.Entries[0].KeySuffix))
-	case node.Left != nil:
-		return errNodeEmpty
-	}
-	return nil // an empty repository
+// walkTree checks a tree as loadTree does, but every node must be there. It
+// calls leaf for each of the keys, in order, and keeps no node that it is done
+// with.
+func walkTree(ctx context.Context, source repo.RepoBlockSource, root cid.Cid, size int, leaf leafFunc) error {
+	_, err := newTreeCheck(source, size, leaf).root(ctx, root)
+	return err
 }
+
+// leafFunc gets a key and its value; the key is valid until it returns.
+type leafFunc func(key []byte, value cid.Cid) error
 
 type treeCheck struct {
-	blocks repo.RepoBlockSource
+	source repo.RepoBlockSource
 	seen   *cid.Set
 	last   []byte // the greatest key so far
 	budget int    // bytes of keys that may still come
-	// leaf, if set, is called with each key in order; the key is valid until it
-	// returns. Then every node must be there.
-	leaf func(key []byte, value cid.Cid) error
+	leaf   leafFunc
+}
+
+func newTreeCheck(source repo.RepoBlockSource, size int, leaf leafFunc) *treeCheck {
+	return &treeCheck{source: source, seen: cid.NewSet(), budget: keyExpansion*size + 1<<16, leaf: leaf}
+}
+
+func (c *treeCheck) root(ctx context.Context, ref cid.Cid) (*mst.Node, error) {
+	data, err := c.load(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	level := -1 // of an empty repository
+	switch {
+	case len(data.Entries) > 0:
+		level = mst.HeightForKey(data.Entries[0].KeySuffix)
+	case data.Left != nil:
+		return nil, errNodeEmpty
+	}
+	return c.walk(ctx, ref, data, level)
 }
 
 func (c *treeCheck) load(ctx context.Context, ref cid.Cid) (*mst.NodeData, error) {
-	block, err := c.blocks.Get(ctx, ref)
+	block, err := c.source.Get(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	if !c.seen.Visit(ref) {
 		return nil, errNodeTwice
 	}
-	node, err := mst.NodeDataFromCBOR(bytes.NewReader(block.RawData()))
-	if err != nil {
-		return nil, fmt.Errorf("tree: node %s: %w", ref, err)
+	return readNode(block.RawData())
+}
+
+// walk checks a node of the level, and what is below it. It returns the node
+// with what is below, or without when that is not kept.
+func (c *treeCheck) walk(ctx context.Context, ref cid.Cid, data *mst.NodeData, level int) (*mst.Node, error) {
+	node := &mst.Node{CID: &ref, Height: level}
+	if c.leaf == nil {
+		node.Entries = make([]mst.NodeEntry, 0, 2*len(data.Entries)+1)
 	}
-	// Any map can be read as a node, a record as an empty one.
-	if _, same, err := node.Bytes(); err != nil || !same.Equals(ref) {
-		return nil, errNodeForm
+	if err := c.child(ctx, node, data.Left); err != nil {
+		return nil, err
+	}
+	var key []byte // the node's own: prefixes refer to it
+	for i := range data.Entries {
+		e := &data.Entries[i]
+		if e.PrefixLen > int64(len(key)) {
+			return nil, errKeyPrefix
+		}
+		key = slices.Concat(key[:e.PrefixLen], e.KeySuffix)
+		if err := c.key(key, level); err != nil {
+			return nil, err
+		}
+		if c.leaf != nil {
+			if err := c.leaf(key, e.Value); err != nil {
+				return nil, err
+			}
+		} else {
+			node.Entries = append(node.Entries, mst.NodeEntry{Key: key, Value: &e.Value})
+		}
+		if err := c.child(ctx, node, e.Right); err != nil {
+			return nil, err
+		}
 	}
 	return node, nil
 }
 
-// walk checks a node of the level, and what is below it.
-func (c *treeCheck) walk(ctx context.Context, node *mst.NodeData, level int) error {
-	if err := c.child(ctx, node.Left, level-1); err != nil {
-		return err
+// key checks the next key of the tree, which is on the level.
+func (c *treeCheck) key(key []byte, level int) error {
+	if c.budget -= len(key); c.budget < 0 {
+		return errKeysTooMany
 	}
-	var key []byte // the node's own: prefixes refer to it
-	for _, e := range node.Entries {
-		if e.PrefixLen < 0 || e.PrefixLen > int64(len(key)) {
-			return errKeyPrefix
-		}
-		if c.budget -= int(e.PrefixLen) + len(e.KeySuffix); c.budget < 0 {
-			return errKeysTooMany
-		}
-		key = append(key[:e.PrefixLen:e.PrefixLen], e.KeySuffix...)
-		if !mst.IsValidKey(key) || bytes.Compare(c.last, key) >= 0 {
-			return errKeyOrder
-		}
-		if mst.HeightForKey(key) != level {
-			return errNodeLevel
-		}
-		c.last = key
-		if c.leaf != nil {
-			if err := c.leaf(key, e.Value); err != nil {
-				return err
-			}
-		}
-		if err := c.child(ctx, e.Right, level-1); err != nil {
-			return err
-		}
+	if !mst.IsValidKey(key) || bytes.Compare(c.last, key) >= 0 {
+		return errKeyOrder
 	}
+	if mst.HeightForKey(key) != level {
+		return errNodeLevel
+	}
+	c.last = key
 	return nil
 }
 
-// child checks the node that ref names, if there is one and the file holds it.
-func (c *treeCheck) child(ctx context.Context, ref *cid.Cid, level int) error {
+// child checks the node below the parent that ref names, if there is one and it
+// is there, and hangs it on.
+func (c *treeCheck) child(ctx context.Context, parent *mst.Node, ref *cid.Cid) error {
 	if ref == nil {
 		return nil
 	}
-	if level < 0 {
+	if parent.Height <= 0 {
 		return errNodeLevel
 	}
-	node, err := c.load(ctx, *ref)
+	data, err := c.load(ctx, *ref)
 	if ipld.IsNotFound(err) && c.leaf == nil {
+		parent.Entries = append(parent.Entries, mst.NodeEntry{ChildCID: ref})
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if node.Left == nil && len(node.Entries) == 0 {
+	if data.Left == nil && len(data.Entries) == 0 {
 		return errNodeEmpty
 	}
-	return c.walk(ctx, node, level)
+	node, err := c.walk(ctx, *ref, data, parent.Height-1)
+	if err != nil {
+		return err
+	}
+	if c.leaf == nil {
+		parent.Entries = append(parent.Entries, mst.NodeEntry{ChildCID: ref, Child: node})
+	}
+	return nil
 }

@@ -25,6 +25,11 @@ const (
 	ChangeAccount ChangeKind = "account"
 )
 
+// ChangeKinds lists all kinds.
+func ChangeKinds() []ChangeKind {
+	return []ChangeKind{ChangeCommit, ChangeSync, ChangeUnproven, ChangeIdentity, ChangeAccount}
+}
+
 // Change is one thing that happened to an account.
 type Change struct {
 	Kind ChangeKind
@@ -72,8 +77,22 @@ type Applied struct {
 // Apply stores changes in their order, what follows from them, and the cursor,
 // in one transaction.
 func (s *Store) Apply(ctx context.Context, upstream string, seq int64, changes []Change) (Applied, error) {
+	return s.applyAll(ctx, upstream, seq, changes, (*tx).derive)
+}
+
+// ApplyBehind is Apply for a caller who has more changes waiting. What follows
+// from these is queued in the same transaction, for a later Apply or
+// DeriveStale, so that a proposal in many of them is derived once. MoreStale is
+// set. What a hidden or deleted account had derived vanishes at once all the same.
+func (s *Store) ApplyBehind(ctx context.Context, upstream string, seq int64, changes []Change) (Applied, error) {
+	return s.applyAll(ctx, upstream, seq, changes, func(*tx, context.Context) (more bool, err error) { return true, nil })
+}
+
+func (s *Store) applyAll(ctx context.Context, upstream string, seq int64, changes []Change,
+	derive func(*tx, context.Context) (more bool, err error),
+) (Applied, error) {
 	var out Applied
-	err := s.update(ctx, "apply changes", func(tx *tx) error {
+	err := s.update(ctx, "apply changes", func(ctx context.Context, tx *tx) error {
 		out = Applied{Outcomes: make([]Outcome, 0, len(changes))}
 		for _, c := range changes {
 			outcome, err := tx.apply(ctx, c)
@@ -87,7 +106,7 @@ func (s *Store) Apply(ctx context.Context, upstream string, seq int64, changes [
 			}
 		}
 		var err error
-		if out.MoreStale, err = tx.derive(ctx); err != nil {
+		if out.MoreStale, err = derive(tx, ctx); err != nil {
 			return err
 		}
 		return tx.saveCursor(ctx, upstream, seq)
@@ -110,7 +129,11 @@ func (tx *tx) apply(ctx context.Context, c Change) (Outcome, error) {
 		return OutcomeTracked, tx.track(ctx, c.DID, c.Rev)
 	}
 	if c.Kind == ChangeAccount {
-		return tx.applyAccount(ctx, c, row)
+		outcome, err := tx.applyAccount(ctx, c, row)
+		if err != nil {
+			return "", err
+		}
+		return outcome, tx.confirm(ctx, c.DID)
 	}
 	if row.status == AccountDeleted {
 		return OutcomeIgnored, nil
@@ -192,6 +215,12 @@ func (tx *tx) applyAccount(ctx context.Context, c Change, row repoRow) (Outcome,
 	if c.Status == row.status {
 		return OutcomeReplayed, nil
 	}
+	if c.Status != AccountActive {
+		// Before a purge, which takes the rows by which the derived ones are found.
+		if err := tx.hide(ctx, c.DID); err != nil {
+			return "", err
+		}
+	}
 	if c.Status == AccountDeleted {
 		if err := tx.purge(ctx, c.DID); err != nil {
 			return "", err
@@ -203,15 +232,16 @@ func (tx *tx) applyAccount(ctx context.Context, c Change, row repoRow) (Outcome,
 	if err := tx.touchAccount(ctx, c.DID); err != nil {
 		return "", err
 	}
-	if c.Status != AccountActive {
-		if err := tx.hide(ctx, c.DID); err != nil {
-			return "", err
-		}
-	}
 	if c.Status == AccountActive {
 		return OutcomeDesynchronized, tx.desynchronize(ctx, c.DID, "")
 	}
 	return OutcomeApplied, nil
+}
+
+// confirm makes the repository due for a sweep: a status comes unsigned from hop
+// to hop, or was asked for a while ago, and may be wrong or outdated.
+func (tx *tx) confirm(ctx context.Context, did syntax.DID) error {
+	return tx.exec(ctx, `UPDATE repo SET swept_at = 0 WHERE did = $1`, did)
 }
 
 // saw notes a proven rev that the resync must reach.

@@ -25,7 +25,7 @@ func (s *Store) Cursor(ctx context.Context, upstream string) (seq int64, known b
 // upstream named forget is dropped, because its sequence is not the one that we
 // followed; an empty name drops none.
 func (s *Store) LostTrack(ctx context.Context, forget string) error {
-	return s.update(ctx, "lose track", func(tx *tx) error {
+	return s.update(ctx, "lose track", func(ctx context.Context, tx *tx) error {
 		for _, query := range []string{`UPDATE repo SET swept_at = 0`, `DELETE FROM discovery`} {
 			if err := tx.exec(ctx, query); err != nil {
 				return err

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -19,7 +18,7 @@ const deriveAtOnce = 256
 
 // DeriveStale works off a part of what is queued and reports whether more is.
 func (s *Store) DeriveStale(ctx context.Context) (more bool, err error) {
-	err = s.update(ctx, "derive stale rows", func(tx *tx) error {
+	err = s.update(ctx, "derive stale rows", func(ctx context.Context, tx *tx) error {
 		more, err = tx.derive(ctx)
 		return err
 	})
@@ -28,7 +27,8 @@ func (s *Store) DeriveStale(ctx context.Context) (more bool, err error) {
 
 // derive works off the queues, standings first, since they make proposals stale.
 func (tx *tx) derive(ctx context.Context) (more bool, err error) {
-	accounts, err := tx.takeStale(ctx, `DELETE FROM dirty_standing WHERE did IN (SELECT did FROM dirty_standing LIMIT $1) RETURNING did`)
+	accounts, err := tx.takeStale(ctx, `SELECT did FROM dirty_standing LIMIT $1`,
+		`DELETE FROM dirty_standing WHERE did IN (SELECT value FROM json_each($1))`)
 	if err != nil {
 		return false, err
 	}
@@ -40,9 +40,20 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 	if len(accounts) == deriveAtOnce {
 		return true, nil
 	}
-	proposals, err := tx.takeStale(ctx, `DELETE FROM dirty_proposal WHERE uri IN (SELECT uri FROM dirty_proposal LIMIT $1) RETURNING uri`)
+	proposals, err := tx.takeStale(ctx, `SELECT uri FROM dirty_proposal LIMIT $1`,
+		`DELETE FROM dirty_proposal WHERE uri IN (SELECT value FROM json_each($1))`)
 	if err != nil {
 		return false, err
+	}
+	for _, uri := range proposals {
+		delete(tx.stale, syntax.ATURI(uri)) // it is derived once
+	}
+	for uri := range tx.stale {
+		if len(proposals) == deriveAtOnce {
+			break // the rest is queued
+		}
+		proposals = append(proposals, uri.String())
+		delete(tx.stale, uri)
 	}
 	for _, uri := range proposals {
 		if err := tx.deriveProposal(ctx, syntax.ATURI(uri)); err != nil {
@@ -52,9 +63,15 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 	return len(proposals) == deriveAtOnce, nil
 }
 
-func (tx *tx) takeStale(ctx context.Context, query string) ([]string, error) {
-	keys, err := collect(ctx, tx, query, scanString, deriveAtOnce)
+func (tx *tx) takeStale(ctx context.Context, look, take string) ([]string, error) {
+	keys, err := collect(ctx, tx, look, scanString, deriveAtOnce)
 	if err != nil {
+		return nil, fmt.Errorf("look into the queue: %w", err)
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	if err := tx.exec(ctx, take, jsonList(keys)); err != nil {
 		return nil, fmt.Errorf("take from the queue: %w", err)
 	}
 	return keys, nil
@@ -112,71 +129,39 @@ func (tx *tx) hide(ctx context.Context, did syntax.DID) error {
 	return nil
 }
 
-// deriveProposal replaces the stage intervals, funding and ranking of a
-// proposal; one that is gone or hidden has none.
+// deriveProposal makes the stage intervals, funding and ranking of a proposal
+// what they follow to be; one that is gone or hidden has none.
 func (tx *tx) deriveProposal(ctx context.Context, uri syntax.ATURI) error {
-	for _, query := range []string{
-		`DELETE FROM stage_interval WHERE proposal_uri = $1`,
-		`DELETE FROM funding WHERE proposal_uri = $1`,
-		`DELETE FROM ranking WHERE proposal_uri = $1`,
-	} {
-		if err := tx.exec(ctx, query, uri); err != nil {
-			return err
-		}
-	}
+	var stages []stageRow
+	var funding []fundingRow
+	var ranking []rankingRow
 	facts, err := loadFacts(ctx, tx, uri)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotFound):
+	case err != nil:
 		return err
-	}
-	intervals := lifecycle.Evaluate(facts)
-	for _, iv := range intervals {
-		if err := tx.putInterval(ctx, uri, iv); err != nil {
-			return err
+	default:
+		intervals := lifecycle.Evaluate(facts)
+		for _, iv := range intervals {
+			stages = append(stages, newStageRow(iv))
+		}
+		from := lifecycle.Beginning
+		for _, f := range lifecycle.EvaluateFunding(facts, intervals, tx.now) {
+			for _, one := range f.Funding {
+				funding = append(funding, newFundingRow(from, f.Until, one))
+			}
+			ranking = append(ranking, rankingRow{millis(from), millis(f.Until), lifecycle.Hot(facts.Proposal.CreatedAt, f.Funding)})
+			from = f.Until
 		}
 	}
-	from := lifecycle.Beginning
-	for _, f := range lifecycle.EvaluateFunding(facts, intervals, tx.now) {
-		if err := tx.putFunding(ctx, facts.Proposal, from, f); err != nil {
-			return err
-		}
-		from = f.Until
+	if err := tx.replaceStages(ctx, uri, stages); err != nil {
+		return fmt.Errorf("replace the stages: %w", err)
+	}
+	if err := tx.replaceFunding(ctx, uri, funding); err != nil {
+		return fmt.Errorf("replace the funding: %w", err)
+	}
+	if err := tx.replaceRanking(ctx, uri, ranking); err != nil {
+		return fmt.Errorf("replace the ranking: %w", err)
 	}
 	return nil
-}
-
-func (tx *tx) putFunding(ctx context.Context, p lifecycle.Proposal, from time.Time, f lifecycle.FundingInterval) error {
-	for _, funding := range f.Funding {
-		err := tx.exec(ctx, `
-			INSERT INTO funding (proposal_uri, currency, from_at, to_at,
-			                     estimated, estimators, estimated_proven, estimators_proven, pending, goal)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			p.URI, funding.Currency, millis(from), millis(f.Until),
-			funding.Estimated, funding.Estimators, funding.EstimatedProven, funding.EstimatorsProven,
-			funding.Pending, funding.Goal)
-		if err != nil {
-			return err
-		}
-	}
-	return tx.exec(ctx, `
-		INSERT INTO ranking (proposal_uri, from_at, to_at, hot) VALUES ($1, $2, $3, $4)`,
-		p.URI, millis(from), millis(f.Until), lifecycle.Hot(p.CreatedAt, f.Funding))
-}
-
-func (tx *tx) putInterval(ctx context.Context, uri syntax.ATURI, iv lifecycle.Interval) error {
-	var attempt, event sql.NullString
-	var at sql.NullInt64
-	if iv.Attempt != "" {
-		attempt = sql.NullString{String: iv.Attempt.String(), Valid: true}
-	}
-	if iv.Next != nil {
-		event = sql.NullString{String: string(iv.Next.Event), Valid: true}
-		at = sql.NullInt64{Int64: millis(iv.Next.At), Valid: true}
-	}
-	return tx.exec(ctx, `
-		INSERT INTO stage_interval (proposal_uri, from_at, to_at, stage, attempt_uri, next_event, next_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		uri, millis(iv.From), millis(iv.To), iv.Stage, attempt, event, at)
 }

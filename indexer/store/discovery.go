@@ -24,7 +24,7 @@ type Discovery struct {
 // when it needs no asking.
 func (s *Store) DueDiscovery(ctx context.Context, source string, collection syntax.NSID, staleAt time.Time) (d Discovery, ok bool, err error) {
 	d = Discovery{Source: source, Collection: collection}
-	err = s.update(ctx, "prepare discovery", func(tx *tx) error {
+	err = s.update(ctx, "prepare discovery", func(ctx context.Context, tx *tx) error {
 		var done sql.NullInt64
 		err := tx.QueryRowContext(ctx, `SELECT cursor, found, done_at FROM discovery WHERE source = $1 AND collection = $2`,
 			source, collection).Scan(&d.Cursor, &d.Found, &done)
@@ -50,7 +50,7 @@ func (s *Store) DueDiscovery(ctx context.Context, source string, collection synt
 // one, in one transaction; an empty cursor is the end. It returns which of the
 // repositories are new.
 func (s *Store) Discovered(ctx context.Context, d Discovery, dids []syntax.DID, next string) (tracked []syntax.DID, err error) {
-	err = s.update(ctx, "note discovered repositories", func(tx *tx) error {
+	err = s.update(ctx, "note discovered repositories", func(ctx context.Context, tx *tx) error {
 		tracked = nil
 		for _, did := range dids {
 			_, known, err := tx.repo(ctx, did)

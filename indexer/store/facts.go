@@ -12,90 +12,104 @@ import (
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
-// loadFacts gathers what lifecycle needs to know of a proposal. Records of
-// accounts that are not active are not facts (F5). ErrNotFound is returned when
-// the proposal itself is not one.
+// loadFacts gathers what lifecycle needs to know of a proposal, in no order.
+// Records of accounts that are not active are not facts (F5). ErrNotFound is
+// returned when the proposal itself is not one.
 func loadFacts(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Facts, error) {
-	var f lifecycle.Facts
-	var err error
-	if f.Proposal, err = loadProposal(ctx, q, uri); err != nil {
+	f, has, err := loadProposal(ctx, q, uri)
+	if err != nil {
 		return f, err
 	}
-	if f.Project, err = loadProject(ctx, q, f.Proposal.Subject.Project); err != nil {
-		return f, err
+	if has.maintainers {
+		if f.Project.Maintainers, err = loadMaintainers(ctx, q, f.Project.URI); err != nil {
+			return f, err
+		}
 	}
-	if f.Responses, err = loadResponses(ctx, q, uri); err != nil {
-		return f, err
+	if has.responses {
+		if f.Responses, err = loadResponses(ctx, q, uri); err != nil {
+			return f, err
+		}
 	}
-	if f.Developments, err = loadDevelopments(ctx, q, uri); err != nil {
-		return f, err
+	if has.developments {
+		if f.Developments, err = loadDevelopments(ctx, q, uri); err != nil {
+			return f, err
+		}
+		if err := loadAttemptParts(ctx, q, uri, &f); err != nil {
+			return f, err
+		}
 	}
-	if err := loadAttemptParts(ctx, q, uri, &f); err != nil {
-		return f, err
+	if has.pledges {
+		if f.Pledges, err = loadPledges(ctx, q, uri); err != nil {
+			return f, err
+		}
 	}
-	if f.Pledges, err = loadPledges(ctx, q, uri); err != nil {
-		return f, err
+	if has.estimates {
+		f.Estimates, err = loadEstimates(ctx, q, uri)
 	}
-	f.Estimates, err = loadEstimates(ctx, q, uri)
 	return f, err
 }
 
-func loadProposal(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Proposal, error) {
-	var p lifecycle.Proposal
-	var m metaColumns
-	var project, account, subjectURI sql.NullString
-	err := q.QueryRowContext(ctx, `
-		SELECT p.uri, p.author, p.created_at, p.subject_project, p.subject_account, p.subject_uri
-		FROM proposal p JOIN repo a ON a.did = p.author
+// related says which kinds of records there are about a proposal, of accounts
+// of whatever status. Most proposals have few kinds, and what is not there need
+// not be asked for.
+type related struct {
+	maintainers, responses, developments, pledges, estimates bool
+}
+
+// loadProposal loads the proposal and its project, but for the maintainers.
+func loadProposal(ctx context.Context, q querier, uri syntax.ATURI) (f lifecycle.Facts, has related, err error) {
+	var p, j metaColumns
+	var project, account, subjectURI, projectURI, owner sql.NullString
+	var projectCreated sql.NullInt64
+	err = q.QueryRowContext(ctx, `
+		SELECT p.uri, p.author, p.created_at, p.subject_project, p.subject_account, p.subject_uri,
+		       j.uri, j.owner, j.created_at,
+		       j.uri IS NOT NULL AND EXISTS (SELECT 1 FROM project_maintainer WHERE record_id = j.record_id),
+		       EXISTS (SELECT 1 FROM response WHERE proposal_uri = p.uri),
+		       EXISTS (SELECT 1 FROM development WHERE proposal_uri = p.uri),
+		       EXISTS (SELECT 1 FROM pledge WHERE proposal_uri = p.uri),
+		       EXISTS (SELECT 1 FROM estimate WHERE proposal_uri = p.uri)
+		FROM proposal p
+		JOIN repo a ON a.did = p.author
+		LEFT JOIN project j ON j.uri = p.subject_project
+		     AND EXISTS (SELECT 1 FROM repo o WHERE o.did = j.owner AND o.status = 'active')
 		WHERE p.uri = $1 AND a.status = 'active'`, uri).
-		Scan(&m.uri, &m.author, &m.createdAt, &project, &account, &subjectURI)
+		Scan(&p.uri, &p.author, &p.createdAt, &project, &account, &subjectURI,
+			&projectURI, &owner, &projectCreated,
+			&has.maintainers, &has.responses, &has.developments, &has.pledges, &has.estimates)
 	if errors.Is(err, sql.ErrNoRows) {
-		return p, ErrNotFound
+		return f, has, ErrNotFound
 	}
 	if err != nil {
-		return p, fmt.Errorf("load proposal: %w", err)
+		return f, has, fmt.Errorf("load proposal: %w", err)
 	}
-	p.Meta = m.meta()
-	p.Subject = lifecycle.Subject{
+	f.Proposal.Meta = p.meta()
+	f.Proposal.Subject = lifecycle.Subject{
 		Project: syntax.ATURI(project.String),
 		Account: syntax.DID(account.String),
 		URI:     subjectURI.String,
 	}
-	return p, nil
+	if projectURI.Valid {
+		j = metaColumns{uri: syntax.ATURI(projectURI.String), author: syntax.DID(owner.String), createdAt: projectCreated.Int64}
+		f.Project = &lifecycle.Project{Meta: j.meta()}
+	}
+	return f, has, nil
 }
 
-func loadProject(ctx context.Context, q querier, uri syntax.ATURI) (*lifecycle.Project, error) {
-	if uri == "" {
-		return nil, nil
-	}
-	var p lifecycle.Project
-	var m metaColumns
-	var id int64
-	err := q.QueryRowContext(ctx, `
-		SELECT j.record_id, j.uri, j.owner, j.created_at
-		FROM project j JOIN repo a ON a.did = j.owner
-		WHERE j.uri = $1 AND a.status = 'active'`, uri).
-		Scan(&id, &m.uri, &m.author, &m.createdAt)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("load project: %w", err)
-	}
-	p.Meta = m.meta()
-	p.Maintainers, err = collect(ctx, q, `SELECT did FROM project_maintainer WHERE record_id = $1 ORDER BY did`, scanDID, id)
+func loadMaintainers(ctx context.Context, q querier, project syntax.ATURI) ([]syntax.DID, error) {
+	out, err := collect(ctx, q, `
+		SELECT m.did FROM project j JOIN project_maintainer m ON m.record_id = j.record_id WHERE j.uri = $1`, scanDID, project)
 	if err != nil {
 		return nil, fmt.Errorf("load maintainers: %w", err)
 	}
-	return &p, nil
+	return out, nil
 }
 
 func loadResponses(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Response, error) {
 	out, err := collect(ctx, q, `
 		SELECT r.uri, r.author, r.created_at, r.answer
 		FROM response r JOIN repo a ON a.did = r.author
-		WHERE r.proposal_uri = $1 AND a.status = 'active'
-		ORDER BY r.uri`,
+		WHERE r.proposal_uri = $1 AND a.status = 'active'`,
 		func(rows *sql.Rows) (r lifecycle.Response, err error) {
 			var m metaColumns
 			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Answer)
@@ -112,8 +126,7 @@ func loadDevelopments(ctx context.Context, q querier, proposal syntax.ATURI) ([]
 	out, err := collect(ctx, q, `
 		SELECT d.uri, d.author, d.created_at, d.goal_currency, d.goal_amount
 		FROM development d JOIN repo a ON a.did = d.author
-		WHERE d.proposal_uri = $1 AND a.status = 'active'
-		ORDER BY d.uri`,
+		WHERE d.proposal_uri = $1 AND a.status = 'active'`,
 		func(rows *sql.Rows) (d lifecycle.Development, err error) {
 			var m metaColumns
 			var currency sql.NullString
@@ -144,8 +157,7 @@ func loadAttemptParts(ctx context.Context, q querier, proposal syntax.ATURI, f *
 		FROM development d
 		JOIN attempt_part t ON t.development_uri = d.uri
 		JOIN repo a ON a.did = t.author
-		WHERE d.proposal_uri = $1 AND a.status = 'active'
-		ORDER BY t.uri`,
+		WHERE d.proposal_uri = $1 AND a.status = 'active'`,
 		func(rows *sql.Rows) (p part, err error) {
 			var m metaColumns
 			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &p.kind, &p.attempt, &p.opens, &p.closes)
@@ -181,8 +193,7 @@ func loadEstimates(ctx context.Context, q querier, proposal syntax.ATURI) ([]lif
 		FROM estimate e
 		JOIN repo a ON a.did = e.author
 		LEFT JOIN standing s ON s.did = e.author AND s.currency = e.currency
-		WHERE e.proposal_uri = $1 AND a.status = 'active'
-		ORDER BY e.uri`,
+		WHERE e.proposal_uri = $1 AND a.status = 'active'`,
 		func(rows *sql.Rows) (e lifecycle.Estimate, err error) {
 			var m metaColumns
 			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &e.Value.Currency, &e.Value.Amount, &e.Largest)
@@ -202,8 +213,7 @@ func loadPledges(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifec
 		               WHERE t.subject_uri = p.uri AND t.escrow = p.escrow AND e.status = 'active')
 		FROM pledge p
 		JOIN repo a ON a.did = p.author
-		WHERE p.proposal_uri = $1 AND a.status = 'active'
-		ORDER BY p.uri`,
+		WHERE p.proposal_uri = $1 AND a.status = 'active'`,
 		func(rows *sql.Rows) (p lifecycle.Pledge, err error) {
 			var m metaColumns
 			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &p.Value.Currency, &p.Value.Amount, &p.Receipted)

@@ -39,7 +39,7 @@ func (s *Store) DueHandles(ctx context.Context, limit int) ([]syntax.DID, time.T
 // due at once.
 func (s *Store) SetHandle(ctx context.Context, did syntax.DID, handle syntax.Handle, dueAt time.Time) error {
 	handle = handle.Normalize()
-	return s.update(ctx, "set a handle", func(tx *tx) error {
+	return s.update(ctx, "set a handle", func(ctx context.Context, tx *tx) error {
 		if handle != syntax.HandleInvalid {
 			err := tx.exec(ctx, `UPDATE actor SET handle = $1, due_at = 0 WHERE handle = $2 AND did <> $3`,
 				syntax.HandleInvalid, handle, did)
@@ -53,7 +53,7 @@ func (s *Store) SetHandle(ctx context.Context, did syntax.DID, handle syntax.Han
 
 // HandleUnavailable keeps the handle as it is and sets when to look again.
 func (s *Store) HandleUnavailable(ctx context.Context, did syntax.DID, dueAt time.Time) error {
-	return s.update(ctx, "put a handle off", func(tx *tx) error {
+	return s.update(ctx, "put a handle off", func(ctx context.Context, tx *tx) error {
 		return tx.exec(ctx, `UPDATE actor SET due_at = $1 WHERE did = $2`, millis(dueAt), did)
 	})
 }

@@ -19,7 +19,7 @@ const (
 // adopt compares what the database was built under with what holds now, and
 // queues the work that the difference asks for.
 func (s *Store) adopt(ctx context.Context) error {
-	return s.update(ctx, "adopt the configuration", func(tx *tx) error {
+	return s.update(ctx, "adopt the configuration", func(ctx context.Context, tx *tx) error {
 		policy, err := tx.swapMeta(ctx, metaPolicy, s.policyFingerprint())
 		if err != nil {
 			return err

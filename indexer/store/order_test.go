@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -30,7 +31,8 @@ func TestF1_OrderOfArrivalDoesNotMatter(t *testing.T) {
 			return w
 		}
 		final := newTruth()
-		inSequence, replaced := world("sequence"), world("replaced")
+		inSequence, behind, replaced := world("sequence"), world("behind"), world("replaced")
+		behind.behind = true
 		steps := rapid.IntRange(5, 40).Draw(rt, "steps")
 		lost := rapid.IntRange(0, steps).Draw(rt, "steps before the stream is lost")
 		var written []syntax.ATURI
@@ -43,12 +45,15 @@ func TestF1_OrderOfArrivalDoesNotMatter(t *testing.T) {
 				continue
 			}
 			inSequence.do(s)
+			behind.do(s)
 			if i < lost {
 				replaced.do(s)
 			}
 		}
 		want := dump(rt, inSequence.s)
 
+		mustDrain(rt, behind.s)
+		mustEqual(rt, "derived at the end", want, dump(rt, behind.s))
 		arriveShuffled(rt, world("shuffled"), final, want)
 		replaceAll(rt, replaced, final, want)
 		rebuild(rt, inSequence, want)
@@ -102,7 +107,7 @@ func replaceAll(t *rapid.T, w *world, final *truth, want []string) {
 // rebuild derives everything again from nothing.
 func rebuild(t *rapid.T, w *world, want []string) {
 	t.Helper()
-	err := w.s.update(t.Context(), "rebuild", func(tx *tx) error {
+	err := w.s.update(t.Context(), "rebuild", func(ctx context.Context, tx *tx) error {
 		for _, table := range derivedTables {
 			if err := tx.exec(t.Context(), `DELETE FROM `+table); err != nil {
 				return err

@@ -52,7 +52,8 @@ type Difference struct {
 // damaged or the rules changed. It is one transaction; progress, which may be
 // nil, is told how many records were done.
 func (s *Store) Rebuild(ctx context.Context, progress func(done, total int64)) (differences []Difference, err error) {
-	err = s.update(ctx, "rebuild", func(tx *tx) error {
+	// Unlike other transactions this one is long, and may be given up midway.
+	err = s.update(ctx, "rebuild", func(_ context.Context, tx *tx) error {
 		for _, t := range rebuiltTables {
 			if err := tx.exec(ctx, `CREATE TEMP TABLE before_`+t.name+` AS SELECT * FROM `+t.name); err != nil {
 				return fmt.Errorf("keep %s: %w", t.name, err)

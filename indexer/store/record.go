@@ -54,39 +54,53 @@ func recordURI(did syntax.DID, collection syntax.NSID, rkey syntax.RecordKey) sy
 // content again changes nothing. indexedAt stays where the CID did not change.
 func (tx *tx) put(ctx context.Context, r Record) error {
 	uri := r.URI()
-	var oldID int64
-	var oldCID string
-	err := tx.QueryRowContext(ctx, `SELECT id, cid FROM record WHERE uri = $1`, uri).Scan(&oldID, &oldCID)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
-		return fmt.Errorf("look up %s: %w", uri, err)
-	case oldCID == r.CID:
-		return nil
-	default:
-		if err := tx.remove(ctx, oldID, uri, r.Collection); err != nil {
+	id, isNew, err := tx.insertRecord(ctx, uri, r)
+	if err != nil {
+		return err
+	}
+	if !isNew {
+		var oldCID string
+		err := tx.QueryRowContext(ctx, `SELECT id, cid FROM record WHERE uri = $1`, uri).Scan(&id, &oldCID)
+		if err != nil {
+			return fmt.Errorf("look up %s: %w", uri, err)
+		}
+		if oldCID == r.CID {
+			return nil
+		}
+		if err := tx.remove(ctx, id, uri, r.Collection); err != nil {
 			return err
 		}
-	}
-	var invalid sql.NullString
-	if r.Invalid != nil {
-		invalid = sql.NullString{String: string(r.Invalid.Reason), Valid: true}
-	}
-	var id int64
-	err = tx.QueryRowContext(ctx, `
-		INSERT INTO record (uri, did, collection, rkey, cid, value, invalid, indexed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		RETURNING id`,
-		uri, r.DID, r.Collection, r.RKey, r.CID, r.Value, invalid, millis(tx.now)).Scan(&id)
-	if err != nil {
-		return fmt.Errorf("store %s: %w", uri, err)
+		if id, _, err = tx.insertRecord(ctx, uri, r); err != nil {
+			return err
+		}
 	}
 	if r.Invalid == nil {
 		if err := tx.putTyped(ctx, id, uri, r); err != nil {
 			return fmt.Errorf("store the row of %s: %w", uri, err)
 		}
 	}
-	return tx.touch(ctx, id, uri, r.Collection)
+	return tx.touchNew(ctx, id, uri, r)
+}
+
+// insertRecord stores the raw record unless there is one under its uri.
+func (tx *tx) insertRecord(ctx context.Context, uri syntax.ATURI, r Record) (id int64, isNew bool, err error) {
+	var invalid sql.NullString
+	if r.Invalid != nil {
+		invalid = sql.NullString{String: string(r.Invalid.Reason), Valid: true}
+	}
+	err = tx.QueryRowContext(ctx, `
+		INSERT INTO record (uri, did, collection, rkey, cid, value, invalid, indexed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (uri) DO NOTHING
+		RETURNING id`,
+		uri, r.DID, r.Collection, r.RKey, r.CID, r.Value, invalid, millis(tx.now)).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("store %s: %w", uri, err)
+	}
+	return id, true, nil
 }
 
 // remove deletes a record; its typed rows go with it.

@@ -197,7 +197,7 @@ type Replacement struct {
 // it lacks is deleted, what is there already stays as it is. [ErrStale] is
 // returned for a rev older than the one the index holds.
 func (s *Store) ReplaceRepo(ctx context.Context, r Replacement) (synchronized, moreStale bool, err error) {
-	err = s.update(ctx, "replace the records of "+r.DID.String(), func(tx *tx) error {
+	err = s.update(ctx, "replace the records of "+r.DID.String(), func(ctx context.Context, tx *tx) error {
 		row, ok, err := tx.repo(ctx, r.DID)
 		if err != nil {
 			return err
@@ -245,7 +245,7 @@ func resyncPause(attempts int) time.Duration {
 
 // ResyncFailed notes why a resync failed and when to try again.
 func (s *Store) ResyncFailed(ctx context.Context, did syntax.DID, reason error, retryAt time.Time) error {
-	return s.update(ctx, "note a failed resync", func(tx *tx) error {
+	return s.update(ctx, "note a failed resync", func(ctx context.Context, tx *tx) error {
 		return tx.exec(ctx, `UPDATE repo SET attempts = attempts + 1, error = $1, retry_at = $2 WHERE did = $3`,
 			reason.Error(), millis(retryAt), did)
 	})
@@ -253,7 +253,7 @@ func (s *Store) ResyncFailed(ctx context.Context, did syntax.DID, reason error, 
 
 // RequestResync marks a repository for a resync, tracking it when it is new.
 func (s *Store) RequestResync(ctx context.Context, did syntax.DID) error {
-	return s.update(ctx, "request a resync", func(tx *tx) error {
+	return s.update(ctx, "request a resync", func(ctx context.Context, tx *tx) error {
 		_, ok, err := tx.repo(ctx, did)
 		if err != nil {
 			return err
@@ -265,15 +265,19 @@ func (s *Store) RequestResync(ctx context.Context, did syntax.DID) error {
 	})
 }
 
-// SetAccountStatus stores what an account's own PDS says of it.
+// SetAccountStatus stores what an account's own PDS says of it. Of a deleted one
+// only that it is active means anything.
 func (s *Store) SetAccountStatus(ctx context.Context, did syntax.DID, status AccountStatus) error {
 	var more bool
-	err := s.update(ctx, "set the status of an account", func(tx *tx) error {
+	err := s.update(ctx, "set the status of an account", func(ctx context.Context, tx *tx) error {
 		row, ok, err := tx.repo(ctx, did)
-		if err != nil || !ok {
+		if err != nil || !ok || row.status == AccountDeleted && status != AccountActive {
 			return err
 		}
 		if _, err := tx.applyAccount(ctx, Change{Kind: ChangeAccount, DID: did, Status: status}, row); err != nil {
+			return err
+		}
+		if err := tx.confirm(ctx, did); err != nil {
 			return err
 		}
 		more, err = tx.derive(ctx)

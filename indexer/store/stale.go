@@ -3,21 +3,54 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/lexicons"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
-// staleBy lists, for each collection, the statements that queue what a record
-// of it makes stale, as lifecycle's package documentation says it. $1 is the
-// record's row id, and its typed rows are there while they run: touch is called
-// after a record was stored and before it is removed.
-var staleBy = map[syntax.NSID][]string{
+// staleProposals lists, for each collection, the statements that queue the
+// proposals that a record of it makes stale, as lifecycle's package
+// documentation says it. $1 is the record's row id, and its typed rows are there
+// while they run: after a record was stored and before it is removed.
+var staleProposals = map[syntax.NSID][]string{
 	lexicons.CollectionProject: {
 		`INSERT INTO dirty_proposal (uri)
 		 SELECT p.uri FROM project j JOIN proposal p ON p.subject_project = j.uri WHERE j.record_id = $1
 		 ON CONFLICT DO NOTHING`,
+	},
+	lexicons.CollectionProposal: {
+		`INSERT INTO dirty_proposal (uri) SELECT uri FROM record WHERE id = $1 ON CONFLICT DO NOTHING`,
+	},
+	lexicons.CollectionEstimate: {
+		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM estimate WHERE record_id = $1 ON CONFLICT DO NOTHING`,
+	},
+	lexicons.CollectionPledge: {
+		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM pledge WHERE record_id = $1 ON CONFLICT DO NOTHING`,
+	},
+	lexicons.CollectionResponse: {
+		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM response WHERE record_id = $1 ON CONFLICT DO NOTHING`,
+	},
+	lexicons.CollectionDevelopment: {
+		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM development WHERE record_id = $1 ON CONFLICT DO NOTHING`,
+	},
+	lexicons.CollectionPreview:      {staleByPart},
+	lexicons.CollectionRelease:      {staleByPart},
+	lexicons.CollectionCancellation: {staleByPart},
+	lexicons.CollectionReceipt: {
+		`INSERT INTO dirty_proposal (uri)
+		 SELECT p.proposal_uri FROM receipt t JOIN pledge p ON p.uri = t.subject_uri WHERE t.record_id = $1
+		 ON CONFLICT DO NOTHING`,
+	},
+}
+
+// staleStandings lists likewise the statements that queue the accounts whose
+// standing a record may change. All of them find accounts by way of receipts.
+var staleStandings = map[syntax.NSID][]string{
+	lexicons.CollectionProject: {
 		`INSERT INTO dirty_standing (did)
 		 SELECT DISTINCT t.payer FROM project j
 		 JOIN proposal p ON p.subject_project = j.uri
@@ -34,7 +67,6 @@ var staleBy = map[syntax.NSID][]string{
 		 ON CONFLICT DO NOTHING`,
 	},
 	lexicons.CollectionProposal: {
-		`INSERT INTO dirty_proposal (uri) SELECT uri FROM record WHERE id = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_standing (did)
 		 SELECT DISTINCT t.payer FROM proposal p
 		 JOIN development d ON d.proposal_uri = p.uri
@@ -48,24 +80,11 @@ var staleBy = map[syntax.NSID][]string{
 		 WHERE p.record_id = $1
 		 ON CONFLICT DO NOTHING`,
 	},
-	lexicons.CollectionEstimate: {
-		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM estimate WHERE record_id = $1 ON CONFLICT DO NOTHING`,
-	},
-	lexicons.CollectionPledge: {
-		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM pledge WHERE record_id = $1 ON CONFLICT DO NOTHING`,
-	},
-	lexicons.CollectionResponse: {
-		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM response WHERE record_id = $1 ON CONFLICT DO NOTHING`,
-	},
 	lexicons.CollectionDevelopment: {
-		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM development WHERE record_id = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_standing (did)
 		 SELECT DISTINCT t.payer FROM development d JOIN receipt t ON t.development_uri = d.uri WHERE d.record_id = $1
 		 ON CONFLICT DO NOTHING`,
 	},
-	lexicons.CollectionPreview:      {staleByPart},
-	lexicons.CollectionRelease:      {staleByPart},
-	lexicons.CollectionCancellation: {staleByPart},
 	lexicons.CollectionCampaign: {
 		`INSERT INTO dirty_standing (did)
 		 SELECT DISTINCT t.payer FROM campaign c JOIN receipt t ON t.development_uri = c.development_uri WHERE c.record_id = $1
@@ -73,9 +92,6 @@ var staleBy = map[syntax.NSID][]string{
 	},
 	lexicons.CollectionReceipt: {
 		`INSERT INTO dirty_standing (did) SELECT payer FROM receipt WHERE record_id = $1 ON CONFLICT DO NOTHING`,
-		`INSERT INTO dirty_proposal (uri)
-		 SELECT p.proposal_uri FROM receipt t JOIN pledge p ON p.uri = t.subject_uri WHERE t.record_id = $1
-		 ON CONFLICT DO NOTHING`,
 	},
 }
 
@@ -86,11 +102,87 @@ const staleByPart = `
 
 // touch queues what the record makes stale.
 func (tx *tx) touch(ctx context.Context, id int64, uri syntax.ATURI, collection syntax.NSID) error {
-	for _, query := range staleBy[collection] {
-		if _, err := tx.ExecContext(ctx, query, id); err != nil {
-			return fmt.Errorf("queue what %s makes stale: %w", uri, err)
+	if err := tx.queue(ctx, staleProposals[collection], id); err != nil {
+		return fmt.Errorf("queue the proposals that %s makes stale: %w", uri, err)
+	}
+	return tx.touchStandings(ctx, id, uri, collection)
+}
+
+// touchNew is touch for a record that was stored just now. It spares asking the
+// database for the proposal that the record itself names.
+func (tx *tx) touchNew(ctx context.Context, id int64, uri syntax.ATURI, r Record) error {
+	proposal, ok := namedProposal(uri, r.Parsed)
+	if !ok {
+		return tx.touch(ctx, id, uri, r.Collection)
+	}
+	tx.stale[proposal] = true
+	return tx.touchStandings(ctx, id, uri, r.Collection)
+}
+
+// namedProposal is the one proposal that a record makes stale, for the kinds
+// that name it.
+func namedProposal(uri syntax.ATURI, parsed lexicons.Record) (syntax.ATURI, bool) {
+	switch rec := parsed.(type) {
+	case *stratos.FeatureProposal:
+		return uri, true
+	case *stratos.FeatureEstimate:
+		return syntax.ATURI(rec.Proposal.Uri), true
+	case *stratos.FeaturePledge:
+		return syntax.ATURI(rec.Proposal.Uri), true
+	case *stratos.WorkResponse:
+		return syntax.ATURI(rec.Proposal.Uri), true
+	case *stratos.WorkDevelopment:
+		return syntax.ATURI(rec.Proposal.Uri), true
+	}
+	return "", false
+}
+
+// touchStandings queues the accounts whose standing the record may change: none
+// where there are no receipts, as in an index without an escrow.
+func (tx *tx) touchStandings(ctx context.Context, id int64, uri syntax.ATURI, collection syntax.NSID) error {
+	statements := staleStandings[collection]
+	if len(statements) == 0 {
+		return nil
+	}
+	if !tx.receipts {
+		// Only a yes is kept: the next record may be the first receipt.
+		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM receipt)`).Scan(&tx.receipts)
+		if err != nil {
+			return fmt.Errorf("look for receipts: %w", err)
+		}
+		if !tx.receipts {
+			return nil
 		}
 	}
+	if err := tx.queue(ctx, statements, id); err != nil {
+		return fmt.Errorf("queue the standings that %s makes stale: %w", uri, err)
+	}
+	return nil
+}
+
+func (tx *tx) queue(ctx context.Context, statements []string, id int64) error {
+	for _, query := range statements {
+		if err := tx.exec(ctx, query, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// queueStale puts the proposals that the transaction knows to be stale, and did
+// not derive, into the queue.
+func (tx *tx) queueStale(ctx context.Context) error {
+	if len(tx.stale) == 0 {
+		return nil
+	}
+	uris := slices.Collect(maps.Keys(tx.stale))
+	err := tx.exec(ctx, `
+		INSERT INTO dirty_proposal (uri) SELECT value FROM json_each($1) WHERE true
+		ON CONFLICT DO NOTHING`, jsonList(uris))
+	if err != nil {
+		return fmt.Errorf("queue stale proposals: %w", err)
+	}
+	clear(tx.stale)
 	return nil
 }
 

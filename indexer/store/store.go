@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
 
@@ -114,6 +115,9 @@ func open(path string, extra url.Values) (*sql.DB, error) {
 		"_journal_mode": {"WAL"},
 		"_busy_timeout": {"5000"},
 		"_cache_size":   {"-16000"}, // KiB per connection
+		// Statements kept prepared per connection: more than there are, since to
+		// parse one costs several times what running it does.
+		"_stmt_cache_size": {"256"},
 	}
 	for k, v := range extra {
 		q[k] = v
@@ -158,19 +162,34 @@ type tx struct {
 	*sql.Tx
 	now    time.Time
 	policy lifecycle.Policy
+	// stale are proposals to derive. What derive does not take is queued before
+	// the transaction commits: most are derived at once, and never queued.
+	stale map[syntax.ATURI]bool
+	// receipts: there is at least one.
+	receipts bool
 }
 
-// update runs fn in a writing transaction and commits when it returns nil.
-func (s *Store) update(ctx context.Context, act string, fn func(*tx) error) (err error) {
+// update runs fn in a writing transaction and commits when it returns nil. What
+// began ends whole: the context that fn gets has no end. (One that can end costs
+// two goroutines for each statement, one of database/sql and one of the driver.)
+func (s *Store) update(ctx context.Context, act string, fn func(context.Context, *tx) error) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("store: %s: %w", act, err)
+	}
+	ctx = context.WithoutCancel(ctx)
 	raw, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("store: %s: begin: %w", act, err)
 	}
 	// Deferred, so that a panic does not keep the only writing connection.
 	defer func() { err = errors.Join(err, ignoreDone(raw.Rollback())) }()
-	if err := fn(&tx{Tx: raw, now: s.now().UTC(), policy: s.policy}); err != nil {
+	t := &tx{Tx: raw, now: s.now().UTC(), policy: s.policy, stale: map[syntax.ATURI]bool{}}
+	if err := fn(ctx, t); err != nil {
+		return fmt.Errorf("store: %s: %w", act, err)
+	}
+	if err := t.queueStale(ctx); err != nil {
 		return fmt.Errorf("store: %s: %w", act, err)
 	}
 	if err := s.crash.At(crashpoint.BeforeCommit); err != nil {

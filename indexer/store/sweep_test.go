@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 )
@@ -14,7 +15,7 @@ func TestSweep_TakesOverWhatTheStreamDidNotTell(t *testing.T) {
 	w.put(proposal(t, alice, 1, onAccount(bob), nil))
 	sweep := func(status AccountStatus, rev syntax.TID) (missed bool) {
 		t.Helper()
-		missed, err := w.s.Sweep(t.Context(), Swept{DID: alice, Status: status, Rev: rev})
+		missed, err := w.s.Sweep(t.Context(), mustDueSweep(t, w.s, alice), Swept{DID: alice, Status: status, Rev: rev})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,6 +39,63 @@ func TestSweep_TakesOverWhatTheStreamDidNotTell(t *testing.T) {
 	w.wantCounted(uri, 500, 0)
 	if !sweep(AccountActive, tid(w.peers[alice].rev+1)) || !slices.Equal(mustDueResyncs(t, w.s), []syntax.DID{alice}) {
 		t.Error("a newer rev is not fetched")
+	}
+}
+
+// mustDueSweep is the account's repository as a sweep takes it up, however long
+// ago the last one was.
+func mustDueSweep(t *testing.T, s *testStore, did syntax.DID) DueSweep {
+	t.Helper()
+	due, err := s.DueSweeps(t.Context(), s.clock.Now().Add(time.Hour), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range due {
+		if d.DID == did {
+			return d
+		}
+	}
+	t.Fatalf("%s is not tracked", did)
+	return DueSweep{}
+}
+
+func TestSweep_LeavesADeletedAccountDeletedUntilItIsActive(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	w.put(proposal(t, alice, 1, onAccount(bob), nil))
+	w.want(OutcomeApplied, Change{Kind: ChangeAccount, DID: alice, Status: AccountDeleted})
+	status := func() (status AccountStatus) {
+		if err := w.s.read.QueryRowContext(t.Context(), `SELECT status FROM repo WHERE did = $1`, alice).Scan(&status); err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	for _, c := range []struct{ said, want AccountStatus }{
+		{AccountDeactivated, AccountDeleted},
+		{AccountTakendown, AccountDeleted},
+		{AccountActive, AccountActive},
+	} {
+		if _, err := w.s.Sweep(t.Context(), mustDueSweep(t, w.s, alice), Swept{DID: alice, Status: c.said}); err != nil {
+			t.Fatal(err)
+		}
+		if got := status(); got != c.want {
+			t.Errorf("the PDS says %s: %s, want %s", c.said, got, c.want)
+		}
+	}
+}
+
+func TestSweep_RequestedWhileThePDSIsAskedStaysDue(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	w.put(proposal(t, alice, 1, onAccount(bob), nil))
+	asked := mustDueSweep(t, w.s, alice)
+	if err := w.s.RequestSweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.s.Sweep(t.Context(), asked, Swept{DID: alice, Status: AccountActive}); err != nil {
+		t.Fatal(err)
+	}
+	due, err := w.s.DueSweeps(t.Context(), start, 10)
+	if err != nil || len(due) != 1 {
+		t.Errorf("due %v, %v; want the one that was requested meanwhile", due, err)
 	}
 }
 

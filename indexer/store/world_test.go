@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,6 +46,8 @@ type world struct {
 	s     *testStore
 	seq   int64
 	peers map[syntax.DID]*peer
+	// behind: more changes always wait; somebody else drains.
+	behind bool
 }
 
 func newWorld(t tester, s *testStore) *world {
@@ -70,11 +73,15 @@ func (w *world) join(did syntax.DID) *peer {
 func (w *world) apply(changes ...Change) Applied {
 	w.t.Helper()
 	w.seq++
-	out, err := w.s.Apply(w.t.Context(), upstream, w.seq, changes)
+	write := w.s.Apply
+	if w.behind {
+		write = w.s.ApplyBehind
+	}
+	out, err := write(w.t.Context(), upstream, w.seq, changes)
 	if err != nil {
 		w.t.Fatalf("apply: %v", err)
 	}
-	if out.MoreStale {
+	if out.MoreStale && !w.behind {
 		mustDrain(w.t, w.s)
 	}
 	return out
@@ -138,7 +145,7 @@ func (w *world) wanted(did syntax.DID) int64 {
 func (w *world) row(did syntax.DID) repoRow {
 	w.t.Helper()
 	var row repoRow
-	err := w.s.update(w.t.Context(), "look", func(tx *tx) error {
+	err := w.s.update(w.t.Context(), "look", func(ctx context.Context, tx *tx) error {
 		var ok bool
 		var err error
 		row, ok, err = tx.repo(w.t.Context(), did)

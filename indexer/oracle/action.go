@@ -1,0 +1,229 @@
+package oracle
+
+import (
+	"bytes"
+	"io"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/bluesky-social/indigo/events"
+
+	"github.com/stratosfund/stratosfund/indexer/store"
+)
+
+// Act lets one thing happen.
+func (w *World) Act() {
+	w.net.mu.Lock()
+	defer w.net.mu.Unlock()
+	a := pick(w.dice, w.net.accounts)
+	if a.status == store.AccountDeleted {
+		return
+	}
+	if a.status != store.AccountActive {
+		if w.one(3) {
+			w.setStatus(a, store.AccountActive)
+		}
+		return
+	}
+	switch n := w.IntN(100); {
+	case n < 52:
+		w.write(a, 1)
+	case n < 60:
+		w.write(a, 2+w.IntN(6))
+	case n < 68:
+		w.delete(a)
+	case n < 72:
+		w.setStatus(a, pick(w.dice, []store.AccountStatus{store.AccountDeactivated, store.AccountTakendown, store.AccountSuspended}))
+	case n < 73:
+		w.setStatus(a, store.AccountDeleted)
+	case n < 76:
+		w.rotate(a)
+	case n < 79:
+		w.move(a)
+	case n < 82:
+		w.rename(a)
+	case n < 84:
+		w.resign(a)
+	case n < 86:
+		w.rewrite(a)
+	case n < 91:
+		host := pick(w.dice, w.net.hosts)
+		host.armed = append(host.armed, w.pdsFault())
+		w.note("%s is armed: %s", host.name, host.armed[len(host.armed)-1])
+	case n < 94:
+		w.net.plc.armed = append(w.net.plc.armed, pick(w.dice, plcFaults))
+		w.note("the directory is armed")
+	case n < 97:
+		if w.relay.conns > 0 {
+			w.fire(FaultDrop, a)
+			w.relay.drop()
+		}
+	case n < 98:
+		w.restart(a)
+	case n < 99:
+		if w.relay.forget(w.IntN(5)) {
+			w.fire(FaultForget, a)
+			w.loseAll()
+		}
+	default:
+		w.leap(time.Duration(w.IntN(3)) * 40 * time.Minute)
+	}
+	if w.one(6) {
+		w.release(pick(w.dice, w.net.accounts))
+	}
+}
+
+// pdsFault picks a fault; a flood costs more time than the others, and so is
+// rare.
+func (w *World) pdsFault() Fault {
+	if f := pick(w.dice, pdsFaults); f != FaultPDSEndless || w.one(4) {
+		return f
+	}
+	return FaultPDSError
+}
+
+// write makes one commit of several operations.
+func (w *World) write(a *account, ops int) {
+	w.writer.now = w.net.clock.Now()
+	var edits []edit
+	taken := map[string]bool{}
+	for range ops {
+		e := w.writer.write(a.did)
+		if w.foreigner(a) {
+			e = w.writer.foreign()
+		}
+		if taken[e.path] {
+			continue
+		}
+		taken[e.path] = true
+		edits = append(edits, edit{e})
+	}
+	if old, ok := w.someRecord(a); ok && ops > 1 && !taken[old] {
+		edits = append(edits, edit{entry{path: old}})
+	}
+	w.stow(a)
+	w.commit(a, edits...)
+}
+
+func (w *World) someRecord(a *account) (path string, ok bool) {
+	paths := sorted(setOf(a.records))
+	if len(paths) == 0 {
+		return "", false
+	}
+	return pick(w.dice, paths), true
+}
+
+func (w *World) delete(a *account) {
+	if path, ok := w.someRecord(a); ok {
+		w.commit(a, edit{entry{path: path}})
+	}
+}
+
+// stow keeps the repository as it is, for a PDS that answers from a stale copy.
+func (w *World) stow(a *account) {
+	if a.rev != "" && w.one(4) {
+		a.older = makeCAR(a.commit.cid, a.snapshot()...)
+	}
+}
+
+func (w *World) setStatus(a *account, status store.AccountStatus) {
+	a.status = status
+	w.note("%s is %s", a.handle, status)
+	if status == store.AccountDeleted {
+		a.records = contents{}
+	}
+	w.tellAccount(a)
+}
+
+func (w *World) rotate(a *account) {
+	a.key = w.dice.key()
+	w.note("%s has a new key", a.handle)
+	w.tellIdentity(a)
+	// Its repository is signed anew: what the old key signed proves nothing.
+	w.resign(a)
+}
+
+// move takes the account to another PDS, which signs with a key of its own.
+func (w *World) move(a *account) {
+	from := a.host
+	a.host = pick(w.dice, w.net.hosts)
+	if a.host == from {
+		return
+	}
+	from.left[a.did] = true
+	delete(a.host.left, a.did)
+	a.key = w.dice.key()
+	w.note("%s moves from %s to %s", a.handle, from.name, a.host.name)
+	w.tellIdentity(a)
+	w.tellAccount(a)
+	w.resign(a)
+}
+
+// resign signs the same tree anew and says so by a #sync.
+func (w *World) resign(a *account) {
+	if a.rev == "" {
+		return
+	}
+	w.mustSign(a)
+	w.note("%s is at %s (sync)", a.handle, a.rev)
+	w.tell(a, &events.XRPCStreamEvent{RepoSync: a.sync(w.net.clock.Now())})
+}
+
+func (w *World) mustSign(a *account) {
+	if err := a.sign(w.net.clock.Now()); err != nil {
+		panic(err) // the simulation is broken
+	}
+}
+
+// rewrite changes the repository without a commit on the stream: at most a
+// #sync tells about it.
+func (w *World) rewrite(a *account) {
+	w.writer.now = w.net.clock.Now()
+	e := w.writer.write(a.did)
+	if w.foreigner(a) {
+		e = w.writer.foreign()
+	}
+	if _, err := a.apply(w.net.clock.Now(), edit{e}); err != nil {
+		panic(err) // the simulation is broken
+	}
+	w.note("%s is rewritten to %s: %s", a.handle, a.rev, e.path)
+	w.lost[a.did] = true
+	if !w.one(3) {
+		w.tell(a, &events.XRPCStreamEvent{RepoSync: a.sync(w.net.clock.Now())})
+	}
+}
+
+func (w *World) rename(a *account) {
+	a.handle = syntax.Handle(w.letters()[:8] + ".test")
+	a.proven = !w.one(4)
+	w.note("%s is the new name of %s", a.handle, a.did)
+	w.tellIdentity(a)
+}
+
+// restart gives the relay a new sequence. What its backlog held is gone, and
+// consumers that were behind never get it.
+func (w *World) restart(a *account) {
+	w.fire(FaultRestart, a)
+	w.relay.restart()
+	w.loseAll()
+}
+
+func (w *World) loseAll() {
+	for _, a := range w.net.accounts {
+		w.lost[a.did] = true
+	}
+}
+
+func setOf[V any](m map[string]V) map[string]bool {
+	out := make(map[string]bool, len(m))
+	for k := range m {
+		out[k] = true
+	}
+	return out
+}
+
+func newReader(b []byte) io.Reader { return bytes.NewReader(b) }
+
+// unknownFrame is of a kind that the protocol may have one day: a header
+// {"t": "#future", "op": 1} and an empty body.
+var unknownFrame = []byte("\xa2\x61t\x67#future\x62op\x01\xa0")

@@ -1,0 +1,59 @@
+// Package oracle lets a simulated atmosphere happen to the real indexer and says
+// whether the index is right. A seed decides everything that happens: people
+// write, edit and delete records, change their status, key, PDS and name; relays
+// and hosts of repositories fail and lie; the process of the index is killed at
+// each of its crash points and begins again.
+//
+// # What is promised
+//
+// At any moment, also while faults last ([World.checkAlways], looked at again
+// and again and after every death): of each repository the index holds exactly
+// the records that its account signed at the rev which the index names. Nothing
+// is believed that nobody signed, not even until a resync, and cursor, rev and
+// records never part.
+//
+// At the end all faults are healed, the process is restarted a day later, and
+// the index gets some seconds of real time until nothing is left to do: no
+// repository out of step, nothing stale, the cursor at the relay's head, every
+// repository swept and every collection looked for. What failed at a single
+// repository by chance may take one day more. Then
+//
+//   - every repository with records of ours is at its account's last rev, with
+//     its status, and every handle is the proven one; what the stream never
+//     told was found by sweep and discovery;
+//   - stage, current attempt, estimated sums, caps and goals that hold now equal
+//     those of a second opinion (rules.go) which reads the simulated
+//     repositories and shares no code with lifecycle or the store;
+//   - every row of every table that follows from records equals that of a twin:
+//     another database, filled from the simulated repositories in another order,
+//     which never saw a stream (twin.go). Row ids, moments of indexing and
+//     intervals that have passed are left out; a new table is compared unless
+//     it is named as bookkeeping.
+//
+// The truth is what the simulation did to its own maps of records. Of a hidden
+// account the index may hold the state of any rev that the account once had. A
+// deleted account counts as deactivated where the stream could not tell.
+//
+// # What happens
+//
+// The accounts, their repositories, signatures, trees and CAR files are real
+// (indigo); PLC, PDSs and a collection directory answer over HTTP and relays over
+// a websocket, on loopback. [Fault] lists what goes wrong. Each fault counts when
+// it met the index or stood in its stream, and the test wants all of them fired
+// once enough seeds were run.
+//
+// Time is real, and leaps ([Clock]).
+//
+// # To reproduce
+//
+//	ORACLE_SEED=24 go test ./indexer/oracle     # one seed
+//	ORACLE_SEEDS=200 go test ./indexer/oracle   # many
+//	ORACLE_LOGS=/tmp/logs ...                   # keep what the indexer says
+//
+// A seed takes the same decisions every time. How the index is interleaved with
+// them is up to the machine, so a rare failure may need some runs.
+//
+// Nothing here asserts with a testing.T: [Run] returns an error that wraps
+// [ErrWrong] and carries the rows and what happened, so that mutants and
+// benchmarks can use the network too.
+package oracle

@@ -1,0 +1,76 @@
+package oracle
+
+import (
+	"bytes"
+
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"github.com/bluesky-social/indigo/atproto/repo"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/bluesky-social/indigo/events"
+	"github.com/ipfs/go-cid"
+)
+
+// lie makes of an honest message one that nobody should believe. nil when that
+// cannot be made of this one. The signed commit is mostly the real one: none of
+// the fields around it is signed, so that is where an upstream can lie.
+func (n *Network) lie(d *dice, kind Fault, a *account, honest *comatproto.SyncSubscribeRepos_Commit) *events.XRPCStreamEvent {
+	msg := *honest
+	switch kind {
+	case FaultForgedKey:
+		forged, err := signed(repo.Commit{DID: msg.Repo, Version: repo.ATPROTO_REPO_VERSION, Rev: msg.Rev, Data: a.data}, strangersKey)
+		if err != nil {
+			return nil
+		}
+		msg.Commit = *link(forged.cid)
+		msg.Blocks = makeCAR(forged.cid, append([]block{forged}, readCAR(msg.Blocks)[1:]...)...)
+	case FaultForgedSync:
+		forged, err := signed(repo.Commit{DID: msg.Repo, Version: repo.ATPROTO_REPO_VERSION, Rev: msg.Rev, Data: blockOf(nil).cid}, strangersKey)
+		if err != nil {
+			return nil
+		}
+		return &events.XRPCStreamEvent{RepoSync: &comatproto.SyncSubscribeRepos_Sync{
+			Did: msg.Repo, Rev: msg.Rev, Time: msg.Time, Blocks: makeCAR(forged.cid, forged),
+		}}
+	case FaultForgedDelete:
+		if len(msg.Ops) == 0 {
+			return nil
+		}
+		op := *msg.Ops[0]
+		op.Action, op.Cid, op.Prev = "delete", nil, nil
+		msg.Ops = append([]*comatproto.SyncSubscribeRepos_RepoOp{&op}, msg.Ops[1:]...)
+	case FaultForgedPrev:
+		msg.PrevData = link(blockOf(d.bytes(8)).cid)
+		if d.one(3) {
+			msg.PrevData = nil
+		}
+		if d.one(3) {
+			msg.PrevData = link(a.data)
+		}
+	case FaultForgedRepo:
+		other := pick(d, n.accounts)
+		if other == a || other.rev == "" {
+			return nil
+		}
+		msg.Repo = other.did.String()
+	case FaultForgedOps:
+		if len(msg.Ops) == 0 {
+			return nil
+		}
+		msg.Ops = msg.Ops[1:]
+	case FaultForgedBlock:
+		blocks := readCAR(msg.Blocks)
+		last := len(blocks) - 1
+		if last == 0 {
+			return nil
+		}
+		blocks[last].data = append(bytes.Clone(blocks[last].data), 0)
+		msg.Blocks = makeCAR(cid.Cid(msg.Commit), blocks...)
+	case FaultForgedFuture:
+		msg.Rev = syntax.NewTIDFromTime(n.clock.Now().AddDate(1, 0, 0), 0).String()
+	case FaultTooBig:
+		msg.TooBig, msg.Blocks, msg.Ops = true, nil, []*comatproto.SyncSubscribeRepos_RepoOp{}
+	default:
+		return nil
+	}
+	return &events.XRPCStreamEvent{RepoCommit: &msg}
+}

@@ -1,0 +1,148 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/store"
+)
+
+// held is what an index says of one repository.
+type held struct {
+	status store.AccountStatus
+	state  store.RepoState
+	rev    syntax.TID
+	// records: uri and CID of each, sorted.
+	records []string
+}
+
+// read takes what the index holds in one snapshot.
+func (db database) read(ctx context.Context) (map[syntax.DID]*held, error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("oracle: read the index: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	repos, err := query(ctx, tx, `SELECT did, status, state, coalesce(rev, '') FROM repo`)
+	if err != nil {
+		return nil, err
+	}
+	out := map[syntax.DID]*held{}
+	for _, r := range repos {
+		out[syntax.DID(r[0])] = &held{status: store.AccountStatus(r[1]), state: store.RepoState(r[2]), rev: syntax.TID(r[3])}
+	}
+	records, err := query(ctx, tx, `SELECT did, uri, cid, coalesce(invalid, '') FROM record ORDER BY uri`)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range records {
+		h := out[syntax.DID(r[0])]
+		if h == nil {
+			return nil, fmt.Errorf("oracle: the record %s has no repo", r[1])
+		}
+		h.records = append(h.records, r[1]+" "+r[2]+" "+r[3])
+	}
+	return out, nil
+}
+
+// expect lists what an index should hold of a state, as read gives it.
+func (a *account) expect(rev syntax.TID) []string {
+	var out []string
+	for _, e := range a.history[rev].records {
+		if e.ours() {
+			out = append(out, uri(a.did, e.collection(), e.rkey())+" "+e.cid.String()+" "+string(e.invalid))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// checkAlways says what must hold at any moment, whatever is still under way:
+// the index holds of each repository exactly what the account signed at the rev
+// that the index says. Nothing is believed, not even for a moment.
+func (w *World) checkAlways(ctx context.Context, db database) ([]string, error) {
+	index, err := db.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.net.mu.Lock()
+	defer w.net.mu.Unlock()
+	var wrong []string
+	for _, did := range sorted(setOfDIDs(index)) {
+		h, a := index[did], w.net.byDID[did]
+		switch {
+		case a == nil:
+			wrong = append(wrong, fmt.Sprintf("repo: %s is nobody", did))
+		case h.status == store.AccountDeleted:
+			wrong = append(wrong, difference("record (deleted account)", nil, h.records)...)
+			if a.status != store.AccountDeleted {
+				wrong = append(wrong, fmt.Sprintf("repo: %s was never deleted", did))
+			}
+		default:
+			if _, ok := a.history[h.rev]; h.rev != "" && !ok {
+				wrong = append(wrong, fmt.Sprintf("repo: %s never was at %s", did, h.rev))
+			}
+			wrong = append(wrong, difference(fmt.Sprintf("record at rev %q", h.rev), a.expect(h.rev), h.records)...)
+		}
+	}
+	return wrong, nil
+}
+
+// checkEnd says what must hold when all is well again and nothing is under way:
+// each repository with records of ours is there, and where its account left it.
+func (w *World) checkEnd(ctx context.Context, db database) ([]string, error) {
+	index, err := db.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.net.mu.Lock()
+	defer w.net.mu.Unlock()
+	var wrong []string
+	for _, a := range w.net.accounts {
+		h := index[a.did]
+		if h == nil {
+			if len(a.expect(a.rev)) > 0 && a.status == store.AccountActive {
+				wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is not known", a.did, a.handle))
+			}
+			continue
+		}
+		if h.status != a.status && !w.mayBeHidden(a, h) {
+			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is %s, not %s", a.did, a.handle, a.status, h.status))
+		}
+		if a.status == store.AccountActive && h.rev != a.rev {
+			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is at %s, not %s", a.did, a.handle, a.rev, h.rev))
+		}
+	}
+	handles, err := query(ctx, db, `SELECT did, coalesce(handle, '') FROM actor`)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range handles {
+		want := syntax.HandleInvalid
+		if a := w.net.byDID[syntax.DID(h[0])]; a != nil && a.proven {
+			want = a.handle
+		}
+		if h[1] != want.String() {
+			wrong = append(wrong, fmt.Sprintf("actor: %s is %s, not %q", h[0], want, h[1]))
+		}
+	}
+	return wrong, nil
+}
+
+// mayBeHidden: of a deleted account whose deletion the stream could not tell,
+// the index only knows that its PDS has it no more. That hides it.
+func (w *World) mayBeHidden(a *account, h *held) bool {
+	return a.status == store.AccountDeleted && h.status == store.AccountDeactivated && (w.lost[a.did] || w.relay.blind)
+}
+
+func setOfDIDs[V any](m map[syntax.DID]V) map[syntax.DID]bool {
+	out := make(map[syntax.DID]bool, len(m))
+	for did := range maps.Keys(m) {
+		out[did] = true
+	}
+	return out
+}

@@ -1,0 +1,244 @@
+package oracle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+)
+
+// Options of a run.
+type Options struct {
+	Seed uint64
+	// Folder is for the databases.
+	Folder string
+	// Steps is how many things happen; 0 means the usual number.
+	Steps int
+	// Told: at the end each account of which the stream may not have told
+	// everything commits once more. Without it only a look at the PDSs can
+	// find what the relay withheld.
+	Told bool
+	// Patience is how long the index may take, in real time, to get everything
+	// right on a day on which all is well; 0 means the usual time.
+	Patience time.Duration
+	Log      *slog.Logger
+}
+
+const (
+	usualSteps    = 120
+	usualPatience = 4 * time.Second
+	// catchUp is how long a run waits, at times, for the index to catch up.
+	catchUp = 250 * time.Millisecond
+	// tail is how much of what happened a failure shows.
+	tail = 150
+)
+
+// ErrWrong is returned by Run when the index is not what it should be.
+var ErrWrong = errors.New("oracle: the index is wrong")
+
+// Run lets a world happen to an indexer, puts everything right, and compares.
+// The error wraps [ErrWrong] when the index differs, and is of the simulation
+// otherwise.
+func Run(ctx context.Context, o Options) (fired map[Fault]int, err error) {
+	if o.Steps == 0 {
+		o.Steps = usualSteps
+	}
+	if o.Patience == 0 {
+		o.Patience = usualPatience
+	}
+	if err := os.MkdirAll(o.Folder, 0o755); err != nil {
+		return nil, fmt.Errorf("oracle: make a folder: %w", err)
+	}
+	net := NewNetwork(new(Clock), pdses, 1)
+	defer net.Close()
+	r := &run{Options: o, World: NewWorld(o.Seed, net)}
+	r.index = newIndex(net, o.Folder, r.trusted(), o.Log)
+	if err := r.index.Start(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		err = errors.Join(err, r.index.Stop())
+		fired = net.fired.Counts()
+	}()
+	if r.db, err = openDatabase(r.index.path()); err != nil {
+		return nil, err
+	}
+	defer r.db.Close()
+	if err := r.live(ctx); err != nil {
+		return nil, err
+	}
+	return nil, r.end(ctx)
+}
+
+// run is a world and the index that watches it.
+type run struct {
+	Options
+	*World
+	index *Index
+	db    database
+
+	born      time.Time // when the index began its present life
+	hasCursor bool      // the index knew a cursor when we looked last
+	beaten    time.Time // when the relay last spoke only to be heard
+}
+
+// live lets things happen, and stops the index now and then.
+func (r *run) live(ctx context.Context) error {
+	for range r.Steps {
+		r.Act()
+		switch n := r.IntN(40); {
+		case n < 10:
+			if err := r.sleep(ctx, time.Duration(r.IntN(4))*time.Millisecond); err != nil {
+				return err
+			}
+		case n < 15:
+			if err := r.await(ctx, catchUp, r.caughtUp); err != nil {
+				return err
+			}
+		case n < 18:
+			if err := r.check(ctx, "while things happen", r.checkAlways); err != nil {
+				return err
+			}
+		case n == 18 || n == 19:
+			p := pick(r.dice, crashpoint.Points())
+			r.note("the index will die at %s", p)
+			r.index.doom.arm(p, 1+r.IntN(3))
+		case n == 20:
+			if err := r.restartIndex(ctx, FaultStop, time.Duration(r.IntN(3))*90*time.Minute); err != nil {
+				return err
+			}
+		}
+		ended, err := r.index.Ended()
+		if err != nil {
+			return r.wrong([]string{err.Error()}, "while things happen")
+		}
+		if ended {
+			died := FaultCrash + Fault(r.index.doom.point())
+			if err := r.restartIndex(ctx, died, time.Duration(r.IntN(3))*90*time.Minute); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// restartIndex ends the life of the index, lets time pass, and begins another.
+func (r *run) restartIndex(ctx context.Context, how Fault, after time.Duration) error {
+	r.net.fired.fire(how)
+	r.note("  %s", how)
+	if err := r.index.Stop(); err != nil {
+		return r.wrong([]string{err.Error()}, "at a stop")
+	}
+	if err := r.check(ctx, "after a stop", r.checkAlways); err != nil {
+		return err
+	}
+	r.leap(after)
+	r.born = r.net.clock.Now()
+	return r.index.Start()
+}
+
+// end puts everything right, waits until the index has nothing left to do, and
+// compares it with the truth.
+func (r *run) end(ctx context.Context) error {
+	r.Heal(r.Told)
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
+	// A sweep that came before an old frame is right a day later.
+	if wrong, err := r.checkEnd(ctx, r.db); err != nil {
+		return err
+	} else if len(wrong) > 0 {
+		r.note("wrong on the first day: %s", strings.Join(wrong, "; "))
+		if err := r.settle(ctx); err != nil {
+			return err
+		}
+	}
+	for _, c := range []func(context.Context, database) ([]string, error){r.checkAlways, r.checkEnd, r.checkRules} {
+		if err := r.check(ctx, "at the end", c); err != nil {
+			return err
+		}
+	}
+	wrong, err := r.compare(ctx, r.index, r.db)
+	if err != nil {
+		return err
+	}
+	return r.wrong(wrong, "beside an index of the same truth")
+}
+
+// settle lets days pass until the index has nothing left to do. What went wrong
+// at one repository by chance may take it to the next day, and no longer.
+func (r *run) settle(ctx context.Context) error {
+	for day := 1; ; day++ {
+		known, err := query(ctx, r.db, `SELECT did FROM repo`)
+		if err != nil {
+			return err
+		}
+		r.index.doom.revive()
+		if err := r.restartIndex(ctx, FaultStop, 25*time.Hour); err != nil {
+			return err
+		}
+		healed := r.born
+		err = r.await(ctx, r.Patience, func(ctx context.Context) ([]string, error) {
+			r.beat()
+			return r.busy(ctx, known, healed)
+		})
+		if err != nil {
+			return err
+		}
+		left, err := r.busy(ctx, known, healed)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		r.note("left on day %d: %s", day, strings.Join(left, "; "))
+		if day == 2 || !strings.HasPrefix(left[0], "repo: ") {
+			return r.wrong(left, fmt.Sprintf("on day %d after all was well, there is still work", day))
+		}
+	}
+}
+
+func (r *run) check(ctx context.Context, when string, what func(context.Context, database) ([]string, error)) error {
+	wrong, err := what(ctx, r.db)
+	if err != nil {
+		return err
+	}
+	return r.wrong(wrong, when)
+}
+
+// wrong is nil when nothing is.
+func (r *run) wrong(findings []string, when string) error {
+	if len(findings) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w, seed %d, %s:\n  %s\nwhat happened:\n%s",
+		ErrWrong, r.Seed, when, strings.Join(findings, "\n  "), r.Tail(tail))
+}
+
+// await waits until nothing is left, at most for the patience.
+func (r *run) await(ctx context.Context, patience time.Duration, left func(context.Context) ([]string, error)) error {
+	for until := time.Now().Add(patience); time.Now().Before(until); {
+		what, err := left(ctx)
+		if err != nil || len(what) == 0 {
+			return err
+		}
+		if err := r.sleep(ctx, 2*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

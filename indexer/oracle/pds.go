@@ -1,0 +1,215 @@
+package oracle
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/repo"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/store"
+)
+
+const (
+	pdsStall = 60 * time.Millisecond
+	// pdsLate is how long an answer of a PDS may be under way.
+	pdsLate = 30 * time.Millisecond
+	// endless is what a PDS sends at most of a CAR without an end. It is more
+	// than any consumer should take.
+	endless = 80 << 20
+)
+
+// pds hosts repositories.
+type pds struct {
+	net   *Network
+	name  string
+	armed []Fault // guarded by the network's lock
+	// left are accounts that moved away.
+	left map[syntax.DID]bool
+}
+
+func newPDS(n *Network, number int) *pds {
+	return &pds{net: n, name: fmt.Sprintf("pds%d.test", number), left: map[syntax.DID]bool{}}
+}
+
+func (p *pds) serve(w http.ResponseWriter, req *http.Request) {
+	did := syntax.DID(req.URL.Query().Get("did"))
+	switch req.URL.Path {
+	case "/xrpc/com.atproto.sync.getRepo":
+		p.getRepo(w, req, did)
+	case "/xrpc/com.atproto.sync.getRepoStatus":
+		p.state(w, did, func(a *account) { answer(w, a.repoStatus()) }, true)
+	case "/xrpc/com.atproto.sync.getLatestCommit":
+		p.state(w, did, func(a *account) {
+			answer(w, map[string]any{"cid": a.commit.cid.String(), "rev": a.rev.String()})
+		}, false)
+	case "/xrpc/com.atproto.repo.describeRepo":
+		p.state(w, syntax.DID(req.URL.Query().Get("repo")), func(a *account) {
+			answer(w, map[string]any{"did": a.did, "handle": a.handle, "handleIsCorrect": a.proven, "didDoc": map[string]any{}, "collections": a.collections()})
+		}, false)
+	case "/xrpc/com.atproto.sync.listRepos":
+		p.net.mu.Lock()
+		defer p.net.mu.Unlock()
+		p.net.listRepos(w, req.URL.Query().Get("cursor"), func(a *account) bool { return a.host == p && a.status != store.AccountDeleted })
+	case "/xrpc/com.atproto.server.describeServer":
+		answer(w, map[string]any{"did": "did:web:" + p.name, "availableUserDomains": []string{".test"}})
+	default:
+		refuse(w, http.StatusBadRequest, "InvalidRequest") // as the reference PDS calls an unknown method
+	}
+}
+
+// state answers about an account that the PDS hosts, or says why not. A status
+// is told of hidden accounts as well.
+func (p *pds) state(w http.ResponseWriter, did syntax.DID, tell func(*account), hidden bool) {
+	p.net.mu.Lock()
+	defer p.net.mu.Unlock()
+	if fault := p.take(FaultPDSError); fault != "" {
+		p.net.fired.fire(fault)
+		refuse(w, http.StatusInternalServerError, "InternalServerError")
+		return
+	}
+	a, refusal := p.find(did)
+	if refusal != "" && (a == nil || !hidden || a.status == store.AccountDeleted) {
+		refuse(w, http.StatusBadRequest, refusal)
+		return
+	}
+	tell(a)
+}
+
+// find returns an account that the PDS hosts, and why its repository is not
+// given out.
+func (p *pds) find(did syntax.DID) (a *account, refusal string) {
+	a = p.net.byDID[did]
+	if a == nil || a.host != p {
+		if p.left[did] {
+			return nil, "RepoDeactivated"
+		}
+		return nil, "RepoNotFound"
+	}
+	switch a.status {
+	case store.AccountActive:
+		return a, ""
+	case store.AccountDeactivated:
+		return a, "RepoDeactivated"
+	case store.AccountSuspended:
+		return a, "RepoSuspended"
+	case store.AccountTakendown:
+		return a, "RepoTakendown"
+	default:
+		return a, "RepoNotFound"
+	}
+}
+
+// take uses up the next armed fault if it is one of those.
+func (p *pds) take(of ...Fault) Fault {
+	if len(p.armed) == 0 || !slices.Contains(of, p.armed[0]) {
+		return ""
+	}
+	fault := p.armed[0]
+	p.armed = p.armed[1:]
+	return fault
+}
+
+func (p *pds) getRepo(w http.ResponseWriter, req *http.Request, did syntax.DID) {
+	p.net.mu.Lock()
+	a, refusal := p.find(did)
+	fault := p.take(pdsFaults...)
+	var blocks []block
+	if refusal == "" {
+		blocks = a.snapshot()
+		blocks, fault = p.falsify(a, blocks, fault)
+	}
+	var older []byte
+	if a != nil {
+		older = a.older
+	}
+	p.net.mu.Unlock()
+	if fault != "" {
+		p.net.fired.fire(fault)
+	}
+	switch fault {
+	case FaultPDSError:
+		refuse(w, http.StatusInternalServerError, "InternalServerError")
+		return
+	case FaultPDSStall:
+		p.net.pause(req.Context(), pdsStall)
+		panic(http.ErrAbortHandler)
+	case FaultPDSLate:
+		p.net.pause(req.Context(), pdsLate)
+	}
+	if refusal != "" {
+		refuse(w, http.StatusBadRequest, refusal)
+		return
+	}
+	w.Header().Set("Content-Type", "application/vnd.ipld.car")
+	file := makeCAR(blocks[0].cid, blocks...)
+	switch fault {
+	case FaultPDSTruncated:
+		file = file[:len(file)*2/3]
+	case FaultPDSOlder:
+		file = older
+	case FaultPDSEndless:
+		p.flood(w, file)
+		return
+	}
+	_, _ = w.Write(file) // the client sees a broken answer
+}
+
+// falsify makes the lie of the fault. One that cannot be made of this
+// repository is not one.
+func (p *pds) falsify(a *account, blocks []block, fault Fault) ([]block, Fault) {
+	switch fault {
+	case FaultPDSMissing:
+		return blocks[:len(blocks)-1], fault
+	case FaultPDSWrongHash:
+		last := blocks[len(blocks)-1]
+		return append(blocks[:len(blocks)-1:len(blocks)-1], block{last.cid, append(bytes.Clone(last.data), 0)}), fault
+	case FaultPDSForged:
+		commit, err := signed(repo.Commit{
+			DID: a.did.String(), Version: repo.ATPROTO_REPO_VERSION, Rev: a.rev.String(), Data: a.data,
+		}, strangersKey)
+		if err != nil {
+			panic(err) // it signs anything
+		}
+		return append([]block{commit}, blocks[1:]...), fault
+	case FaultPDSOther:
+		for _, other := range p.net.accounts {
+			if other != a && other.rev != "" {
+				return other.snapshot(), fault
+			}
+		}
+		return blocks, ""
+	case FaultPDSOlder:
+		if a.older == nil {
+			return blocks, ""
+		}
+	}
+	return blocks, fault
+}
+
+// flood sends the repository and then never ends.
+func (p *pds) flood(w http.ResponseWriter, file []byte) {
+	chunk := padding(1 << 20)
+	if _, err := w.Write(file); err != nil {
+		return
+	}
+	for sent := 0; sent < endless && p.net.closing.Err() == nil; sent += len(chunk) {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
+}
+
+// repoStatus is what com.atproto.sync.getRepoStatus answers.
+func (a *account) repoStatus() map[string]any {
+	out := map[string]any{"did": a.did, "active": a.status == store.AccountActive}
+	if a.status == store.AccountActive {
+		out["rev"] = a.rev.String()
+	} else {
+		out["status"] = a.status
+	}
+	return out
+}
