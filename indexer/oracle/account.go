@@ -118,6 +118,7 @@ func (a *account) apply(now time.Time, edits ...edit) (*comatproto.SyncSubscribe
 // writeTree returns the nodes that changed, and sets data to the root.
 func (a *account) writeTree() ([]block, error) {
 	ctx := context.Background()
+	//lint:ignore SA1019 indigo takes this interface, and the package that replaces it is large
 	bs := blockstore.NewBlockstore(datastore.NewMapDatastore())
 	root, err := a.tree.WriteDiffBlocks(ctx, bs)
 	if err != nil {

@@ -121,6 +121,7 @@ func (r *testRepo) apply(edits ...edit) *comatproto.SyncSubscribeRepos_Commit {
 		must(r.t, err)
 		ops = append(ops, claim(op))
 	}
+	//lint:ignore SA1019 indigo takes this interface, and the package that replaces it is large
 	bs := blockstore.NewBlockstore(datastore.NewMapDatastore())
 	data, err := r.tree.WriteDiffBlocks(ctx, bs)
 	must(r.t, err)
