@@ -26,7 +26,7 @@ func (db database) read(ctx context.Context) (map[syntax.DID]*held, error) {
 	if err != nil {
 		return nil, fmt.Errorf("oracle: read the index: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
+	defer func() { _ = tx.Rollback() }() // nothing was written
 	repos, err := query(ctx, tx, `SELECT did, status, state, coalesce(rev, '') FROM repo`)
 	if err != nil {
 		return nil, err
