@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test lint generate bench bench-indexer oracle fuzz clean
+.PHONY: help build run demo test lint generate bench bench-indexer oracle mutants fuzz clean
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 GO_FILES = $(shell git ls-files '*.go')
@@ -44,6 +44,9 @@ bench-indexer: ## the indexer beside indigo's tap, on the same frames (6 minutes
 SEEDS ?= 200
 oracle: ## the indexer against SEEDS (200) simulated networks full of faults
 	ORACLE_SEEDS=$(SEEDS) go test ./indexer/oracle -run '^TestOracle$$' -timeout 60m -count 1
+
+mutants: ## deliberate bugs, each of which the oracle must catch
+	indexer/oracle/mutants/run
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME (30s)
