@@ -153,7 +153,7 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 			ix.track(c.DID)
 			ix.wakeHandles.wake()
 		case store.OutcomeDesynchronized:
-			ix.log.Info("a repository went out of step", "did", c.DID, "rev", c.Rev, "reason", c.Kind)
+			ix.note("a repository went out of step", "did", c.DID, "rev", c.Rev, "reason", c.Kind)
 		}
 		switch c.Kind {
 		case store.ChangeIdentity:

@@ -47,7 +47,8 @@ type Indexer struct {
 	dir     *identity.BaseDirectory
 	keys    *reposync.Keys
 	log     *slog.Logger
-	loud    *rate.Limiter // for what strangers can cause
+	loud    *rate.Limiter // for warnings that strangers can cause
+	quiet   *rate.Limiter // for what is in order, so that it does not use up the other
 	now     func() time.Time
 	metrics *metrics
 	foreign prometheus.Counter // frames that were not even parsed
@@ -116,6 +117,7 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 		keys:        reposync.NewKeys(cached, keyTimeout),
 		log:         opts.Log.With("component", "indexer"),
 		loud:        rate.NewLimiter(logsPerSecond, 4*logsPerSecond),
+		quiet:       rate.NewLimiter(logsPerSecond, 4*logsPerSecond),
 		now:         opts.Clock,
 		metrics:     newMetrics(opts.Registry, st),
 		wanted:      map[syntax.NSID]bool{},
@@ -252,6 +254,13 @@ func (ix *Indexer) isWanted(collection syntax.NSID) bool { return ix.wanted[coll
 func (ix *Indexer) warn(msg string, args ...any) {
 	if ix.loud.Allow() {
 		ix.log.Warn(msg, args...)
+	}
+}
+
+// note logs what is in order and as frequent as strangers make it, likewise.
+func (ix *Indexer) note(msg string, args ...any) {
+	if ix.quiet.Allow() {
+		ix.log.Info(msg, args...)
 	}
 }
 

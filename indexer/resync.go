@@ -101,7 +101,7 @@ func (ix *Indexer) resync(ctx context.Context, r store.Resync) error {
 	ctx = context.WithoutCancel(ctx)
 	if status, gone := unavailable(err); gone {
 		ix.metrics.resyncs.WithLabelValues(resyncUnavailable).Inc()
-		ix.log.Info("an account is not available at its PDS", "did", r.DID, "reason", status)
+		ix.note("an account is not available at its PDS", "did", r.DID, "reason", status)
 		defer ix.wakeSweep.wake()
 		return ix.store.SetAccountStatus(ctx, r.DID, status)
 	}
@@ -133,7 +133,7 @@ func (ix *Indexer) resync(ctx context.Context, r store.Resync) error {
 	}
 	ix.wakeHandles.wake()
 	ix.metrics.resyncs.WithLabelValues(resyncDone).Inc()
-	ix.log.Info("fetched a repository", "did", r.DID, "rev", snapshot.Rev, "records", len(records),
+	ix.note("fetched a repository", "did", r.DID, "rev", snapshot.Rev, "records", len(records),
 		"synchronized", synchronized, "dur", ix.now().Sub(began))
 	return nil
 }

@@ -83,7 +83,7 @@ func (ix *Indexer) sweep(ctx context.Context, due store.DueSweep) error {
 	}
 	if missed {
 		ix.metrics.sweeps.WithLabelValues(sweepMissed).Inc()
-		ix.log.Info("the stream had not told about a repository", "did", did, "rev", swept.Rev, "status", swept.Status)
+		ix.note("the stream had not told about a repository", "did", did, "rev", swept.Rev, "status", swept.Status)
 		ix.wakeResync.wake()
 		ix.wakeDerive.wake()
 		return nil

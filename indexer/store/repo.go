@@ -265,13 +265,13 @@ func (s *Store) RequestResync(ctx context.Context, did syntax.DID) error {
 	})
 }
 
-// SetAccountStatus stores what an account's own PDS says of it. Of a deleted one
-// only that it is active means anything.
+// SetAccountStatus stores what an account's own PDS says of it. A deleted one
+// stays deleted.
 func (s *Store) SetAccountStatus(ctx context.Context, did syntax.DID, status AccountStatus) error {
 	var more bool
 	err := s.update(ctx, "set the status of an account", func(ctx context.Context, tx *tx) error {
 		row, ok, err := tx.repo(ctx, did)
-		if err != nil || !ok || row.status == AccountDeleted && status != AccountActive {
+		if err != nil || !ok || row.status == AccountDeleted {
 			return err
 		}
 		if _, err := tx.applyAccount(ctx, Change{Kind: ChangeAccount, DID: did, Status: status}, row); err != nil {

@@ -56,8 +56,8 @@ func (s *Store) RequestSweep(ctx context.Context) error {
 // signed, so it only ever hides, shows, or makes us look. missed reports that
 // the stream had not told.
 //
-// A deleted account is deleted until its PDS says that it is active: whatever
-// else it says of an account that it no longer has makes no difference. When
+// A deleted account stays deleted: an answer that is a moment old would raise it
+// from the dead. When
 // another sweep was requested since the PDS was asked, the repository stays due.
 func (s *Store) Sweep(ctx context.Context, due DueSweep, w Swept) (missed bool, err error) {
 	var more bool
@@ -66,7 +66,7 @@ func (s *Store) Sweep(ctx context.Context, due DueSweep, w Swept) (missed bool, 
 		if err != nil || !ok {
 			return err
 		}
-		gone := row.status == AccountDeleted && w.Status != AccountActive
+		gone := row.status == AccountDeleted
 		if w.Status != row.status && !gone {
 			missed = true
 			if _, err := tx.applyAccount(ctx, Change{Kind: ChangeAccount, DID: w.DID, Status: w.Status}, row); err != nil {

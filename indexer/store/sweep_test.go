@@ -59,7 +59,7 @@ func mustDueSweep(t *testing.T, s *testStore, did syntax.DID) DueSweep {
 	return DueSweep{}
 }
 
-func TestSweep_LeavesADeletedAccountDeletedUntilItIsActive(t *testing.T) {
+func TestSweep_LeavesADeletedAccountDeleted(t *testing.T) {
 	w := newWorld(t, newTestStore(t))
 	w.put(proposal(t, alice, 1, onAccount(bob), nil))
 	w.want(OutcomeApplied, Change{Kind: ChangeAccount, DID: alice, Status: AccountDeleted})
@@ -72,7 +72,7 @@ func TestSweep_LeavesADeletedAccountDeletedUntilItIsActive(t *testing.T) {
 	for _, c := range []struct{ said, want AccountStatus }{
 		{AccountDeactivated, AccountDeleted},
 		{AccountTakendown, AccountDeleted},
-		{AccountActive, AccountActive},
+		{AccountActive, AccountDeleted},
 	} {
 		if _, err := w.s.Sweep(t.Context(), mustDueSweep(t, w.s, alice), Swept{DID: alice, Status: c.said}); err != nil {
 			t.Fatal(err)
