@@ -14,10 +14,12 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## everything on this machine: PLC, PDS, AppView, sample data
-	go run ./cmd/demo
+	@go build -o bin/demo ./cmd/demo
+	@bin/demo
 
 run: ## an AppView that follows the live network
-	go run -ldflags '-X main.version=$(VERSION)' ./cmd/appview run
+	@go build -ldflags '-X main.version=$(VERSION)' -o bin/appview ./cmd/appview
+	@bin/appview run
 
 build: ## the binaries, in bin/
 	go build -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/appview

@@ -206,6 +206,6 @@ Write a proposal by hand and see it:
          "title":"My own proposal","description":"Written by hand.",
          "subject":{"$type":"fund.stratos.feature.proposal#uriSubject","uri":"https://example.org/"},
          "createdAt":"'$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)'"}}'
-  curl -s '%[4]s/xrpc/fund.stratos.feature.listProposals?sort=new&limit=1'
+  sleep 1; curl -s '%[4]s/xrpc/fund.stratos.feature.listProposals?sort=new&limit=1'
 `, network.PDSURL(), as.Handle, password, base)
 }
