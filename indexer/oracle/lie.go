@@ -17,10 +17,14 @@ func (n *Network) lie(d *dice, kind Fault, a *account, honest *comatproto.SyncSu
 	msg := *honest
 	switch kind {
 	case FaultForgedKey:
-		forged, err := signed(repo.Commit{DID: msg.Repo, Version: repo.ATPROTO_REPO_VERSION, Rev: msg.Rev, Data: a.data}, strangersKey)
+		// At a rev of the stranger's own, so that who believes it is somewhere
+		// where the account never was.
+		rev := syntax.NewTIDFromInteger(syntax.TID(msg.Rev).Integer() + 1)
+		forged, err := signed(repo.Commit{DID: msg.Repo, Version: repo.ATPROTO_REPO_VERSION, Rev: rev.String(), Data: a.data}, strangersKey)
 		if err != nil {
 			return nil
 		}
+		msg.Rev = rev.String()
 		msg.Commit = *link(forged.cid)
 		msg.Blocks = makeCAR(forged.cid, append([]block{forged}, readCAR(msg.Blocks)[1:]...)...)
 	case FaultForgedSync:

@@ -63,7 +63,8 @@ func (a *account) expect(rev syntax.TID) []string {
 
 // checkAlways says what must hold at any moment, whatever is still under way:
 // the index holds of each repository exactly what the account signed at the rev
-// that the index says. Nothing is believed, not even for a moment.
+// that the index says, and that rev never goes back. Nothing is believed, not
+// even for a moment.
 func (w *World) checkAlways(ctx context.Context, db database) ([]string, error) {
 	index, err := db.read(ctx)
 	if err != nil {
@@ -87,6 +88,10 @@ func (w *World) checkAlways(ctx context.Context, db database) ([]string, error) 
 				wrong = append(wrong, fmt.Sprintf("repo: %s never was at %s", did, h.rev))
 			}
 			wrong = append(wrong, difference(fmt.Sprintf("record at rev %q", h.rev), a.expect(h.rev), h.records)...)
+			if h.rev < w.reached[did] {
+				wrong = append(wrong, fmt.Sprintf("repo: %s went back from %s to %s", did, w.reached[did], h.rev))
+			}
+			w.reached[did] = h.rev
 		}
 	}
 	return wrong, nil

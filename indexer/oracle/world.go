@@ -35,8 +35,10 @@ type World struct {
 	// skewed is the state before a withheld commit, which the next one shall
 	// claim to follow.
 	skewed map[syntax.DID]*comatproto.SyncSubscribeRepos_Commit
-	calm   bool // no faults any more
-	log    []string
+	// reached is the newest rev at which the index was seen.
+	reached map[syntax.DID]syntax.TID
+	calm    bool // no faults any more
+	log     []string
 }
 
 // NewWorld peoples a network.
@@ -44,7 +46,8 @@ func NewWorld(seed uint64, net *Network) *World {
 	w := &World{
 		dice: newDice(seed), net: net, relay: net.relays[0],
 		lost: map[syntax.DID]bool{}, held: map[syntax.DID][]*events.XRPCStreamEvent{},
-		skewed: map[syntax.DID]*comatproto.SyncSubscribeRepos_Commit{},
+		skewed:  map[syntax.DID]*comatproto.SyncSubscribeRepos_Commit{},
+		reached: map[syntax.DID]syntax.TID{},
 	}
 	w.writer = &writer{dice: w.dice}
 	for i := range people + escrows + foreigners {
