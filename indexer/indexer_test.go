@@ -65,8 +65,8 @@ type fixture struct {
 	registry *prometheus.Registry
 }
 
-// startIndexer follows the upstream until the end of the test.
-func startIndexer(t *testing.T, network *atmosphere.Network, upstream string) *fixture {
+// startIndexer follows the upstreams until the end of the test.
+func startIndexer(t *testing.T, network *atmosphere.Network, upstreams ...string) *fixture {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "index.db")}, store.Options{Clock: time.Now, Log: log})
@@ -74,7 +74,7 @@ func startIndexer(t *testing.T, network *atmosphere.Network, upstream string) *f
 		t.Fatal(err)
 	}
 	f := &fixture{store: st, registry: prometheus.NewRegistry()}
-	ix, err := indexer.New(indexer.Config{RelayURLs: []string{upstream}, DirectoryURL: network.PDSURL(), PLCURL: network.PLCURL(), UserAgent: "test"}, st,
+	ix, err := indexer.New(indexer.Config{RelayURLs: upstreams, DirectoryURL: network.PDSURL(), PLCURL: network.PLCURL(), UserAgent: "test"}, st,
 		indexer.Options{Log: log, Clock: time.Now, Registry: f.registry, Transport: network.Transport()})
 	if err != nil {
 		t.Fatal(err)
@@ -268,4 +268,24 @@ func TestACommitThatTheUpstreamWithheldIsFetchedFromThePDS(t *testing.T) {
 	if index.counted(t, "stratos_indexer_changes_total", "outcome", "desynchronized") == 0 {
 		t.Error("the gap was not noticed")
 	}
+}
+
+func TestTheNextUpstreamTakesOverFromOneThatIsGone(t *testing.T) {
+	t.Parallel()
+	network := atmospheretest.Shared(t)
+	author := atmospheretest.NewAccount(t, network, "taken-over")
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	// Written before anybody listens: only asking around finds it.
+	before, beforeCID, err := author.CreateRecord(t.Context(), lexicons.CollectionProposal, proposal("Before"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := startIndexer(t, network, gone.URL, network.PDSURL())
+	eventually(t, "what was there before is found", func() bool { return index.holds(t, before, beforeCID) })
+	after, afterCID, err := author.CreateRecord(t.Context(), lexicons.CollectionProposal, proposal("After"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the next upstream is followed", func() bool { return index.holds(t, after, afterCID) })
 }
