@@ -48,7 +48,7 @@
 //
 //	ORACLE_SEED=24 go test ./indexer/oracle     # one seed
 //	ORACLE_SEEDS=200 go test ./indexer/oracle   # many
-//	ORACLE_LOGS=/tmp/logs ...                   # keep what the indexer says
+//	ORACLE_LOGS=FOLDER ...                      # keep what the indexer says
 //
 // A seed takes the same decisions every time. How the index is interleaved with
 // them is up to the machine, so a rare failure may need some runs.
