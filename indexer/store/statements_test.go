@@ -97,7 +97,7 @@ func TestStatements_ParametersAppearInOrder(t *testing.T) {
 // plan explains a statement.
 func plan(t *testing.T, s *testStore, statement string, args ...any) []string {
 	t.Helper()
-	details, err := collect(t.Context(), s.write, `EXPLAIN QUERY PLAN `+statement, func(rows *sql.Rows) (string, error) {
+	details, err := collect(t.Context(), s.writer, `EXPLAIN QUERY PLAN `+statement, func(rows *sql.Rows) (string, error) {
 		var id, parent, unused int
 		var detail string
 		err := rows.Scan(&id, &parent, &unused, &detail)

@@ -39,13 +39,17 @@ type Config struct {
 
 // Store is an open index.
 type Store struct {
-	write  *sql.DB
-	read   *sql.DB
-	mu     sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
-	now    func() time.Time
-	policy lifecycle.Policy
-	log    *slog.Logger
-	crash  crashpoint.Hook
+	write *sql.DB
+	read  *sql.DB
+	// writer is the only connection that writes, readers those of snapshots.
+	// Whoever takes a reader gives it back.
+	writer  *conn
+	readers chan *conn
+	mu      sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
+	now     func() time.Time
+	policy  lifecycle.Policy
+	log     *slog.Logger
+	crash   crashpoint.Hook
 
 	closeOnce sync.Once
 	closeErr  error
@@ -77,14 +81,14 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	write.SetMaxOpenConns(1)
 	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash}
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(err, write.Close())
+		return nil, errors.Join(err, s.Close())
 	}
-	s.read, err = open(cfg.Path, url.Values{"_query_only": {"true"}})
-	if err != nil {
-		return nil, errors.Join(err, write.Close())
+	if s.writer, err = newConn(ctx, write); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	s.read.SetMaxOpenConns(readers)
-	s.read.SetMaxIdleConns(readers)
+	if err := s.openReaders(ctx, cfg.Path); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if err := s.adopt(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -97,14 +101,30 @@ func OpenReadOnly(ctx context.Context, path string, opts Options) (*Store, error
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("store: there is no index to read: %w", err)
 	}
+	s := &Store{now: opts.Clock, log: opts.Log}
+	if err := s.openReaders(ctx, path); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// openReaders makes the pool of reading connections.
+func (s *Store) openReaders(ctx context.Context, path string) error {
 	read, err := open(path, url.Values{"_query_only": {"true"}})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := read.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: open %s: %w", path, err), read.Close())
+	s.read = read
+	s.read.SetMaxOpenConns(readers + 1) // one for questions without a snapshot
+	s.readers = make(chan *conn, readers)
+	for range readers {
+		c, err := newConn(ctx, read)
+		if err != nil {
+			return fmt.Errorf("store: open %s: %w", path, err)
+		}
+		s.readers <- c
 	}
-	return &Store{read: read, now: opts.Clock, log: opts.Log}, nil
+	return nil
 }
 
 // open puts the pragmas into the DSN: executed through a pool they would reach
@@ -115,9 +135,6 @@ func open(path string, extra url.Values) (*sql.DB, error) {
 		"_journal_mode": {"WAL"},
 		"_busy_timeout": {"5000"},
 		"_cache_size":   {"-16000"}, // KiB per connection
-		// Statements kept prepared per connection: more than there are, since to
-		// parse one costs several times what running it does.
-		"_stmt_cache_size": {"256"},
 	}
 	for k, v := range extra {
 		q[k] = v
@@ -144,11 +161,18 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
-// Close closes the database. It may be called twice.
+// Close closes the database. It may be called twice, and not while the store is
+// in use.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
+		for range len(s.readers) {
+			s.closeErr = errors.Join(s.closeErr, (<-s.readers).Close())
+		}
 		if s.read != nil {
-			s.closeErr = s.read.Close()
+			s.closeErr = errors.Join(s.closeErr, s.read.Close())
+		}
+		if s.writer != nil {
+			s.closeErr = errors.Join(s.closeErr, s.writer.Close())
 		}
 		if s.write != nil {
 			s.closeErr = errors.Join(s.closeErr, s.write.Close())
@@ -159,7 +183,7 @@ func (s *Store) Close() error {
 
 // tx is one writing transaction with one now.
 type tx struct {
-	*sql.Tx
+	*conn
 	now    time.Time
 	policy lifecycle.Policy
 	// stale are proposals to derive. What derive does not take is queued before
@@ -179,13 +203,18 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 		return fmt.Errorf("store: %s: %w", act, err)
 	}
 	ctx = context.WithoutCancel(ctx)
-	raw, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
+	if _, err := s.writer.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return fmt.Errorf("store: %s: begin: %w", act, err)
 	}
-	// Deferred, so that a panic does not keep the only writing connection.
-	defer func() { err = errors.Join(err, ignoreDone(raw.Rollback())) }()
-	t := &tx{Tx: raw, now: s.now().UTC(), policy: s.policy, stale: map[syntax.ATURI]bool{}}
+	open := true
+	// Deferred, so that a panic does not leave the only writing connection in a
+	// transaction.
+	defer func() {
+		if open {
+			err = errors.Join(err, s.writer.rollback(ctx))
+		}
+	}()
+	t := &tx{conn: s.writer, now: s.now().UTC(), policy: s.policy, stale: map[syntax.ATURI]bool{}}
 	if err := fn(ctx, t); err != nil {
 		return fmt.Errorf("store: %s: %w", act, err)
 	}
@@ -195,17 +224,11 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 	if err := s.crash.At(crashpoint.BeforeCommit); err != nil {
 		return err
 	}
-	if err := raw.Commit(); err != nil {
+	if _, err := s.writer.ExecContext(ctx, `COMMIT`); err != nil {
 		return fmt.Errorf("store: %s: commit: %w", act, err)
 	}
+	open = false
 	return s.crash.At(crashpoint.AfterCommit)
-}
-
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
-	}
-	return err
 }
 
 // Reader reads one snapshot of the index at one moment.
@@ -222,13 +245,21 @@ func (r *Reader) Now() time.Time { return r.now }
 func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, now: now} }
 
 // Read runs fn on a snapshot: all that it reads belongs together.
-func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
-	raw, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
+func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
+	var c *conn
+	select {
+	case c = <-s.readers:
+	case <-ctx.Done():
+		return fmt.Errorf("store: wait to read: %w", ctx.Err())
+	}
+	defer func() { s.readers <- c }()
+	// A caller who gives up must not leave the connection in a transaction.
+	whole := context.WithoutCancel(ctx)
+	if _, err := c.ExecContext(whole, `BEGIN`); err != nil {
 		return fmt.Errorf("store: begin to read: %w", err)
 	}
-	err = fn(&Reader{tx: raw, now: s.now().UTC()})
-	return errors.Join(err, ignoreDone(raw.Rollback()))
+	defer func() { err = errors.Join(err, c.rollback(whole)) }()
+	return fn(&Reader{tx: c, now: s.now().UTC()})
 }
 
 // IsBusy reports whether err says that the database was locked by somebody

@@ -187,7 +187,7 @@ func count(t tester, s *testStore, table string) int {
 
 func mustExec(t tester, s *testStore, query string, args ...any) {
 	t.Helper()
-	if _, err := s.write.ExecContext(t.Context(), query, args...); err != nil {
+	if _, err := s.writer.ExecContext(t.Context(), query, args...); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 }
