@@ -141,6 +141,7 @@ func (k *Keys) publicKey(ident *identity.Identity) (atcrypto.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	key = fastKey(key)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.parsed.Add(ident.DID, parsedKey{from, key})
