@@ -28,6 +28,11 @@ var migrations embed.FS
 // readers is how many reading connections the pool holds at most.
 const readers = 8
 
+// checkpointPages is how many pages of 4 KiB the log collects before they are
+// copied into the database. The same pages change again and again while many
+// events come, and are copied once.
+const checkpointPages = 4000
+
 // Config says where the index is and what its operator decided.
 type Config struct {
 	// Path of the database file; it and its folder are made when missing.
@@ -85,6 +90,9 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	}
 	if s.writer, err = newConn(ctx, write); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if _, err := s.writer.ExecContext(ctx, fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d`, checkpointPages)); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: set the length of the log: %w", err), s.Close())
 	}
 	if err := s.openReaders(ctx, cfg.Path); err != nil {
 		return nil, errors.Join(err, s.Close())
