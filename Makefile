@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test lint generate bench bench-indexer oracle mutants fuzz clean
+.PHONY: help build run demo test contract lint generate bench bench-indexer oracle mutants fuzz clean
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 GO_FILES = $(shell git ls-files '*.go')
@@ -26,6 +26,9 @@ build: ## the binaries, in bin/
 
 test: ## all tests, against a real PLC and PDS
 	go test -race -timeout 15m ./...
+
+contract: ## every endpoint by the official client, against its lexicon
+	go test ./appview/contract -v -count 1
 
 lint: ## formatting, vet, staticcheck, unchecked errors
 	@unformatted=$$(gofmt -l $(GO_FILES)); test -z "$$unformatted" || { echo "gofmt these:"; echo "$$unformatted"; exit 1; }

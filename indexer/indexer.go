@@ -104,9 +104,7 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 	}
 	// Keys must not depend on handles: an account whose handle does not
 	// resolve, or lies in a reserved domain, signs its records all the same.
-	keyDir := directory(cfg, httpClient)
-	keyDir.SkipHandleVerification = true
-	cached := identity.NewCacheDirectory(keyDir, identityCacheSize, identityTTL, identityErrTTL, identityTTL)
+	cached := identity.NewCacheDirectory(NewDirectory(cfg, transport), identityCacheSize, identityTTL, identityErrTTL, identityTTL)
 	ix := &Indexer{
 		cfg:         cfg,
 		store:       st,

@@ -30,6 +30,7 @@ type Server struct {
 	methods  map[syntax.NSID]*method
 	pages    *http.ServeMux
 	echo     *echo.Echo
+	auth     *authentication
 	metrics  *metrics
 	clients  *clientLimit  // nil for no limit
 	places   chan struct{} // nil for no limit
@@ -83,6 +84,9 @@ func New(cfg Config, opts Options) (*Server, error) {
 	if s.metrics, err = newMetrics(opts.Registry); err != nil {
 		return nil, err
 	}
+	if s.auth, err = newAuthentication(did, opts, s.metrics); err != nil {
+		return nil, err
+	}
 	s.route()
 	return s, nil
 }
@@ -133,7 +137,7 @@ func (s *Server) serveMethod(c echo.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
-	body, err := s.run(ctx, m, c.Response(), r)
+	body, err := s.answer(ctx, m, c)
 	if err != nil {
 		return endedBy(ctx, err)
 	}
@@ -142,6 +146,16 @@ func (s *Server) serveMethod(c echo.Context) error {
 	}
 	writeJSON(c, http.StatusOK, body)
 	return nil
+}
+
+// answer finds out who asks, and answers them.
+func (s *Server) answer(ctx context.Context, m *method, c echo.Context) ([]byte, error) {
+	c.Response().Header().Set("Vary", "Authorization")
+	ctx, err := s.auth.authenticate(ctx, m, c.Request().Header, client(c.RealIP()))
+	if err != nil {
+		return nil, err
+	}
+	return s.run(ctx, m, c.Response(), c.Request())
 }
 
 func (s *Server) serveDID(c echo.Context) error {
