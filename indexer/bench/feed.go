@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 
-	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/repo/mst"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
@@ -311,11 +310,6 @@ func (a *account) rewrite(path string, to *targets) map[string]any {
 	}
 }
 
-func commitFrame(msg *comatproto.SyncSubscribeRepos_Commit) (frame, error) {
-	msg.Seq = firstSeq
-	return newFrame("#commit", msg)
-}
-
 // makeForeign makes the pool of frames that are not ours: in each round every
 // account sends one, so that its commits come in order.
 func makeForeign(cfg FeedConfig) ([]frame, error) {
@@ -400,8 +394,7 @@ func chat(cfg FeedConfig, index uint64, from template) ([]frame, error) {
 	if index%oneInIdentity != 0 {
 		return frames, nil
 	}
-	at := began.Format(timeLayout)
-	identity, err1 := newFrame("#identity", &comatproto.SyncSubscribeRepos_Identity{Did: a.did.String(), Seq: firstSeq, Time: at})
-	status, err2 := newFrame("#account", &comatproto.SyncSubscribeRepos_Account{Did: a.did.String(), Seq: firstSeq, Time: at, Active: true})
+	identity, err1 := identityFrame(a.did)
+	status, err2 := accountFrame(a.did, true)
 	return append(frames, identity, status), errors.Join(err1, err2)
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	cbg "github.com/whyrusleeping/cbor-gen"
 
 	"github.com/bluesky-social/indigo/events"
@@ -44,6 +46,39 @@ func newFrame(kind string, body cbg.CBORMarshaler) (frame, error) {
 	f.seqAt += len(seq) - 8
 	f.timeAt += len(at)
 	return f, nil
+}
+
+func commitFrame(msg *comatproto.SyncSubscribeRepos_Commit) (frame, error) {
+	msg.Seq = firstSeq
+	return newFrame("#commit", msg)
+}
+
+func identityFrame(did syntax.DID) (frame, error) {
+	return newFrame("#identity", &comatproto.SyncSubscribeRepos_Identity{
+		Did: did.String(), Seq: firstSeq, Time: began.Format(timeLayout),
+	})
+}
+
+func accountFrame(did syntax.DID, active bool) (frame, error) {
+	msg := &comatproto.SyncSubscribeRepos_Account{
+		Did: did.String(), Seq: firstSeq, Time: began.Format(timeLayout), Active: active,
+	}
+	if !active {
+		status := deactivated
+		msg.Status = &status
+	}
+	return newFrame("#account", msg)
+}
+
+// syncFrame says where the account's repository is.
+func syncFrame(a *account) (frame, error) {
+	raw, err := writeCAR(a.commit)
+	if err != nil {
+		return frame{}, err
+	}
+	return newFrame("#sync", &comatproto.SyncSubscribeRepos_Sync{
+		Did: a.did.String(), Rev: a.rev().String(), Seq: firstSeq, Time: began.Format(timeLayout), Blocks: raw,
+	})
 }
 
 // appendMessage appends the frame as a websocket message of a server: one
