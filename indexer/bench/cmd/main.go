@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -95,14 +96,19 @@ func soakCommand() *cli.Command {
 			&cli.IntFlag{Name: "newcomers", Value: 100, Usage: "accounts of ours that appear, evenly over the time"},
 			&cli.IntFlag{Name: "foreign", Value: 2_000, Usage: "accounts of the rest of the network; their frames come round again"},
 			&cli.IntFlag{Name: "records", Value: 200, Usage: "in each repository"},
-			&cli.IntFlag{Name: "calm", Value: 500, Usage: "commits of ours until something else than a commit happens"},
+			&cli.IntFlag{Name: "calm", Value: 200, Usage: "commits of ours until something else than a commit happens"},
 			&cli.StringFlag{Name: "heap", Usage: "file for a profile of the indexer's heap at the end"},
 		},
 		Action: soak,
 	}
 }
 
+// soakMemory is where the sender of a soak, which shares the machine with the
+// indexer, begins to collect its garbage more often, in bytes.
+const soakMemory = 256 << 20
+
 func soak(ctx context.Context, cmd *cli.Command) error {
+	debug.SetMemoryLimit(soakMemory)
 	program, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
