@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test contract lint generate bench bench-indexer oracle mutants fuzz clean
+.PHONY: help build run demo test contract lint generate bench bench-indexer soak oracle mutants fuzz clean
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 GO_FILES = $(shell git ls-files '*.go')
@@ -45,6 +45,10 @@ bench: ## how soon a record written to the PDS can be read
 
 bench-indexer: ## the indexer beside indigo's tap, on the same frames (6 minutes)
 	go run ./indexer/bench/cmd
+
+SOAK_FOR ?= 30m
+soak: ## half an hour (SOAK_FOR) of events as fast as the indexer reads: is its memory flat?
+	go run ./indexer/bench/cmd soak --for $(SOAK_FOR)
 
 SEEDS ?= 200
 oracle: ## the indexer against SEEDS (200) simulated networks full of faults
