@@ -96,6 +96,7 @@ type soak struct {
 	inside inside
 	log    samples
 	breaks int
+	caught time.Duration // how long the index took to catch up in the end
 }
 
 // begin makes the network and waits until the indexer has fetched what is there
@@ -141,12 +142,14 @@ func (s *soak) run(ctx context.Context) error {
 	g.Go(func() error { return s.world.live(ctx, s.cfg.For) })
 	g.Go(func() error { return s.breakNowAndThen(ctx) })
 	err := s.watch(ctx)
+	over := time.Now()
 	if err == nil {
 		err = s.index.p.until(ctx, "at the end of the stream", 50*time.Millisecond, doneWithin, func() (bool, error) {
 			head, ended := s.up.stream.at()
 			return ended && s.index.reached(ctx, head), s.trouble()
 		})
 	}
+	s.caught = time.Since(over)
 	cancel()
 	if cause := g.Wait(); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
@@ -201,6 +204,6 @@ func (s *soak) judge(ctx context.Context) (Soaked, error) {
 	return Soaked{
 		Sixths: s.log.sixths(s.cfg.For), Peak: held.peak, Sender: own.peak, Incomplete: incomplete,
 		Events: head - firstSeq + 1, Records: len(want),
-		Happened: s.world.so(), Breaks: s.breaks, Fetched: how.fetched,
+		Happened: s.world.so(), Breaks: s.breaks, Fetched: how.fetched, CaughtUp: s.caught,
 	}, errors.Join(err1, err2, err3)
 }

@@ -42,6 +42,9 @@ type Soaked struct {
 	Breaks int
 	// Fetched is how many repositories the indexer fetched whole.
 	Fetched int
+	// CaughtUp is how long after its time was over the stream was sent to its
+	// end, applied, and no repository waited any more.
+	CaughtUp time.Duration
 }
 
 // Sixth is the memory of a part of the time: medians, in bytes.
@@ -103,7 +106,8 @@ func (s Soaked) String() string {
 	h := s.Happened
 	fmt.Fprintf(&b, "\n%d events, %d commits of ours among them; beside those %d commits withheld, %d identities, %d accounts left, %d came back, %d appeared; the connection broke %d times\n",
 		s.Events, h.Commits, h.Withheld, h.Identities, h.Left, h.Back, h.Appeared, s.Breaks)
-	fmt.Fprintf(&b, "%d repositories fetched whole; %d records of ours in the end; the sender held %d MB at most\n\n", s.Fetched, s.Records, s.Sender>>20)
+	fmt.Fprintf(&b, "%d repositories fetched whole; caught up after %s with %d records of ours; the sender held %d MB at most\n\n",
+		s.Fetched, s.CaughtUp.Round(100*time.Millisecond), s.Records, s.Sender>>20)
 	b.WriteString("| sixth of the time | median RSS MB | median anonymous MB |\n|---:|---:|---:|\n")
 	for i, one := range s.Sixths {
 		fmt.Fprintf(&b, "| %d | %.1f | %.1f |\n", i+1, megabytes(one.Resident), megabytes(one.Anonymous))
