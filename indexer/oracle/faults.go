@@ -16,6 +16,7 @@ const (
 	FaultDrop         Fault = "relay: connection dropped"
 	FaultRepeat       Fault = "relay: frame repeated"
 	FaultRenumber     Fault = "relay: old frame under a new number"
+	FaultReplay       Fault = "relay: old commit that fits again"
 	FaultWithhold     Fault = "relay: frame withheld"
 	FaultHold         Fault = "relay: accounts reordered"
 	FaultTruncate     Fault = "relay: frame truncated"
@@ -48,6 +49,7 @@ const (
 	FaultPDSForged    Fault = "pds: signed with another key"
 	FaultPDSOther     Fault = "pds: another account's repo"
 	FaultPDSOlder     Fault = "pds: older CAR"
+	FaultSilentMove   Fault = "pds: account came and no relay heard"
 	FaultPLCError     Fault = "plc: status 500"
 	FaultPLCStall     Fault = "plc: stalls"
 )
@@ -74,8 +76,8 @@ var (
 // Faults lists all faults.
 func Faults() []Fault {
 	out := []Fault{
-		FaultDrop, FaultRepeat, FaultRenumber, FaultWithhold, FaultHold, FaultTruncate, FaultGarbage, FaultUnknown,
-		FaultRestart, FaultFuture, FaultForget, FaultOutdated, FaultStop,
+		FaultDrop, FaultRepeat, FaultRenumber, FaultReplay, FaultWithhold, FaultHold, FaultTruncate, FaultGarbage, FaultUnknown,
+		FaultRestart, FaultFuture, FaultForget, FaultOutdated, FaultSilentMove, FaultStop,
 	}
 	out = slices.Concat(out, lies, pdsFaults, plcFaults)
 	for _, p := range crashpoint.Points() {

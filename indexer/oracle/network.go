@@ -32,6 +32,8 @@ type Network struct {
 	plc      *plc
 	relays   []*Relay
 	fired    *Fired
+	// astray counts who wanted a repository where it is not given out.
+	astray int
 
 	server    *httptest.Server
 	transport *http.Transport

@@ -121,6 +121,11 @@ func (p *pds) getRepo(w http.ResponseWriter, req *http.Request, did syntax.DID) 
 	if refusal == "" {
 		blocks = a.snapshot()
 		blocks, fault = p.falsify(a, blocks, fault)
+	} else {
+		p.net.astray++
+	}
+	if fault == FaultPDSOlder {
+		a.excused = a.rev
 	}
 	var older []byte
 	if a != nil {
