@@ -67,6 +67,7 @@ func (ix *Indexer) follow(ctx context.Context) error {
 		if failures >= takeOverAfter && len(ix.clients) > 1 {
 			failures = 0
 			ix.takeOver(at)
+			continue // it did not fail
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return err

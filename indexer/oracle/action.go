@@ -8,12 +8,19 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
+// outage is how many connections in a row a relay refuses: enough for the next
+// one to take over.
+const outage = 6
+
 // Act lets one thing happen.
 func (w *World) Act() {
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
 	a := pick(w.dice, w.net.accounts)
 	if a.status == store.AccountDeleted {
+		if w.one(10) {
+			pick(w.dice, w.voices).raise(a)
+		}
 		return
 	}
 	if a.status != store.AccountActive {
@@ -53,6 +60,9 @@ func (w *World) Act() {
 		w.net.plc.armed = append(w.net.plc.armed, pick(w.dice, plcFaults))
 		w.note("the directory is armed")
 	case n < 97:
+		if len(w.voices) > 1 && w.one(2) {
+			w.voices[0].relay.refuses = outage
+		}
 		if v := pick(w.dice, w.voices); v.relay.conns > 0 {
 			w.fire(FaultDrop, a)
 			v.relay.drop()

@@ -35,6 +35,10 @@ const (
 	FaultForgedFuture Fault = "lie: rev from the future"
 	FaultForgedSync   Fault = "lie: sync of another key"
 	FaultTooBig       Fault = "lie: tooBig"
+	FaultForgedStatus Fault = "lie: an account hidden or deleted"
+	FaultForgedReturn Fault = "lie: a deleted account is back"
+	FaultNotHosted    Fault = "lie: status of an account that the PDS does not host"
+	FaultOutage       Fault = "relay: no connection accepted"
 )
 
 // What hosts of repositories and identities do.
@@ -70,6 +74,7 @@ var (
 	lies      = []Fault{
 		FaultForgedKey, FaultForgedDelete, FaultForgedPrev, FaultForgedRepo, FaultForgedOps,
 		FaultForgedBlock, FaultForgedFuture, FaultForgedSync, FaultTooBig,
+		FaultForgedStatus,
 	}
 )
 
@@ -77,7 +82,7 @@ var (
 func Faults() []Fault {
 	out := []Fault{
 		FaultDrop, FaultRepeat, FaultRenumber, FaultReplay, FaultWithhold, FaultHold, FaultTruncate, FaultGarbage, FaultUnknown,
-		FaultRestart, FaultFuture, FaultForget, FaultOutdated, FaultSilentMove, FaultStop,
+		FaultRestart, FaultFuture, FaultForget, FaultOutdated, FaultSilentMove, FaultForgedReturn, FaultNotHosted, FaultOutage, FaultStop,
 	}
 	out = slices.Concat(out, lies, pdsFaults, plcFaults)
 	for _, p := range crashpoint.Points() {

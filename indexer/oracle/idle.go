@@ -19,13 +19,12 @@ func (w *World) Heal() {
 		h.armed = nil
 	}
 	for _, v := range w.voices {
+		v.relay.refuses = 0
 		for _, a := range w.net.accounts {
 			v.release(a)
 		}
 	}
-	// The relay's head is a frame that the index must pass, though it is about a
-	// foreign account.
-	w.tellIdentity(w.net.accounts[len(w.net.accounts)-1])
+	w.cough() // the head is a frame that the index must pass
 }
 
 // beat lets the relays speak when nothing else does: a consumer without a cursor
@@ -36,7 +35,7 @@ func (r *run) beat() {
 	if now := time.Now(); now.Sub(r.beaten) > 50*time.Millisecond {
 		r.beaten = now
 		if !r.hasCursor {
-			r.tellIdentity(r.net.accounts[len(r.net.accounts)-1])
+			r.cough()
 		}
 	}
 }
@@ -81,6 +80,29 @@ func (r *run) waiting(ctx context.Context) ([]string, error) {
 		{`SELECT 'dirty_standing: ' || did FROM dirty_standing`, nil},
 		{`SELECT 'dirty_proposal: ' || uri FROM dirty_proposal`, nil},
 	})
+	return append(left, more...), err
+}
+
+// unsettled lists what the index has to do now, and what it failed to fetch and
+// will try again.
+func (r *run) unsettled(ctx context.Context) ([]string, error) {
+	left, err := r.waiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	more, err := r.fetching(ctx)
+	return append(left, more...), err
+}
+
+// fetching lists what the index has to read of its relay, and to fetch.
+func (r *run) fetching(ctx context.Context) ([]string, error) {
+	left, err := r.caughtUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	more, err := r.listed(ctx, []question{{
+		`SELECT 'repo: ' || did || ' is desynchronized: ' || coalesce(error, '') FROM repo WHERE state = 'desynchronized' AND status = 'active'`, nil,
+	}})
 	return append(left, more...), err
 }
 

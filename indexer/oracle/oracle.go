@@ -31,6 +31,9 @@ const (
 	// longPatience is for what no other day will bring: only a failure waits
 	// so long, or a machine that has much else to do.
 	longPatience = 2 * time.Minute
+	// days is how many may pass until what failed at one repository by chance is
+	// right.
+	days = 2
 	// catchUp is how long a run waits, at times, for the index to catch up.
 	catchUp = 250 * time.Millisecond
 	// tail is how much of what happened a failure shows.
@@ -64,7 +67,7 @@ func Run(ctx context.Context, o Options) (report Report, err error) {
 	if err := os.MkdirAll(o.Folder, 0o755); err != nil {
 		return report, fmt.Errorf("oracle: make a folder: %w", err)
 	}
-	net := NewNetwork(new(Clock), pdses, 1)
+	net := NewNetwork(new(Clock), pdses, upstream(o.Seed))
 	defer net.Close()
 	r := &run{Options: o, World: NewWorld(o.Seed, net)}
 	r.index = newIndex(net, o.Folder, r.trusted(), o.Log)
@@ -84,6 +87,17 @@ func Run(ctx context.Context, o Options) (report Report, err error) {
 		return report, err
 	}
 	return report, r.end(ctx)
+}
+
+// upstream is what the index of a world follows: mostly a relay.
+func upstream(seed uint64) Upstream {
+	switch seed % 5 {
+	case 3:
+		return Upstream{Relays: 2}
+	case 4:
+		return Upstream{Relays: 1, AtPDS: true}
+	}
+	return Upstream{Relays: 1}
 }
 
 // run is a world and the index that watches it.
@@ -200,7 +214,7 @@ func (r *run) end(ctx context.Context) error {
 // judgeTold judges what was told, while no day passes and the process goes on.
 func (r *run) judgeTold(ctx context.Context) error {
 	const when = "while the process goes on and all is well"
-	if err := r.quiet(ctx, when); err != nil {
+	if err := r.quiet(ctx, when, r.waiting); err != nil {
 		return err
 	}
 	index, err := r.db.read(ctx)
@@ -226,7 +240,7 @@ func (r *run) tellAgain(ctx context.Context) error {
 		}
 	}
 	r.net.mu.Unlock()
-	if err := r.quiet(ctx, when); err != nil {
+	if err := r.quiet(ctx, when, r.fetching); err != nil {
 		return err
 	}
 	r.net.mu.Lock()
@@ -234,7 +248,7 @@ func (r *run) tellAgain(ctx context.Context) error {
 		r.tellAccount(a)
 	}
 	r.net.mu.Unlock()
-	if err := r.quiet(ctx, when); err != nil {
+	if err := r.quiet(ctx, when, r.unsettled); err != nil {
 		return err
 	}
 	index, err := r.db.read(ctx)
@@ -246,9 +260,9 @@ func (r *run) tellAgain(ctx context.Context) error {
 	return r.wrong(wrong, when)
 }
 
-// quiet waits until the index has nothing to do now.
-func (r *run) quiet(ctx context.Context, when string) error {
-	left, err := r.rest(ctx, longPatience, r.waiting)
+// quiet waits until there is no such work left.
+func (r *run) quiet(ctx context.Context, when string, work func(context.Context) ([]string, error)) error {
+	left, err := r.rest(ctx, longPatience, work)
 	if err != nil {
 		return err
 	}
@@ -272,10 +286,11 @@ func (r *run) settle(ctx context.Context) error {
 		}
 		healed := r.born
 		busy := func(ctx context.Context) ([]string, error) { return r.busy(ctx, known, healed) }
+		byChance := func(left []string) bool { return day < days && strings.HasPrefix(left[0], "repo: ") }
 		left, err := r.rest(ctx, r.Patience, busy)
-		if err == nil && len(left) > 0 && (day == 2 || !strings.HasPrefix(left[0], "repo: ")) {
+		if err == nil && len(left) > 0 && !byChance(left) {
 			left, err = r.rest(ctx, longPatience, busy)
-			if err == nil && len(left) > 0 {
+			if err == nil && len(left) > 0 && !byChance(left) {
 				return r.wrong(left, fmt.Sprintf("on day %d after all was well, there is still work", day))
 			}
 		}

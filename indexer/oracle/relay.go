@@ -3,6 +3,7 @@ package oracle
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -37,6 +38,10 @@ type Relay struct {
 	told []told
 	// met: a consumer followed the present sequence.
 	met bool
+	// refuses is how many connections it will not accept.
+	refuses int
+	// pds: it is no relay, but a PDS that tells of its own accounts.
+	pds *pds
 }
 
 // sent is a frame as it went out. Garbage has the number of the frame before.
@@ -62,13 +67,17 @@ func (r *Relay) shut() {
 
 func (r *Relay) serve(w http.ResponseWriter, req *http.Request) {
 	if req.URL.Path != "/xrpc/com.atproto.sync.subscribeRepos" {
-		r.net.serveLists(w, req)
+		if r.pds != nil {
+			r.pds.serve(w, req)
+		} else {
+			r.net.serveLists(w, req)
+		}
 		return
 	}
 	// What comes from here on is sent, before the consumer can know that it is.
 	cursor, err := r.welcome(req.URL.Query().Get("cursor"))
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	conn, err := websocket.Accept(w, req, nil)
@@ -88,10 +97,17 @@ func (r *Relay) serve(w http.ResponseWriter, req *http.Request) {
 	r.net.mu.Unlock()
 }
 
+var errOutage = errors.New("the relay is down")
+
 // welcome reads the cursor of a consumer. One without wants what comes.
 func (r *Relay) welcome(raw string) (cursor int64, err error) {
 	r.net.mu.Lock()
 	defer r.net.mu.Unlock()
+	if r.refuses > 0 {
+		r.refuses--
+		r.net.fired.fire(FaultOutage)
+		return 0, errOutage
+	}
 	if raw == "" {
 		r.blind = true
 		r.unheard(0, r.head)

@@ -5,6 +5,8 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/bluesky-social/indigo/events"
 	"github.com/ipfs/go-cid"
+
+	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
 // voice is how one relay tells what happens in a world.
@@ -28,8 +30,19 @@ func newVoice(w *World, r *Relay) *voice {
 	}
 }
 
+// speaksFor reports whether the relay hears of the account. A PDS only knows
+// those that it hosts.
+func (v *voice) speaksFor(a *account) bool { return v.relay.pds == nil || v.relay.pds == a.host }
+
 // tell hands an event to the relay, which may be honest.
 func (v *voice) tell(a *account, ev *events.XRPCStreamEvent) {
+	if !v.speaksFor(a) {
+		v.lost[a.did] = true
+		if !v.calm && v.relay.pds.left[a.did] && v.one(2) {
+			v.speakOfAnother(a)
+		}
+		return
+	}
 	if v.calm {
 		v.release(a)
 		v.relay.tell(a, ev)
@@ -61,12 +74,32 @@ func (v *voice) tell(a *account, ev *events.XRPCStreamEvent) {
 	v.meddle(a, ev)
 }
 
-// release lets held frames go.
+// release lets held frames go. About an account that left meanwhile, a PDS has
+// nothing to say any more.
 func (v *voice) release(a *account) {
 	for _, ev := range v.held[a.did] {
-		v.relay.tell(a, ev)
+		if v.speaksFor(a) {
+			v.relay.tell(a, ev)
+		} else {
+			v.lost[a.did] = true
+		}
 	}
 	delete(v.held, a.did)
+}
+
+// speakOfAnother lets a PDS tell what became of the copy that an account left
+// behind, as if that were the account.
+func (v *voice) speakOfAnother(a *account) {
+	v.fire(FaultNotHosted, a)
+	v.relay.send(accountEvent(a.did, pick(v.dice, []store.AccountStatus{store.AccountDeactivated, store.AccountDeleted}), v.net.clock.Now()))
+}
+
+// raise tells that a deleted account is back. Who believed neither that nor the
+// deletion only sees that its PDS does not have it.
+func (v *voice) raise(a *account) {
+	v.fire(FaultForgedReturn, a)
+	v.lost[a.did] = true
+	v.relay.send(accountEvent(a.did, store.AccountActive, v.net.clock.Now()))
 }
 
 // meddle passes the event on as a bad relay does.

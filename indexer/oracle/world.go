@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,17 +98,36 @@ func (w *World) commit(a *account, edits ...edit) {
 }
 
 func (w *World) tellAccount(a *account) {
-	msg := &comatproto.SyncSubscribeRepos_Account{Did: a.did.String(), Active: a.status == store.AccountActive, Time: stamp(w.net.clock.Now())}
-	if !msg.Active {
-		msg.Status = new(string(a.status))
-	}
-	w.tell(a, &events.XRPCStreamEvent{RepoAccount: msg})
+	w.tell(a, accountEvent(a.did, a.status, w.net.clock.Now()))
 }
 
-func (w *World) tellIdentity(a *account) {
-	w.tell(a, &events.XRPCStreamEvent{RepoIdentity: &comatproto.SyncSubscribeRepos_Identity{
-		Did: a.did.String(), Handle: new(a.handle.String()), Time: stamp(w.net.clock.Now()),
-	}})
+func accountEvent(did syntax.DID, status store.AccountStatus, now time.Time) *events.XRPCStreamEvent {
+	msg := &comatproto.SyncSubscribeRepos_Account{Did: did.String(), Active: status == store.AccountActive, Time: stamp(now)}
+	if !msg.Active {
+		msg.Status = new(string(status))
+	}
+	return &events.XRPCStreamEvent{RepoAccount: msg}
+}
+
+func (w *World) tellIdentity(a *account) { w.tell(a, identityEvent(a, w.net.clock.Now())) }
+
+func identityEvent(a *account, now time.Time) *events.XRPCStreamEvent {
+	return &events.XRPCStreamEvent{RepoIdentity: &comatproto.SyncSubscribeRepos_Identity{
+		Did: a.did.String(), Handle: new(a.handle.String()), Time: stamp(now),
+	}}
+}
+
+// cough lets every relay say something that concerns nobody.
+func (w *World) cough() {
+	last := w.net.accounts[len(w.net.accounts)-1]
+	for _, v := range w.voices {
+		v.relay.send(identityEvent(last, w.net.clock.Now()))
+	}
+}
+
+// spoken reports whether some stream would tell about the account.
+func (w *World) spoken(a *account) bool {
+	return slices.ContainsFunc(w.voices, func(v *voice) bool { return v.speaksFor(a) })
 }
 
 // tell hands an event to every relay.

@@ -211,10 +211,11 @@ func (tx *tx) applySync(ctx context.Context, c Change, row repoRow) (Outcome, er
 
 // believeStream takes a status from the stream, which is not signed. A deletion
 // only hides until the PDS confirms it: what is purged on the word of an upstream
-// that lied would be missing until somebody told the truth.
+// that lied would be missing until somebody told the truth. Likewise one that was
+// deleted before is so again when its PDS still does not have it.
 func (tx *tx) believeStream(ctx context.Context, did syntax.DID, status AccountStatus, row repoRow) (Outcome, error) {
-	told := status == AccountDeleted && row.status != AccountDeleted
-	if told {
+	told := (status == AccountDeleted) != (row.status == AccountDeleted)
+	if told && status == AccountDeleted {
 		status = AccountDeactivated
 	}
 	if err := tx.setToldDeleted(ctx, did, told, row); err != nil {

@@ -106,6 +106,13 @@ func TestF5_ADeletionThatIsToldOnlyHidesUntilThePDSConfirmsIt(t *testing.T) {
 			tell(w, AccountSuspended)
 			w.sweep(alice, AccountDeleted, "")
 		}, AccountDeactivated, false},
+		"deleted, and told to be back": {func(w *world) {
+			w.status(alice, AccountDeleted)
+			tell(w, AccountActive)
+			if err := w.s.SetAccountStatus(t.Context(), alice, AccountDeleted); err != nil {
+				t.Fatal(err)
+			}
+		}, AccountDeleted, true},
 		"not found by a fetch": {func(w *world) {
 			if err := w.s.SetAccountStatus(t.Context(), alice, AccountDeleted); err != nil {
 				t.Fatal(err)
