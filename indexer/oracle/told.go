@@ -120,7 +120,10 @@ func (w *World) checkTold(index snapshot) (judged int, wrong []string) {
 		if h == nil || putOff(now.Sub(h.sweptAt)) {
 			continue
 		}
-		if statuses[a.did] == a.changes {
+		// What a PDS says is only taken once the directory said that the account
+		// is there; if that failed, the account waits to be fetched.
+		unproven := w.voices[0].relay.pds != nil && h.state == store.RepoDesynchronized
+		if statuses[a.did] == a.changes && !unproven {
 			judged++
 			if h.status != a.status && !w.mayBeHidden(a, h) {
 				wrong = append(wrong, fmt.Sprintf("repo: %s (%s) was told to be %s, not %s", a.did, a.handle, a.status, h.status))
