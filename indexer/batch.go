@@ -137,6 +137,13 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 	b.seq = max(b.seq, b.saved)
 	began := ix.now()
 	defer func() { ix.metrics.apply.Observe(ix.now().Sub(began).Seconds()) }()
+	for _, c := range b.changes {
+		if c.Track {
+			// Before it is written: a resync may begin at once, and what the
+			// stream tells from then on must not be passed over.
+			ix.track(c.DID)
+		}
+	}
 	write := ix.store.Apply
 	if b.behind {
 		write = ix.store.ApplyBehind
@@ -150,7 +157,6 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 		ix.metrics.changes.WithLabelValues(string(c.Kind), string(outcome)).Inc()
 		switch outcome {
 		case store.OutcomeTracked:
-			ix.track(c.DID)
 			ix.wakeHandles.wake()
 		case store.OutcomeDesynchronized:
 			ix.note("a repository went out of step", "did", c.DID, "rev", c.Rev, "reason", c.Kind)

@@ -187,7 +187,7 @@ CREATE TABLE repo (
     attempts      INTEGER NOT NULL DEFAULT 0,
     retry_at      INTEGER NOT NULL DEFAULT 0,
     error         TEXT
-, swept_at INTEGER NOT NULL DEFAULT 0, fetched_at INTEGER NOT NULL DEFAULT 0) STRICT;
+, swept_at INTEGER NOT NULL DEFAULT 0, sweeps_wanted INTEGER NOT NULL DEFAULT 0, told_deleted INTEGER NOT NULL DEFAULT 0 CHECK (told_deleted IN (0, 1)), fetched_at INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX repo_fetched ON repo (fetched_at);
 CREATE INDEX repo_resync ON repo (retry_at) WHERE state = 'desynchronized' AND status = 'active';
 CREATE INDEX repo_swept ON repo (swept_at);
