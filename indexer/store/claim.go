@@ -312,6 +312,16 @@ func (tx *tx) settleProject(ctx context.Context, project syntax.ATURI, changed b
 			return err
 		}
 	}
+	if changed { // its name and its maintainers may be others
+		err := tx.exec(ctx, `
+			INSERT INTO dirty_proposal (uri)
+			SELECT p.uri FROM claim c JOIN proposal p ON p.subject_uri_normalized = c.uri
+			WHERE c.project = $1 AND c.state = 'verified'
+			ON CONFLICT DO NOTHING`, project)
+		if err != nil {
+			return fmt.Errorf("queue the proposals about its addresses: %w", err)
+		}
+	}
 	return tx.exec(ctx, `
 		INSERT INTO claim (project, uri, repository, state, due_at)
 		SELECT j.uri, u.uri, u.repository, 'unchecked', $1

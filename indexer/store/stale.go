@@ -21,12 +21,6 @@ var staleProposals = map[syntax.NSID][]string{
 		`INSERT INTO dirty_proposal (uri)
 		 SELECT p.uri FROM project j JOIN proposal p ON p.subject_project = j.uri WHERE j.record_id = $1
 		 ON CONFLICT DO NOTHING`,
-		`INSERT INTO dirty_proposal (uri)
-		 SELECT p.uri FROM project j
-		 JOIN claim c ON c.project = j.uri
-		 JOIN proposal p ON p.subject_uri_normalized = c.uri
-		 WHERE j.record_id = $1 AND c.state = 'verified'
-		 ON CONFLICT DO NOTHING`,
 	},
 	lexicons.CollectionProposal: {
 		`INSERT INTO dirty_proposal (uri) SELECT uri FROM record WHERE id = $1 ON CONFLICT DO NOTHING`,
