@@ -2,6 +2,7 @@ package indexer
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer/store"
+	"github.com/stratosfund/stratosfund/lexicons"
 )
 
 const (
@@ -166,6 +168,10 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 			ix.wakeHandles.wake()
 		case store.ChangeAccount:
 			ix.wakeSweep.wake()
+		case store.ChangeCommit:
+			if slices.ContainsFunc(c.Puts, func(r store.Record) bool { return r.Collection == lexicons.CollectionProject }) {
+				ix.wakeClaims.wake()
+			}
 		}
 	}
 	switch {

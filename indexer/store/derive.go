@@ -27,6 +27,9 @@ func (s *Store) DeriveStale(ctx context.Context) (more bool, err error) {
 
 // derive works off the queues, standings first, since they make proposals stale.
 func (tx *tx) derive(ctx context.Context) (more bool, err error) {
+	if err := tx.settleClaims(ctx); err != nil {
+		return false, err
+	}
 	accounts, err := tx.takeStale(ctx, `SELECT did FROM dirty_standing LIMIT $1`,
 		`DELETE FROM dirty_standing WHERE did IN (SELECT value FROM json_each($1))`)
 	if err != nil {

@@ -6,8 +6,8 @@
 // typed rows, the rows derived by lifecycle and the cursor commit together or not
 // at all, so a process that dies loses nothing and doubles nothing.
 //
-// Raw records are kept as they were signed. Everything else follows from them
-// and from the accounts' statuses; typed rows exist for valid records only, and
+// Raw records are kept as they were signed. Everything else follows from them,
+// from the accounts' statuses and from what was observed of claims; typed rows exist for valid records only, and
 // derived rows only for what is visible. What one change makes stale is queued in
 // the tables dirty_standing and dirty_proposal inside the same transaction, and
 // worked off there or, for a wide fan-out, in the transactions that follow.

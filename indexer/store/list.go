@@ -11,6 +11,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons/money"
+	"github.com/stratosfund/stratosfund/lexicons/weburi"
 )
 
 // ProposalSort is an order of proposals, best first; ties go by uri.
@@ -28,7 +29,7 @@ type ProposalFilter struct {
 	Stages  []lifecycle.Stage
 	Project syntax.ATURI
 	Account syntax.DID // the subject
-	URI     string     // the subject
+	URI     weburi.URI // the subject
 	Author  syntax.DID
 	Backer  syntax.DID
 	Tag     string
@@ -158,7 +159,7 @@ func (f *ProposalFilter) narrow(c *clauses, now int64) {
 		c.add(` AND p.subject_account = ?`, f.Account)
 	}
 	if f.URI != "" {
-		c.add(` AND p.subject_uri = ?`, f.URI)
+		c.add(` AND p.subject_uri_normalized = ?`, f.URI)
 	}
 	if f.Author != "" {
 		c.add(` AND p.author = ?`, f.Author)

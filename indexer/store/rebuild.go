@@ -22,6 +22,7 @@ var rebuiltTables = []struct {
 }{
 	{name: "project", typed: true, columns: "*"},
 	{name: "project_maintainer", columns: "*"},
+	{name: "project_uri", columns: "*"},
 	{name: "proposal", typed: true, columns: "*"},
 	{name: "proposal_tag", columns: "*"},
 	{name: "estimate", typed: true, columns: "*"},
@@ -160,6 +161,10 @@ func (tx *tx) rederive(ctx context.Context) error {
 		if err := tx.exec(ctx, `DELETE FROM `+table); err != nil {
 			return fmt.Errorf("empty %s: %w", table, err)
 		}
+	}
+	// Claims were observed and stay, but for addresses that are listed no more.
+	if err := tx.touchAllProjects(ctx); err != nil {
+		return err
 	}
 	if err := tx.dirtyEverything(ctx); err != nil {
 		return err

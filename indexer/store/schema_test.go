@@ -71,6 +71,8 @@ func TestSchema_ChecksListTheConstants(t *testing.T) {
 		"repo.status":          texts(AccountStatuses()),
 		"repo.state":           texts(RepoStates()),
 		"stage_interval.stage": texts(lifecycle.Stages()),
+		"claim.state":          texts(ClaimStates()),
+		"claim.method":         texts(ClaimMethods()),
 		"attempt_part.kind":    texts([]string{partPreview, partRelease, partCancellation, partConsent}),
 	} {
 		table, name, _ := strings.Cut(column, ".")

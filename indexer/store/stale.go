@@ -102,6 +102,9 @@ const staleByPart = `
 
 // touch queues what the record makes stale.
 func (tx *tx) touch(ctx context.Context, id int64, uri syntax.ATURI, collection syntax.NSID) error {
+	if collection == lexicons.CollectionProject {
+		tx.projects[uri] = true
+	}
 	if err := tx.queue(ctx, staleProposals[collection], id); err != nil {
 		return fmt.Errorf("queue the proposals that %s makes stale: %w", uri, err)
 	}
@@ -197,6 +200,12 @@ func (tx *tx) touchAccount(ctx context.Context, did syntax.DID) error {
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM development WHERE author = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri)
 		 SELECT p.uri FROM project j JOIN proposal p ON p.subject_project = j.uri WHERE j.owner = $1
+		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_proposal (uri)
+		 SELECT p.uri FROM project j
+		 JOIN claim c ON c.project = j.uri
+		 JOIN proposal p ON p.subject_uri_normalized = c.uri
+		 WHERE j.owner = $1 AND c.state = 'verified'
 		 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_standing (did) SELECT DISTINCT payer FROM receipt WHERE escrow = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri)

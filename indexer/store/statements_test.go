@@ -133,6 +133,8 @@ var readsEverything = []string{
 	"SELECT did FROM repo",                            // once, at the start
 	"UPDATE repo SET state = $1, wanted = wanted + 1", // every repository, after the stream was lost
 	"UPDATE repo SET swept_at = 0",                    // every repository
+	"SELECT CASE WHEN state = 'verified'",             // status
+	"SELECT uri FROM project UNION SELECT project",    // rebuild
 	"INSERT INTO dirty_standing (did) SELECT DISTINCT payer FROM receipt WHERE true",
 	"INSERT INTO dirty_proposal (uri) SELECT uri FROM proposal WHERE true",
 }

@@ -197,6 +197,9 @@ type tx struct {
 	// stale are proposals to derive. What derive does not take is queued before
 	// the transaction commits: most are derived at once, and never queued.
 	stale map[syntax.ATURI]bool
+	// projects are those whose claims are to be settled before the commit; true
+	// for one whose record changed.
+	projects map[syntax.ATURI]bool
 	// receipts: there is at least one.
 	receipts bool
 }
@@ -222,8 +225,11 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 			err = errors.Join(err, s.writer.rollback(ctx))
 		}
 	}()
-	t := &tx{conn: s.writer, now: s.now().UTC(), policy: s.policy, stale: map[syntax.ATURI]bool{}}
+	t := &tx{conn: s.writer, now: s.now().UTC(), policy: s.policy, stale: map[syntax.ATURI]bool{}, projects: map[syntax.ATURI]bool{}}
 	if err := fn(ctx, t); err != nil {
+		return fmt.Errorf("store: %s: %w", act, err)
+	}
+	if err := t.settleClaims(ctx); err != nil {
 		return fmt.Errorf("store: %s: %w", act, err)
 	}
 	if err := t.queueStale(ctx); err != nil {

@@ -105,7 +105,7 @@ func mustDrain(t tester, s *testStore) (transactions int) {
 // The tables that hold what the records say, and what follows from them.
 var (
 	typedTables = []string{
-		"project", "project_maintainer", "proposal", "proposal_tag", "estimate", "pledge", "response", "development",
+		"project", "project_maintainer", "project_uri", "proposal", "proposal_tag", "estimate", "pledge", "response", "development",
 		"development_payee", "attempt_part", "campaign", "campaign_payee", "receipt",
 	}
 	derivedTables = []string{"standing", "stage_interval", "funding", "ranking"}

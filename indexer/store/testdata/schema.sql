@@ -30,6 +30,25 @@ CREATE TABLE campaign_payee (
     did       TEXT NOT NULL,
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE claim (
+    project     TEXT NOT NULL, -- at-uri
+    uri         TEXT NOT NULL, -- as in project_uri
+    repository  INTEGER NOT NULL CHECK (repository IN (0, 1)),
+    state       TEXT NOT NULL CHECK (state IN ('unchecked', 'verified', 'refuted')),
+    method      TEXT CHECK (method IN ('repository', 'host')),
+    verified_at INTEGER, -- since when it was proven without a gap
+    expires_at  INTEGER, -- from when on it counts no more, unless it is proven again before
+    checked_at  INTEGER, -- when somebody last answered
+    due_at      INTEGER NOT NULL, -- when to check it again
+    tried_at    INTEGER NOT NULL DEFAULT 0, -- when the last check began
+    attempts    INTEGER NOT NULL DEFAULT 0, -- checks since the last one that proved it
+    error       TEXT, -- why the last check did not prove it
+    PRIMARY KEY (project, uri),
+    CHECK ((state = 'verified') = (method IS NOT NULL)
+        AND (method IS NULL) = (verified_at IS NULL) AND (method IS NULL) = (expires_at IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claim_due ON claim (due_at);
+CREATE INDEX claim_verified ON claim (uri) WHERE state = 'verified';
 CREATE TABLE cursor (
     upstream TEXT PRIMARY KEY,
     seq      INTEGER NOT NULL CHECK (seq >= 0)
@@ -117,6 +136,12 @@ CREATE TABLE project_maintainer (
     did       TEXT NOT NULL,
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE project_uri (
+    record_id  INTEGER NOT NULL REFERENCES project (record_id) ON DELETE CASCADE,
+    uri        TEXT NOT NULL,
+    repository INTEGER NOT NULL CHECK (repository IN (0, 1)), -- it is said to be a git repository
+    PRIMARY KEY (record_id, uri)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE proposal (
     record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri             TEXT NOT NULL UNIQUE,
@@ -125,14 +150,14 @@ CREATE TABLE proposal (
     subject_project TEXT,
     subject_account TEXT,
     subject_uri     TEXT,
-    created_at      INTEGER NOT NULL,
+    created_at      INTEGER NOT NULL, subject_uri_normalized TEXT CHECK ((subject_uri_normalized IS NULL) = (subject_uri IS NULL)),
     CHECK ((subject_project IS NOT NULL) + (subject_account IS NOT NULL) + (subject_uri IS NOT NULL) = 1)
 ) STRICT;
 CREATE INDEX proposal_account ON proposal (subject_account, created_at, uri) WHERE subject_account IS NOT NULL;
 CREATE INDEX proposal_author ON proposal (author, created_at, uri);
 CREATE INDEX proposal_new ON proposal (created_at, uri);
 CREATE INDEX proposal_project ON proposal (subject_project, created_at, uri) WHERE subject_project IS NOT NULL;
-CREATE INDEX proposal_uri ON proposal (subject_uri, created_at, uri) WHERE subject_uri IS NOT NULL;
+CREATE INDEX proposal_uri ON proposal (subject_uri_normalized, created_at, uri) WHERE subject_uri_normalized IS NOT NULL;
 CREATE TABLE proposal_tag (
     tag       TEXT NOT NULL,
     record_id INTEGER NOT NULL REFERENCES proposal (record_id) ON DELETE CASCADE,
