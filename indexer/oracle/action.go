@@ -17,6 +17,11 @@ func (w *World) Act() {
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
 	a := pick(w.dice, w.net.accounts)
+	if back := w.flickers; back != nil {
+		w.flickers = nil
+		w.setStatus(back, store.AccountActive)
+		return
+	}
 	if a.status == store.AccountDeleted {
 		if w.one(10) {
 			pick(w.dice, w.voices).raise(a)
@@ -40,6 +45,11 @@ func (w *World) Act() {
 		w.delete(a)
 	case n < 72:
 		w.setStatus(a, pick(w.dice, []store.AccountStatus{store.AccountDeactivated, store.AccountTakendown, store.AccountSuspended}))
+		if w.one(2) {
+			// Whoever asks now is told when it is no longer so.
+			a.host.armed = append([]Fault{FaultPDSLate}, a.host.armed...)
+			w.flickers = a
+		}
 	case n < 73:
 		w.setStatus(a, store.AccountDeleted)
 	case n < 76:

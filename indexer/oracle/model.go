@@ -150,7 +150,7 @@ func (w *World) checkEnd(ctx context.Context, db database) ([]string, error) {
 			}
 			continue
 		}
-		if h.status != a.status && !w.mayBeHidden(a, h) {
+		if h.status != a.status && !w.mayBeHidden(a, h) && !w.mayHaveMissed(a, h) {
 			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is %s, not %s", a.did, a.handle, a.status, h.status))
 		}
 		if a.status == store.AccountActive && h.rev != a.rev {
@@ -180,13 +180,11 @@ func (w *World) mayBeHidden(a *account, h *held) bool {
 	if a.status != store.AccountDeleted || h.status != store.AccountDeactivated {
 		return false
 	}
-	if h.rev == "" {
-		return true
-	}
-	for _, v := range w.voices {
-		if v.lost[a.did] || v.relay.blind {
-			return true
-		}
-	}
-	return false
+	return h.rev == "" || slices.ContainsFunc(w.voices, func(v *voice) bool { return v.lost[a.did] })
+}
+
+// mayHaveMissed: who came without a cursor missed what was told before.
+func (w *World) mayHaveMissed(a *account, h *held) bool {
+	blind := slices.ContainsFunc(w.voices, func(v *voice) bool { return v.relay.blind })
+	return a.status == store.AccountDeleted && h.status == store.AccountDeactivated && blind
 }

@@ -30,8 +30,10 @@ type World struct {
 	writer *writer
 	// reached is the newest rev at which the index was seen.
 	reached map[syntax.DID]syntax.TID
-	calm    bool // no faults any more
-	log     []string
+	// flickers is an account that was hidden a moment ago and comes back now.
+	flickers *account
+	calm     bool // no faults any more
+	log      []string
 }
 
 // NewWorld peoples a network.
