@@ -76,6 +76,9 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	}
 	write.SetMaxOpenConns(1)
 	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash}
+	if err := requireFTS5(ctx, write); err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -210,8 +213,9 @@ func ignoreDone(err error) error {
 
 // Reader reads one snapshot of the index at one moment.
 type Reader struct {
-	tx  querier
-	now time.Time
+	tx     querier
+	policy lifecycle.Policy
+	now    time.Time
 }
 
 // Now is the moment that the reader answers for.
@@ -219,7 +223,7 @@ func (r *Reader) Now() time.Time { return r.now }
 
 // At returns a reader of the same snapshot that answers for another moment,
 // as the later pages of a list do.
-func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, now: now} }
+func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, policy: r.policy, now: now} }
 
 // Read runs fn on a snapshot: all that it reads belongs together.
 func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
@@ -227,7 +231,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 	if err != nil {
 		return fmt.Errorf("store: begin to read: %w", err)
 	}
-	err = fn(&Reader{tx: raw, now: s.now().UTC()})
+	err = fn(&Reader{tx: raw, policy: s.policy, now: s.now().UTC()})
 	return errors.Join(err, ignoreDone(raw.Rollback()))
 }
 

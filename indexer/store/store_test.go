@@ -107,9 +107,10 @@ var (
 	typedTables = []string{
 		"project", "project_maintainer", "proposal", "proposal_tag", "estimate", "pledge", "response", "development",
 		"development_payee", "attempt_part", "campaign", "campaign_payee", "receipt",
+		"donation", "dispute", "verification", "ruling", "terms", "service",
 	}
 	derivedTables = []string{"standing", "stage_interval", "funding", "ranking"}
-	queueTables   = []string{"dirty_standing", "dirty_proposal"}
+	queueTables   = []string{"dirty_standing", "dirty_proposal", "dirty_words"}
 )
 
 // dump lists all rows that must not depend on the order of arrival, sorted.
