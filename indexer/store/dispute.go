@@ -44,8 +44,9 @@ type DisputeRow struct {
 	Outcome string
 }
 
-// ListDisputes returns the disputes about a proposal, newest first, after the
-// key of the last page.
+// ListDisputes returns the disputes about releases of attempts at a proposal,
+// newest first, after the key of the last page; see [Reader.ListVerifications]
+// for what attempts are. A page sorts the disputes about one proposal.
 func (r *Reader) ListDisputes(ctx context.Context, proposal syntax.ATURI, after *Key, limit int) ([]DisputeRow, error) {
 	var c clauses
 	c.add(`SELECT x.created_at, x.uri, x.author, x.release_uri, `)
@@ -59,7 +60,8 @@ func (r *Reader) ListDisputes(ctx context.Context, proposal syntax.ATURI, after 
 			AND EXISTS (SELECT 1 FROM campaign w WHERE w.development_uri = x.development_uri AND w.escrow = first.escrow)
 			AND EXISTS (SELECT 1 FROM repo e WHERE e.did = first.escrow AND e.status = 'active')
 			ORDER BY first.created_at, first.uri LIMIT 1)
-		WHERE x.proposal_uri = ? AND a.status = 'active'`, jsonList(r.policy.TrustedEscrows), proposal)
+		WHERE a.status = 'active' AND x.development_uri IN `, jsonList(r.policy.TrustedEscrows))
+	r.attempts(&c, proposal)
 	r.newestFirst(&c, after, limit)
 	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (d DisputeRow, err error) {
 		var ruling, outcome sql.NullString

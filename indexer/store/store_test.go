@@ -121,7 +121,21 @@ func dump(t tester, s *testStore) []string {
 		out = append(out, dumpQuery(t, s, table,
 			`SELECT r.uri AS record, x.* FROM `+table+` x JOIN record r ON r.id = x.record_id`)...)
 	}
+	out = append(out, dumpWords(t, s)...)
 	return append(out, dumpDerived(t, s)...)
+}
+
+// dumpWords lists where each word of each proposal stands.
+func dumpWords(t tester, s *testStore) []string {
+	t.Helper()
+	mustExec(t, s, `CREATE VIRTUAL TABLE IF NOT EXISTS temp.word USING fts5vocab ('main', 'proposal_fts', 'instance')`)
+	out, err := collect(t.Context(), s.write, `
+		SELECT format('word %s %s %s %d', r.uri, w.term, w.col, w.offset) FROM temp.word w JOIN record r ON r.id = w.doc
+		ORDER BY 1`, scanString)
+	if err != nil {
+		t.Fatalf("dump the words: %v", err)
+	}
+	return out
 }
 
 func dumpDerived(t tester, s *testStore) []string {

@@ -113,12 +113,15 @@ func (r *Reader) Timeline(ctx context.Context, proposal syntax.ATURI, of Actors,
 		WHERE pot IS NOT NULL OR phase NOT IN ('refunding', 'refunded') -- else it was given up before
 		UNION ALL
 		SELECT accepted_at, uri, 'release-accepted', escrow, record_id, NULL, NULL FROM campaigns WHERE accepted_at IS NOT NULL`)
-	// A dispute that stopped the clock and was not ruled on was withdrawn when the
-	// clock went on; its own record is gone.
+	// A dispute that stopped the clock is remembered when its own record is gone.
+	// Without a ruling it was withdrawn when the clock went on.
 	c.add(` UNION ALL
-		SELECT CASE step.value WHEN 'disputed' THEN z.value ->> 'from' ELSE z.value ->> 'to' END,
-		       campaigns.uri, step.value, campaigns.escrow, campaigns.record_id, NULL, NULL
-		FROM campaigns, json_each(campaigns.pauses) z, json_each('["disputed", "dispute-withdrawn"]') step
+		SELECT z.value ->> 'from', campaigns.uri, 'disputed', campaigns.escrow, campaigns.record_id, NULL, NULL
+		FROM campaigns, json_each(campaigns.pauses) z
+		WHERE NOT EXISTS (SELECT 1 FROM dispute d WHERE d.uri = z.value ->> 'dispute')
+		UNION ALL
+		SELECT z.value ->> 'to', campaigns.uri, 'dispute-withdrawn', campaigns.escrow, campaigns.record_id, NULL, NULL
+		FROM campaigns, json_each(campaigns.pauses) z
 		WHERE z.value ->> 'to' IS NOT NULL
 		AND NOT EXISTS (SELECT 1 FROM dispute d WHERE d.uri = z.value ->> 'dispute')
 		AND NOT EXISTS (SELECT 1 FROM ruling g WHERE g.dispute_uri = z.value ->> 'dispute' AND g.escrow = campaigns.escrow)`)

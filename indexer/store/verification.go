@@ -36,13 +36,9 @@ func (r *Reader) ListVerifications(ctx context.Context, proposal syntax.ATURI, a
 	var c clauses
 	c.add(`SELECT x.created_at, x.uri, x.author, x.release_uri, x.matches, `)
 	r.held(&c)
-	c.add(`FROM verification x JOIN repo a ON a.did = x.author
-		WHERE x.development_uri IN (
-			SELECT d.uri FROM development d JOIN repo o ON o.did = d.author WHERE d.proposal_uri = ? AND o.status = 'active'
-			UNION
-			SELECT w.development_uri FROM campaign w JOIN repo e ON e.did = w.escrow
-			WHERE w.proposal_uri = ? AND w.escrow IN (SELECT value FROM json_each(?)) AND e.status = 'active')
-		AND a.status = 'active'`, proposal, proposal, jsonList(r.policy.TrustedEscrows))
+	c.add(` FROM verification x JOIN repo a ON a.did = x.author
+		WHERE a.status = 'active' AND x.development_uri IN `)
+	r.attempts(&c, proposal)
 	r.newestFirst(&c, after, limit)
 	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (v VerificationRow, err error) {
 		err = rows.Scan(&v.Value, &v.URI, &v.Author, &v.Release, &v.Matches, &v.Backer)
@@ -52,4 +48,14 @@ func (r *Reader) ListVerifications(ctx context.Context, proposal syntax.ATURI, a
 		return nil, fmt.Errorf("store: list the verifications of %s: %w", proposal, err)
 	}
 	return rows, nil
+}
+
+// attempts adds the list of the attempts at a proposal: those whose record is
+// there, and those that an escrow has a campaign for that counts.
+func (r *Reader) attempts(c *clauses, proposal syntax.ATURI) {
+	c.add(`(SELECT d.uri FROM development d JOIN repo o ON o.did = d.author WHERE d.proposal_uri = ? AND o.status = 'active'
+		UNION
+		SELECT t.development_uri FROM campaign t WHERE t.proposal_uri = ? AND `, proposal, proposal)
+	r.counted(c)
+	c.add(`)`)
 }

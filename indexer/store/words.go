@@ -67,9 +67,8 @@ func (tx *tx) reindexWords(ctx context.Context) (more bool, err error) {
 	}
 	rows, err := collect(ctx, tx, `
 		SELECT r.id, r.did, r.rkey, r.value, p.subject_project
-		FROM (SELECT record_id FROM dirty_words LIMIT 256) w
-		JOIN record r ON r.id = w.record_id
-		JOIN proposal p ON p.record_id = w.record_id`,
+		FROM record r JOIN proposal p ON p.record_id = r.id
+		WHERE r.id IN (SELECT record_id FROM dirty_words LIMIT 256)`,
 		func(rows *sql.Rows) (r row, err error) {
 			err = rows.Scan(&r.id, &r.author, &r.rkey, &r.value, &r.project)
 			return r, err

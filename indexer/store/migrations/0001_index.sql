@@ -298,7 +298,7 @@ CREATE TABLE funding (
     goal              INTEGER,
     PRIMARY KEY (proposal_uri, currency, from_at)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX funding_estimated ON funding (currency, estimated, proposal_uri);
+CREATE INDEX funding_estimated ON funding (currency, estimated, proposal_uri, to_at); -- statistics read nothing else
 CREATE INDEX funding_pledged ON funding (currency, pledged, proposal_uri) WHERE pledged > 0;
 
 -- What lists of proposals are ordered by, one row for each interval of funding.

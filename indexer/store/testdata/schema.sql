@@ -158,7 +158,7 @@ CREATE TABLE funding (
     goal              INTEGER,
     PRIMARY KEY (proposal_uri, currency, from_at)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX funding_estimated ON funding (currency, estimated, proposal_uri);
+CREATE INDEX funding_estimated ON funding (currency, estimated, proposal_uri, to_at);
 CREATE INDEX funding_pledged ON funding (currency, pledged, proposal_uri) WHERE pledged > 0;
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
