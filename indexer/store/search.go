@@ -20,7 +20,7 @@ const (
 	SearchDepth = 150
 	// searchWords is how many words of a query are looked for. It bounds what a
 	// query costs; one that a person typed has fewer.
-	searchWords = 32
+	searchWords = 16
 	// similarWords likewise bounds titles that are compared.
 	similarWords = 12
 )

@@ -28,26 +28,6 @@ var staleProposals = map[syntax.NSID][]string{
 	lexicons.CollectionDonation: {
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM donation WHERE record_id = $1 ON CONFLICT DO NOTHING`,
 	},
-	lexicons.CollectionDispute: {
-		`INSERT INTO dirty_proposal (uri)
-		 SELECT d.proposal_uri FROM dispute x JOIN development d ON d.uri = x.development_uri WHERE x.record_id = $1
-		 UNION
-		 SELECT c.proposal_uri FROM dispute x JOIN campaign c ON c.development_uri = x.development_uri WHERE x.record_id = $1
-		 ON CONFLICT DO NOTHING`,
-	},
-	lexicons.CollectionRuling: {
-		`INSERT INTO dirty_proposal (uri)
-		 SELECT d.proposal_uri FROM ruling g
-		 JOIN dispute x ON x.uri = g.dispute_uri
-		 JOIN development d ON d.uri = x.development_uri
-		 WHERE g.record_id = $1
-		 UNION
-		 SELECT c.proposal_uri FROM ruling g
-		 JOIN dispute x ON x.uri = g.dispute_uri
-		 JOIN campaign c ON c.development_uri = x.development_uri
-		 WHERE g.record_id = $1
-		 ON CONFLICT DO NOTHING`,
-	},
 	lexicons.CollectionCampaign: {
 		`INSERT INTO dirty_proposal (uri)
 		 SELECT proposal_uri FROM campaign WHERE record_id = $1
@@ -255,11 +235,6 @@ func (tx *tx) touchAccount(ctx context.Context, did syntax.DID) error {
 		 SELECT p.record_id FROM project j JOIN proposal p ON p.subject_project = j.uri WHERE j.owner = $1
 		 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM donation WHERE author = $1 ON CONFLICT DO NOTHING`,
-		`INSERT INTO dirty_proposal (uri)
-		 SELECT d.proposal_uri FROM dispute x JOIN development d ON d.uri = x.development_uri WHERE x.author = $1
-		 UNION
-		 SELECT c.proposal_uri FROM dispute x JOIN campaign c ON c.development_uri = x.development_uri WHERE x.author = $1
-		 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri)
 		 SELECT c.proposal_uri FROM campaign c WHERE c.escrow = $1
 		 UNION

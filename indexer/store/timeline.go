@@ -99,7 +99,6 @@ func (r *Reader) Timeline(ctx context.Context, proposal syntax.ATURI, of Actors,
 		UNION ALL
 		SELECT x.created_at, x.uri, 'disputed', x.author, x.record_id, NULL, NULL
 		FROM attempt w JOIN dispute x ON x.development_uri = w.uri`)
-	// What an escrow froze about its own doing.
 	c.add(`), campaigns AS (
 		SELECT x.record_id, x.uri, x.escrow, x.development_uri, x.phase, x.currency,
 		       x.opens_at, x.closes_at, x.accepted_at, x.pot, x.pauses

@@ -89,11 +89,12 @@ CREATE TABLE service (
 ) STRICT;
 
 -- The words of proposals, under their row ids; the texts themselves are in the
--- records. A word in the title weighs most.
+-- records. A word in the title weighs most. Beginnings of words have indexes of
+-- their own, since each search while typing ends with one.
 CREATE VIRTUAL TABLE proposal_fts USING fts5 (
     title, description, tags, project,
     content = '', contentless_delete = 1,
-    tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
+    tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3'
 );
 INSERT INTO proposal_fts (proposal_fts, rank) VALUES ('rank', 'bm25(8.0, 1.0, 4.0, 4.0)');
 

@@ -215,7 +215,7 @@ CREATE INDEX proposal_uri ON proposal (subject_uri, created_at, uri) WHERE subje
 CREATE VIRTUAL TABLE proposal_fts USING fts5 (
     title, description, tags, project,
     content = '', contentless_delete = 1,
-    tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3'
+    tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3'
 );
 CREATE TABLE proposal_tag (
     tag       TEXT NOT NULL,
