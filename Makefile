@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help build run demo test contract lint generate bench bench-indexer soak oracle mutants fuzz clean
 
+# Full-text search is a build tag of the SQLite driver.
+export GOFLAGS += -tags=sqlite_fts5
+
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 GO_FILES = $(shell git ls-files '*.go')
 

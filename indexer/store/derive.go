@@ -63,7 +63,8 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 			return false, fmt.Errorf("derive %s: %w", uri, err)
 		}
 	}
-	return len(proposals) == deriveAtOnce, nil
+	moreWords, err := tx.reindexWords(ctx)
+	return moreWords || len(proposals) == deriveAtOnce, err
 }
 
 func (tx *tx) takeStale(ctx context.Context, look, take string) ([]string, error) {

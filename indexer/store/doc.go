@@ -12,6 +12,12 @@
 // the tables dirty_standing and dirty_proposal inside the same transaction, and
 // worked off there or, for a wide fan-out, in the transactions that follow.
 //
+// A [Reader] answers from one snapshot, for one moment, under the policy of the
+// store. Lists are skeletons: keys in their order, with what lifecycle or an
+// escrow says of each; the records themselves are read by [Reader.Records]. The
+// words of proposals are indexed in the transaction of their record, those of a
+// project's name by the queue dirty_words.
+//
 // It verifies no signature and fetches nothing: what it is given has been proven
 // by reposync and validated by lexicons. A failed write is never swallowed; the
 // caller stops the process. A Store may be shared between goroutines, a Reader

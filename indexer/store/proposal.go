@@ -36,6 +36,9 @@ func (tx *tx) putProposal(ctx context.Context, row typedRow, rec *stratos.Featur
 	if err != nil {
 		return err
 	}
+	if err := tx.indexWords(ctx, row.id, rec, project); err != nil {
+		return err
+	}
 	if account.Valid {
 		if err := tx.mention(ctx, account.String); err != nil {
 			return err

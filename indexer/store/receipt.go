@@ -2,32 +2,94 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
-func (tx *tx) putCampaign(ctx context.Context, row typedRow, rec *stratos.EscrowCampaign) error {
-	err := tx.exec(ctx, `
-		INSERT INTO campaign (record_id, escrow, development_uri, proposal_uri) VALUES ($1, $2, $3, $4)`,
-		row.id, row.author, rec.Development.Uri, rec.Proposal.Uri)
-	if err != nil {
-		return err
-	}
-	for _, p := range rec.Payees {
-		err := tx.exec(ctx, `
-			INSERT INTO campaign_payee (record_id, did) VALUES ($1, $2)
-			ON CONFLICT DO NOTHING`, row.id, p.Did)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// receiptChange is an element of the column history.
+type receiptChange struct {
+	Status string `json:"status"`
+	At     int64  `json:"at"`
+	Reason string `json:"reason,omitempty"`
 }
 
 func (tx *tx) putReceipt(ctx context.Context, row typedRow, rec *stratos.EscrowReceipt) error {
+	history := make([]receiptChange, 0, len(rec.History))
+	for _, h := range rec.History {
+		at, err := parseMillis("history", h.At)
+		if err != nil {
+			return err
+		}
+		history = append(history, receiptChange{Status: h.Status, At: at, Reason: orEmpty(h.Reason)})
+	}
+	expected, err := optionalMillis("expectedAt", rec.ExpectedAt)
+	if err != nil {
+		return err
+	}
+	until, err := optionalMillis("heldUntil", rec.HeldUntil)
+	if err != nil {
+		return err
+	}
+	updated, err := parseMillis("updatedAt", rec.UpdatedAt)
+	if err != nil {
+		return err
+	}
+	var fee sql.NullInt64
+	if rec.Fee != nil {
+		fee = sql.NullInt64{Int64: rec.Fee.Amount, Valid: true}
+	}
+	var proposal sql.NullString
+	if rec.Proposal != nil {
+		proposal = sql.NullString{String: rec.Proposal.Uri, Valid: true}
+	}
 	return tx.exec(ctx, `
-		INSERT INTO receipt (record_id, uri, escrow, subject_uri, payer, development_uri, currency, amount, status, test, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-		row.id, row.uri, row.author, rec.Subject.Uri, rec.Payer, rec.Development.Uri,
-		rec.Value.Currency, rec.Value.Amount, rec.Status, rec.Test != nil && *rec.Test, row.createdAt)
+		INSERT INTO receipt (record_id, uri, escrow, subject_uri, subject_cid, payer, development_uri, development_cid,
+		                     proposal_uri, terms_uri, currency, amount, fee, status, reason, history,
+		                     expected_at, held_until, test, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+		row.id, row.uri, row.author, rec.Subject.Uri, rec.Subject.Cid, rec.Payer, rec.Development.Uri, rec.Development.Cid,
+		proposal, rec.Terms.Uri, rec.Value.Currency, rec.Value.Amount, fee, rec.Status, nullString(rec.Reason), jsonText(history),
+		expected, until, isTrue(rec.Test), row.createdAt, updated)
+}
+
+// counted adds the condition that the receipt, or campaign, t counts: its escrow
+// is trusted and not hidden, and its money real unless the policy counts test
+// money.
+func (r *Reader) counted(c *clauses) {
+	c.add(`t.escrow IN (SELECT value FROM json_each(?)) AND t.test <= ?
+		AND EXISTS (SELECT 1 FROM repo e WHERE e.did = t.escrow AND e.status = 'active')`,
+		jsonList(r.policy.TrustedEscrows), r.policy.TestMoney)
+}
+
+// receiptColumns receives the columns of a receipt that may not be there.
+type receiptColumns struct {
+	uri, status sql.NullString
+	test        sql.NullBool
+}
+
+func (c receiptColumns) values() (uri syntax.ATURI, status lifecycle.ReceiptStatus, test bool) {
+	return syntax.ATURI(c.uri.String), lifecycle.ReceiptStatus(c.status.String), c.test.Bool
+}
+
+// parseMillis reads a time that the lexicon calls a datetime.
+func parseMillis(field, value string) (int64, error) {
+	t, err := syntax.ParseDatetimeTime(value)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", field, err)
+	}
+	return millis(t), nil
+}
+
+func optionalMillis(field string, value *string) (out sql.NullInt64, err error) {
+	if value == nil {
+		return out, nil
+	}
+	out.Int64, err = parseMillis(field, *value)
+	out.Valid = err == nil
+	return out, err
 }

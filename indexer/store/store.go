@@ -85,6 +85,9 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	}
 	write.SetMaxOpenConns(1)
 	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash}
+	if err := requireFTS5(ctx, write); err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -247,8 +250,9 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 
 // Reader reads one snapshot of the index at one moment.
 type Reader struct {
-	tx  querier
-	now time.Time
+	tx     querier
+	policy lifecycle.Policy
+	now    time.Time
 }
 
 // Now is the moment that the reader answers for.
@@ -256,7 +260,7 @@ func (r *Reader) Now() time.Time { return r.now }
 
 // At returns a reader of the same snapshot that answers for another moment,
 // as the later pages of a list do.
-func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, now: now} }
+func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, policy: r.policy, now: now} }
 
 // Read runs fn on a snapshot: all that it reads belongs together.
 func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
@@ -273,7 +277,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
 		return fmt.Errorf("store: begin to read: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.rollback(whole)) }()
-	return fn(&Reader{tx: c, now: s.now().UTC()})
+	return fn(&Reader{tx: c, policy: s.policy, now: s.now().UTC()})
 }
 
 // IsBusy reports whether err says that the database was locked by somebody
