@@ -25,9 +25,9 @@ func TestStats_CountWhatIsVisibleAndReal(t *testing.T) {
 		proposal(t, alice, 1, onAccount(dave), nil),
 		proposal(t, alice, 2, onAccount(dave), fields{"createdAt": stamp(start.Add(time.Hour))}),
 		proposal(t, shady, 1, onAccount(dave), nil),
-		estimate(t, carol, 1, proposalURI(alice, 1), 9000, "USD", nil), // counts up to the cap
-		estimate(t, carol, 2, proposalURI(shady, 1), 100, "USD", nil),  // for a proposal that is hidden
-		estimate(t, carol, 3, l.proposal, 300, "JPY", nil),
+		estimate(t, carol, 1, proposalURI(alice, 1), 9000, "USD", nil),             // counts up to the cap
+		estimate(t, carol, 2, proposalURI(shady, 1), 100, "USD", nil),              // for a proposal that is hidden
+		estimate(t, carol, 3, l.proposal, 300, "JPY", fields{"createdAt": at(-8)}), // before the preview opened
 		receipt(t, escrow, carol, 9, l.attempt, 4000, "USD", "held", fields{"test": true}),
 		receipt(t, escrow, carol, 8, l.attempt, 50, "EUR", "held", nil),
 	)
