@@ -5,7 +5,18 @@ import (
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
+
+// Estimate is a feature.estimate record. Largest is the author's standing in
+// the estimate's currency, as [Standing] gives it; 0 when there is none.
+type Estimate struct {
+	Meta
+	Proposal Ref
+	Value    money.Money
+	Largest  int64
+}
 
 // NotCounted says why an estimate is listed and does not count.
 type NotCounted string

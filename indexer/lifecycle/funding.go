@@ -132,11 +132,20 @@ func (s *tally) total(c money.Currency) *Funding {
 	return s.totals[c]
 }
 
-// pendingPledges are those without a receipt, once each, oldest first.
+// pendingPledges are those without a receipt of the escrow that they name, once
+// each, oldest first.
 func (f *Facts) pendingPledges() []Pledge {
+	type word struct {
+		pledge syntax.ATURI
+		escrow syntax.DID
+	}
+	receipted := make(map[word]bool, len(f.Receipts))
+	for _, r := range f.Receipts {
+		receipted[word{r.Subject.URI, r.Author}] = true
+	}
 	out := make([]Pledge, 0, len(f.Pledges))
 	for _, p := range f.Pledges {
-		if !p.Receipted {
+		if !receipted[word{p.URI, p.Escrow}] {
 			out = append(out, p)
 		}
 	}

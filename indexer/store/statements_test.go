@@ -187,7 +187,7 @@ func record(t *testing.T, s *testStore, fn func(*Reader) error) []recorded {
 	var rec *recorder
 	mustRead(t, s, func(r *Reader) error {
 		rec = &recorder{querier: r.tx}
-		return fn(&Reader{tx: rec, now: r.now})
+		return fn(&Reader{tx: rec, policy: r.policy, now: r.now})
 	})
 	return rec.statements
 }

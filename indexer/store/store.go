@@ -210,8 +210,9 @@ func ignoreDone(err error) error {
 
 // Reader reads one snapshot of the index at one moment.
 type Reader struct {
-	tx  querier
-	now time.Time
+	tx     querier
+	policy lifecycle.Policy
+	now    time.Time
 }
 
 // Now is the moment that the reader answers for.
@@ -219,7 +220,7 @@ func (r *Reader) Now() time.Time { return r.now }
 
 // At returns a reader of the same snapshot that answers for another moment,
 // as the later pages of a list do.
-func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, now: now} }
+func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, policy: r.policy, now: now} }
 
 // Read runs fn on a snapshot: all that it reads belongs together.
 func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
@@ -227,7 +228,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 	if err != nil {
 		return fmt.Errorf("store: begin to read: %w", err)
 	}
-	err = fn(&Reader{tx: raw, now: s.now().UTC()})
+	err = fn(&Reader{tx: raw, policy: s.policy, now: s.now().UTC()})
 	return errors.Join(err, ignoreDone(raw.Rollback()))
 }
 
