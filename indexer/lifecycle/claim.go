@@ -26,3 +26,52 @@ type Claim struct {
 	VerifiedAt time.Time
 	ExpiresAt  time.Time
 }
+
+// holdsFrom is the moment from which the claim counts: once it was verified and
+// its project exists.
+func (c *Claim) holdsFrom() time.Time {
+	if from := c.Project.existsFrom(); from.After(c.VerifiedAt) {
+		return from
+	}
+	return c.VerifiedAt
+}
+
+func (m ClaimMethod) rank() int {
+	switch m {
+	case ClaimByRepository:
+		return 2
+	case ClaimByHost:
+		return 1
+	}
+	return 0
+}
+
+// beats orders claims that hold at the same time: repository proof beats host
+// proof; of two, the earliest (rule 4).
+func (c *Claim) beats(o *Claim) bool {
+	if a, b := c.Method.rank(), o.Method.rank(); a != b {
+		return a > b
+	}
+	if !c.VerifiedAt.Equal(o.VerifiedAt) {
+		return c.VerifiedAt.Before(o.VerifiedAt)
+	}
+	if c.Project.URI != o.Project.URI {
+		return c.Project.URI < o.Project.URI
+	}
+	return c.URI < o.URI
+}
+
+// ProjectAt returns the project that the proposal is for at t: the one that its
+// subject names, or the one whose claim on the subject's URL counts.
+func ProjectAt(f Facts, t time.Time) (Project, bool) {
+	if f.Proposal.Subject.Project != "" {
+		if f.Project == nil || !f.Project.existsAt(t) {
+			return Project{}, false
+		}
+		return *f.Project, true
+	}
+	if c := f.reigns().at(t).claim; c != nil {
+		return c.Project, true
+	}
+	return Project{}, false
+}
