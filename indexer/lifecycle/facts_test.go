@@ -75,14 +75,14 @@ func attemptURI(author syntax.DID, rkey string) lifecycle.AttemptURI {
 
 func develop(author syntax.DID, rkey string, at time.Duration) part {
 	return func(f *lifecycle.Facts) {
-		f.Developments = append(f.Developments, lifecycle.Development{Meta: meta(author, "work.development", rkey, at)})
+		f.Developments = append(f.Developments, lifecycle.Development{Meta: meta(author, "work.development", rkey, at), Escrow: escrow})
 	}
 }
 
 func goal(author syntax.DID, rkey string, at time.Duration, amount int64, currency money.Currency) part {
 	return func(f *lifecycle.Facts) {
 		f.Developments = append(f.Developments, lifecycle.Development{
-			Meta: meta(author, "work.development", rkey, at), Goal: &money.Money{Amount: amount, Currency: currency},
+			Meta: meta(author, "work.development", rkey, at), Escrow: escrow, Goal: &money.Money{Amount: amount, Currency: currency},
 		})
 	}
 }
