@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -148,5 +149,5 @@ func VerificationsAt(f Facts, t time.Time) []VerificationState {
 
 // attemptOf is the attempt of a release: they share repo and record key.
 func attemptOf(release syntax.ATURI) AttemptURI {
-	return AttemptURI("at://" + release.Authority().String() + "/" + lexicons.CollectionDevelopment.String() + "/" + release.RecordKey().String())
+	return AttemptURI(strings.Replace(string(release), "/"+lexicons.CollectionRelease.String()+"/", "/"+lexicons.CollectionDevelopment.String()+"/", 1))
 }

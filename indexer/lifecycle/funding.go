@@ -298,7 +298,7 @@ func (t *totals) place(r *Receipt) *sum {
 	case ReceiptChargedBack, ReceiptReversed:
 		return &t.takenBack
 	}
-	if r.Subject.URI.Collection() == lexicons.CollectionDonation {
+	if r.isOf(lexicons.CollectionDonation) {
 		if r.Status == ReceiptPaid {
 			return &t.donated
 		}

@@ -322,7 +322,7 @@ func (e *evaluation) payersOf(t time.Time, in func(ReceiptStatus) bool) map[hold
 	out := map[holder]bool{}
 	for _, r := range e.receipts {
 		c := e.deciding[r.Attempt]
-		if c != nil && c.Author == r.Author && in(r.Status) && r.existsAt(t) && e.counts(r) && r.Subject.URI.Collection() == lexicons.CollectionPledge {
+		if c != nil && c.Author == r.Author && in(r.Status) && r.existsAt(t) && e.counts(r) && r.isOf(lexicons.CollectionPledge) {
 			out[holder{r.Attempt, r.Payer}] = true
 		}
 	}

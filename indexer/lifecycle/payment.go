@@ -87,8 +87,8 @@ func (e *evaluation) payments(kind syntax.NSID, wishes []wish, t time.Time) []Pa
 		}
 		out = append(out, dated{p, w.Meta})
 	}
-	for key, r := range receipts {
-		if key.subject.Collection() == kind && e.counts(r) {
+	for _, r := range receipts {
+		if r.isOf(kind) && e.counts(r) {
 			out = append(out, dated{e.payment(r), r.Meta})
 		}
 	}

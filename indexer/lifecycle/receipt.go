@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"strings"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -43,4 +44,10 @@ type Receipt struct {
 	// Team holds the accounts for whose own work the payment was: the
 	// developer, the payees and the maintainers. Only [Standings] asks for it.
 	Team []syntax.DID
+}
+
+// isOf: the receipt is for a record of the collection. ATURI's own methods parse
+// by a regular expression, too slow for thousands.
+func (r *Receipt) isOf(collection syntax.NSID) bool {
+	return strings.Contains(string(r.Subject.URI), "/"+string(collection)+"/")
 }
