@@ -225,11 +225,8 @@ func (c *Campaign) overdueAt(t time.Time) bool {
 	return ok && t.After(n.At.Add(OverdueTolerance))
 }
 
-// takesPledges: money can be pledged at t. The last checkout starts a while
-// before the closing (rule 10).
-func (c *Campaign) takesPledges(t time.Time) bool {
-	return c.Phase == PhaseOpen && t.Before(c.ClosesAt.Add(-CheckoutMargin))
-}
+// lastCheckout is the moment from which no checkout starts (rule 10).
+func (c *Campaign) lastCheckout() time.Time { return c.ClosesAt.Add(-CheckoutMargin) }
 
 // unreachable: the newest check whether the preview can be reached failed.
 func (c *Campaign) unreachable() bool {

@@ -238,6 +238,51 @@ func TestAttemptsAt_ShowsEveryAttempt(t *testing.T) {
 	}
 }
 
+func TestR3_AuthorityIsPinnedAtTheOpening(t *testing.T) {
+	t.Parallel()
+	f := facts(byProject, develop(maintainer, "m", 0), campaignOf(maintainer, "m", 10*day, refunded), // not listed any more
+		campaignOf(maintainer, "gone", 20*day, open), // the record is gone
+		develop(owner, "o", day), consent(stranger, attemptURI(owner, "o"), 2*day), consent(backer, attemptURI(owner, "o"), 2*day),
+		consent(backer, attemptURI(owner, "o"), 3*day), consent(maintainer, attemptURI(owner, "o"), 99*day))
+	type shown struct {
+		URI                       lifecycle.AttemptURI
+		Recorded, Decided         bool
+		Authorized, Over, Current bool
+		Consents                  []syntax.DID
+	}
+	show := func(when time.Duration) (out []shown) {
+		for _, a := range lifecycle.AttemptsAt(f, t0.Add(when)) {
+			out = append(out, shown{
+				URI: a.URI, Recorded: a.Development != nil, Decided: a.Campaign != nil,
+				Authorized: a.Authorized, Over: a.Over, Current: a.Current, Consents: a.Consents,
+			})
+		}
+		return out
+	}
+	m, o, gone := attemptURI(maintainer, "m"), attemptURI(owner, "o"), attemptURI(maintainer, "gone")
+	agreed := []syntax.DID{backer, stranger}
+	tests := []struct {
+		name string
+		when time.Duration
+		want []shown
+	}{
+		{"before any opening", 5 * day, []shown{{URI: m, Recorded: true}, {URI: o, Recorded: true, Authorized: true, Current: true, Consents: agreed}}},
+		{"after the first", 11 * day, []shown{{URI: m, Recorded: true, Decided: true, Authorized: true, Over: true}, {URI: o, Recorded: true, Authorized: true, Current: true, Consents: agreed}}},
+		{"after the second", 21 * day, []shown{
+			{URI: m, Recorded: true, Decided: true, Authorized: true, Over: true}, {URI: o, Recorded: true, Authorized: true, Consents: agreed},
+			{URI: gone, Decided: true, Authorized: true, Current: true},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tt.want, show(tt.when)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestStages_AreThoseOfTheSchemaAndTheLexicon(t *testing.T) {
 	t.Parallel()
 	var want []string
