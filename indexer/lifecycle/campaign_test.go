@@ -87,6 +87,7 @@ func TestR8_TheCampaignThatIsUnderWayIsCurrent(t *testing.T) {
 		{"not the earlier attempt", with(campaignOf(owner, "b", 10*day, open)), 11 * day, in(lifecycle.StagePreview, "b", lifecycle.NextPreviewCloses, 24*day)},
 		{"the earlier of two campaigns", with(campaignOf(owner, "b", 10*day, open), campaignOf(owner, "a", 11*day, settling)), 12 * day, in(lifecycle.StagePreview, "b", lifecycle.NextPreviewCloses, 24*day)},
 		{"a completed proposal stays so", with(campaignOf(owner, "b", 10*day, released), campaignOf(owner, "a", 5*day, open)), 12 * day, at{Stage: lifecycle.StageCompleted, Attempt: attemptURI(owner, "b")}},
+		{"completed by the first", with(campaignOf(owner, "b", 10*day, released), campaignOf(owner, "a", 11*day, released)), 12 * day, at{Stage: lifecycle.StageCompleted, Attempt: attemptURI(owner, "b")}},
 		{"refunds run before another attempt develops", with(campaignOf(owner, "a", 10*day, refunding)), 12 * day, in(lifecycle.StageCancelled, "a", lifecycle.NextRefund, 90*day)},
 		{"after refunds the other attempt goes on", with(campaignOf(owner, "a", 10*day, refunded)), 12 * day, lapsing(owner, "b", day+lapse)},
 		{"after refunds and the lapse it is cancelled again", with(campaignOf(owner, "a", 10*day, refunded)), day + lapse, at{Stage: lifecycle.StageCancelled, Attempt: attemptURI(owner, "a")}},

@@ -92,7 +92,7 @@ func (s *sweep) open(a *attempt) {
 // which the sweep has advanced. A proposal that had a campaign exists: its author
 // cannot date it ahead of that.
 func (s *sweep) state(t time.Time) (Interval, bool) {
-	for _, decided := range []*attempt{s.released, s.live, s.refunding} {
+	for _, decided := range [...]*attempt{s.released, s.live, s.refunding} {
 		if decided != nil {
 			stage, _ := decided.campaign.Phase.stage()
 			return Interval{Stage: stage, Attempt: decided.URI, Next: decided.campaign.next(t)}, true
