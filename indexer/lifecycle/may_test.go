@@ -164,6 +164,7 @@ func TestR11_TheDeveloperDecides(t *testing.T) {
 		{"not another developer's", phased(open), 12 * day, maintainer, can, other},
 		{"not a backer", phased(open), 12 * day, backer, can, other},
 		{"nothing to cancel", facts(byProject), 0, owner, can, lifecycle.RefusedStage},
+		{"not what never counted", facts(byProject, develop(stranger, "s", 0)), day, stranger, can, lifecycle.RefusedStage},
 		{"not what has lapsed", facts(byProject, develop(owner, "d", 0)), lapse, owner, can, lifecycle.RefusedStage},
 	})
 }
@@ -184,6 +185,7 @@ func TestR3_OnlyDevelopersAnswerAndDevelop(t *testing.T) {
 		{"beside another developer", working, day, maintainer, dev, yes},
 		{"again when it has lapsed", working, lapse, owner, dev, yes},
 		{"again after refunds", phased(refunded), 11 * day, owner, dev, yes},
+		{"again while money goes back", phased(refunding), 11 * day, owner, dev, yes},
 		{"not in a preview", phased(open), 11 * day, maintainer, dev, lifecycle.RefusedStage},
 		{"not when completed", phased(released), 11 * day, owner, dev, lifecycle.RefusedStage},
 		{"a stranger does not develop", facts(byProject), 0, stranger, dev, lifecycle.RefusedNotDeveloper},

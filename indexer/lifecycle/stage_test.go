@@ -172,6 +172,26 @@ func TestR7_AnAnnouncedPreviewStaysInDevelopment(t *testing.T) {
 	})
 }
 
+func TestR7_WhenAPreviewIsExpectedIsNext(t *testing.T) {
+	t.Parallel()
+	d := func(expected time.Duration) part {
+		return func(f *lifecycle.Facts) {
+			develop(owner, "d", 0)(f)
+			f.Developments[len(f.Developments)-1].ExpectedAt = ptr(t0.Add(expected))
+		}
+	}
+	expecting := at{development, attemptURI(owner, "d"), lifecycle.NextPreviewExpected, 20 * day}
+	runStages(t, []stageCase{
+		{"until then", facts(byAccount, d(20*day)), 20*day - ms, expecting},
+		{"not any more", facts(byAccount, d(20*day)), 20 * day, lapsing(owner, "d", lapse)},
+		{"beyond the lapse", facts(byAccount, d(lapse)), day, lapsing(owner, "d", lapse)},
+		{"once a preview is announced, its opening", facts(byAccount, d(20*day), preview(owner, "d", day, 30*day)), 2 * day,
+			at{development, attemptURI(owner, "d"), lifecycle.NextPreviewOpens, 30 * day}},
+		{"until it is announced", facts(byAccount, d(20*day), preview(owner, "d", 9*day, 30*day)), 2 * day, expecting},
+		{"an announced one is expected no more, also when its opening passed", facts(byAccount, d(20*day), preview(owner, "d", day, 5*day)), 6 * day, lapsing(owner, "d", day+lapse)},
+	})
+}
+
 func TestF3_ARecordFromTheFutureDoesNotExistYet(t *testing.T) {
 	t.Parallel()
 	const tolerance = 5 * time.Minute

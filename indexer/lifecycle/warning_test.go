@@ -148,6 +148,9 @@ func TestR8_ASecondCampaignIsAWarning(t *testing.T) {
 		{"of another attempt", with(campaignOf(maintainer, "m", 11*day, closed)), 12 * day, warn(lifecycle.WarnSecondCampaign, meta(escrow, "escrow.campaign", "maintainerm", 0).URI)},
 		{"of another escrow", with(campaignOf(owner, "d", 11*day, open, by(second))), 12 * day, warn(lifecycle.WarnSecondCampaign, meta(second, "escrow.campaign", "ownerd", 0).URI)},
 		{"of one that is not trusted", with(campaignOf(owner, "d", 11*day, open, by(shady))), 12 * day, nil},
+		{"of another proposal", with(campaignOf(owner, "x", 11*day, open, func(c *lifecycle.Campaign) {
+			c.Proposal.URI = meta(backer, "feature.proposal", "another", 0).URI
+		})), 12 * day, nil},
 		{"one that is over", with(campaignOf(maintainer, "m", 5*day, refunded)), 12 * day, nil},
 	})
 }
