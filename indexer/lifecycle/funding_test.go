@@ -145,6 +145,7 @@ func TestR9_MoneyCountsWhenTheReceiptSaysHeld(t *testing.T) {
 		{"the record is gone", phased(open, paid()), 12 * day, held},
 		{"before the receipt exists", phased(open, pledge(backer, "p", 10*day, workOfOwner, 900), paid()), 10 * day, wish},
 		{"a record that is dated ahead of its receipt", phased(open, pledge(backer, "p", 20*day, workOfOwner, 900), paid()), 12 * day, held},
+		{"what is below zero is no money", phased(open, paid(), receipt(backer, "q", 11*day, workOfOwner, -200, "held")), 12 * day, held},
 		{"two of one account", phased(open, paid(), receipt(backer, "q", 11*day, workOfOwner, 500, "held")), 12 * day, usd(func(f *lifecycle.Funding) { f.Pledged, f.Pledgers = 1000, 1 })},
 		{"of two accounts", phased(open, paid(), receipt(stranger, "q", 11*day, workOfOwner, 500, "held")), 12 * day, usd(func(f *lifecycle.Funding) { f.Pledged, f.Pledgers = 1000, 2 })},
 		{"by the word of an escrow that it does not name", phased(open, p, paid(receiptBy(shady))), 12 * day, wish},

@@ -236,6 +236,7 @@ func TestR13_HoldersOfAHeldPledgeMayDisputeOncePerRelease(t *testing.T) {
 		{"whose money went back", paid(verifying, "charged-back"), 30 * day, backer, dis, lifecycle.RefusedNoHeldPledge},
 		{"by the word of an escrow that is not trusted", phased(verifying, receipt(backer, "p", 11*day, work, 500, "held", receiptBy(shady))), 30 * day, backer, dis, lifecycle.RefusedNoHeldPledge},
 		{"by the word of another trusted escrow", phased(verifying, receipt(backer, "p", 11*day, work, 500, "held", receiptBy(second))), 30 * day, backer, dis, lifecycle.RefusedNoHeldPledge},
+		{"in test money", phased(verifying, receipt(backer, "p", 11*day, work, 500, "held", func(r *lifecycle.Receipt) { r.Test = true })), 30 * day, backer, dis, lifecycle.RefusedNoHeldPledge},
 		{"of another attempt", phased(verifying, receipt(backer, "p", 11*day, attemptURI(owner, "e"), 500, "held")), 30 * day, backer, dis, lifecycle.RefusedNoHeldPledge},
 		{"a donation is no pledge", donated, 30 * day, backer, dis, lifecycle.RefusedNoHeldPledge},
 		{"twice", paid(verifying, "held", dispute(backer, "x", 26*day, code)), 30 * day, backer, dis, lifecycle.RefusedAlreadyDisputed},
