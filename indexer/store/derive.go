@@ -139,7 +139,7 @@ func (tx *tx) deriveProposal(ctx context.Context, uri syntax.ATURI) error {
 	var stages []stageRow
 	var funding []fundingRow
 	var ranking []rankingRow
-	facts, err := loadFacts(ctx, tx, uri)
+	facts, err := loadFacts(ctx, tx, tx.policy, uri)
 	switch {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:

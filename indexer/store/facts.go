@@ -15,8 +15,9 @@ import (
 // loadFacts gathers what lifecycle needs to know of a proposal, in no order.
 // Records of accounts that are not active are not facts (F5). ErrNotFound is
 // returned when the proposal itself is not one.
-func loadFacts(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Facts, error) {
+func loadFacts(ctx context.Context, q querier, policy lifecycle.Policy, uri syntax.ATURI) (lifecycle.Facts, error) {
 	f, has, err := loadProposal(ctx, q, uri)
+	f.Policy = policy
 	if err != nil {
 		return f, err
 	}
@@ -40,6 +41,9 @@ func loadFacts(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Fact
 	}
 	if has.pledges {
 		if f.Pledges, err = loadPledges(ctx, q, uri); err != nil {
+			return f, err
+		}
+		if f.Receipts, err = loadPledgeReceipts(ctx, q, uri); err != nil {
 			return f, err
 		}
 	}
@@ -208,20 +212,40 @@ func loadEstimates(ctx context.Context, q querier, proposal syntax.ATURI) ([]lif
 
 func loadPledges(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Pledge, error) {
 	out, err := collect(ctx, q, `
-		SELECT p.uri, p.author, p.created_at, p.currency, p.amount,
-		       EXISTS (SELECT 1 FROM receipt t JOIN repo e ON e.did = t.escrow
-		               WHERE t.subject_uri = p.uri AND t.escrow = p.escrow AND e.status = 'active')
+		SELECT p.uri, p.author, p.created_at, p.escrow, p.currency, p.amount
 		FROM pledge p
 		JOIN repo a ON a.did = p.author
 		WHERE p.proposal_uri = $1 AND a.status = 'active'`,
 		func(rows *sql.Rows) (p lifecycle.Pledge, err error) {
 			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &p.Value.Currency, &p.Value.Amount, &p.Receipted)
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &p.Escrow, &p.Value.Currency, &p.Value.Amount)
 			p.Meta = m.meta()
 			return p, err
 		}, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load pledges: %w", err)
+	}
+	return out, nil
+}
+
+// loadPledgeReceipts gathers the receipts for pledges to a proposal.
+func loadPledgeReceipts(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Receipt, error) {
+	out, err := collect(ctx, q, `
+		SELECT t.uri, t.escrow, t.created_at, t.subject_uri, t.development_uri, t.payer,
+		       t.currency, t.amount, t.status, t.test
+		FROM pledge p
+		JOIN receipt t ON t.subject_uri = p.uri
+		JOIN repo e ON e.did = t.escrow
+		WHERE p.proposal_uri = $1 AND e.status = 'active'`,
+		func(rows *sql.Rows) (r lifecycle.Receipt, err error) {
+			var m metaColumns
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Subject.URI, &r.Attempt, &r.Payer,
+				&r.Value.Currency, &r.Value.Amount, &r.Status, &r.Test)
+			r.Meta = m.meta()
+			return r, err
+		}, proposal)
+	if err != nil {
+		return nil, fmt.Errorf("load the receipts for pledges: %w", err)
 	}
 	return out, nil
 }

@@ -116,7 +116,7 @@ func scanProposalState(rows *sql.Rows) (syntax.ATURI, *ProposalState, error) {
 // Facts returns what lifecycle knows of a proposal; [ErrNotFound] when it is
 // not indexed, hidden, or does not exist yet.
 func (r *Reader) Facts(ctx context.Context, proposal syntax.ATURI) (lifecycle.Facts, error) {
-	f, err := loadFacts(ctx, r.tx, proposal)
+	f, err := loadFacts(ctx, r.tx, r.policy, proposal)
 	if err != nil {
 		return f, fmt.Errorf("store: facts of %s: %w", proposal, err)
 	}
