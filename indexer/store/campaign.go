@@ -3,8 +3,15 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"fmt"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 // pause is an element of the column pauses; To is missing while it stands.
@@ -140,6 +147,99 @@ func campaignChecks(rec *stratos.EscrowCampaign) ([]check, error) {
 			return nil, err
 		}
 		out = append(out, check{Name: c.Name, Passed: c.Passed, At: at})
+	}
+	return out, nil
+}
+
+// loadCampaigns gathers the campaigns that froze the proposal, and those of the
+// developments that name it, whatever they froze.
+func loadCampaigns(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Campaign, error) {
+	out, err := collect(ctx, q, `
+		SELECT c.uri, r.cid, c.escrow, c.created_at, c.development_uri, c.development_cid, c.proposal_uri, c.proposal_cid,
+		       c.preview_cid, c.author, c.currency, c.opens_at, c.closes_at, c.release_by, c.final_at, c.phase, c.pot,
+		       c.release_cid, c.accepted_at, c.verification_ends_at, c.pauses, c.checks, c.test,
+		       (SELECT json_group_array(did) FROM campaign_payee WHERE record_id = c.record_id)
+		FROM campaign c
+		JOIN record r ON r.id = c.record_id
+		JOIN repo e ON e.did = c.escrow
+		WHERE c.record_id IN (
+			SELECT record_id FROM campaign WHERE proposal_uri = $1
+			UNION
+			SELECT x.record_id FROM development d JOIN campaign x ON x.development_uri = d.uri WHERE d.proposal_uri = $1)
+		AND e.status = 'active'`, scanCampaign, proposal)
+	if err != nil {
+		return nil, fmt.Errorf("load campaigns: %w", err)
+	}
+	return out, nil
+}
+
+func scanCampaign(rows *sql.Rows) (c lifecycle.Campaign, err error) {
+	var m metaColumns
+	var opens, closes, releaseBy, final int64
+	var pot, accepted, verificationEnds sql.NullInt64
+	var release sql.NullString
+	var pauses, checks, payees []byte
+	err = rows.Scan(&m.uri, &m.cid, &m.author, &m.createdAt, &c.Development.URI, &c.Development.CID, &c.Proposal.URI, &c.Proposal.CID,
+		&c.Preview.CID, &c.Developer, &c.Currency, &opens, &closes, &releaseBy, &final, &c.Phase, &pot,
+		&release, &accepted, &verificationEnds, &pauses, &checks, &c.Test, &payees)
+	if err != nil {
+		return c, err
+	}
+	c.Meta = m.meta()
+	c.Preview.URI = partURI(c.Development.URI, lexicons.CollectionPreview)
+	c.OpensAt, c.ClosesAt, c.ReleaseBy, c.FinalAt = fromMillis(opens), fromMillis(closes), fromMillis(releaseBy), fromMillis(final)
+	c.AcceptedAt, c.VerificationEndsAt = optionalTime(accepted), optionalTime(verificationEnds)
+	if pot.Valid {
+		c.Pot = &money.Money{Amount: pot.Int64, Currency: c.Currency}
+	}
+	if release.Valid {
+		c.Release = &lifecycle.Ref{URI: partURI(c.Development.URI, lexicons.CollectionRelease), CID: syntax.CID(release.String)}
+	}
+	if c.Pauses, err = readPauses(pauses); err != nil {
+		return c, fmt.Errorf("pauses of %s: %w", c.URI, err)
+	}
+	if c.Checks, err = readChecks(checks); err != nil {
+		return c, fmt.Errorf("checks of %s: %w", c.URI, err)
+	}
+	return c, json.Unmarshal(payees, &c.Payees)
+}
+
+// partURI is the uri of a part of an attempt: it has the development's
+// repository and key.
+func partURI(development syntax.ATURI, collection syntax.NSID) syntax.ATURI {
+	return recordURI(syntax.DID(development.Authority()), collection, development.RecordKey())
+}
+
+func readPauses(column []byte) ([]lifecycle.Pause, error) {
+	var stored []pause
+	if err := json.Unmarshal(column, &stored); err != nil {
+		return nil, err
+	}
+	var out []lifecycle.Pause
+	for _, p := range stored {
+		one := lifecycle.Pause{
+			Dispute: lifecycle.Ref{URI: syntax.ATURI(p.Dispute), CID: syntax.CID(p.CID)},
+			From:    fromMillis(p.From),
+		}
+		if p.To != nil {
+			one.To = new(fromMillis(*p.To))
+		}
+		if p.RulingBy != nil {
+			one.RulingBy = new(fromMillis(*p.RulingBy))
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+func readChecks(column []byte) ([]lifecycle.Check, error) {
+	var stored []check
+	if err := json.Unmarshal(column, &stored); err != nil {
+		return nil, err
+	}
+	var out []lifecycle.Check
+	for _, c := range stored {
+		out = append(out, lifecycle.Check{Name: c.Name, Passed: c.Passed, CheckedAt: fromMillis(c.At)})
 	}
 	return out, nil
 }

@@ -50,7 +50,8 @@ type fundingRow struct {
 
 // moneyColumns are the columns of funding that receipts decide.
 type moneyColumns struct {
-	pledged, pledgers, donated, donors, raised            int64
+	pledged, pledgers, donated, donors                    int64
+	raised                                                sql.NullInt64
 	releasing, released, refunding, refunded, chargedBack int64
 }
 
@@ -60,6 +61,13 @@ func newFundingRow(from, until time.Time, f lifecycle.Funding) fundingRow {
 		estimated: f.Estimated, estimators: f.Estimators,
 		estimatedProven: f.EstimatedProven, provenOnes: f.EstimatorsProven,
 		pending: f.Pending,
+		money: moneyColumns{
+			pledged: f.Pledged, pledgers: f.Pledgers, donated: f.Donated, donors: f.Donors,
+			releasing: f.Releasing, released: f.Released, refunding: f.Refunding, refunded: f.Refunded, chargedBack: f.ChargedBack,
+		},
+	}
+	if f.Raised != nil {
+		row.money.raised = sql.NullInt64{Int64: *f.Raised, Valid: true}
 	}
 	if f.Goal != nil {
 		row.goal = sql.NullInt64{Int64: *f.Goal, Valid: true}

@@ -53,3 +53,20 @@ func (r *Reader) ListDonations(ctx context.Context, proposal syntax.ATURI, after
 	}
 	return rows, nil
 }
+
+func loadDonations(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Donation, error) {
+	out, err := collect(ctx, q, `
+		SELECT n.uri, n.author, n.created_at, n.development_uri, n.escrow, n.currency, n.amount
+		FROM donation n JOIN repo a ON a.did = n.author
+		WHERE n.proposal_uri = $1 AND a.status = 'active'`,
+		func(rows *sql.Rows) (d lifecycle.Donation, err error) {
+			var m metaColumns
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &d.Attempt, &d.Escrow, &d.Value.Currency, &d.Value.Amount)
+			d.Meta = m.meta()
+			return d, err
+		}, proposal)
+	if err != nil {
+		return nil, fmt.Errorf("load donations: %w", err)
+	}
+	return out, nil
+}

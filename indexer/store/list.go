@@ -215,7 +215,7 @@ func byTimeUnpledged(c *clauses, f *ProposalFilter, now int64) columns {
 }
 
 // eventCloses is what the clock brings next while pledges are taken.
-const eventCloses lifecycle.NextEvent = "preview-closes"
+const eventCloses = lifecycle.NextPreviewCloses
 
 func byClosing(c *clauses, _ *ProposalFilter, now int64) columns {
 	c.add(`SELECT s.next_at, s.proposal_uri FROM stage_interval s JOIN proposal p ON p.uri = s.proposal_uri

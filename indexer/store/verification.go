@@ -7,6 +7,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
@@ -58,4 +59,24 @@ func (r *Reader) attempts(c *clauses, proposal syntax.ATURI) {
 		SELECT t.development_uri FROM campaign t WHERE t.proposal_uri = ? AND `, proposal, proposal)
 	r.counted(c)
 	c.add(`)`)
+}
+
+// loadVerifications gathers the reports about releases of attempts at a proposal.
+func loadVerifications(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Verification, error) {
+	out, err := collect(ctx, q, `
+		SELECT x.uri, x.author, x.created_at, x.release_uri, x.release_cid, x.matches
+		FROM verification x JOIN repo a ON a.did = x.author
+		WHERE x.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
+		                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
+		AND a.status = 'active'`,
+		func(rows *sql.Rows) (v lifecycle.Verification, err error) {
+			var m metaColumns
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &v.Release.URI, &v.Release.CID, &v.Matches)
+			v.Meta = m.meta()
+			return v, err
+		}, proposal)
+	if err != nil {
+		return nil, fmt.Errorf("load verifications: %w", err)
+	}
+	return out, nil
 }

@@ -168,7 +168,7 @@ CREATE TABLE funding (
     pledgers          INTEGER NOT NULL,
     donated           INTEGER NOT NULL,
     donors            INTEGER NOT NULL,
-    raised            INTEGER NOT NULL,
+    raised            INTEGER, -- NULL without a goal
     releasing         INTEGER NOT NULL,
     released          INTEGER NOT NULL,
     refunding         INTEGER NOT NULL,
