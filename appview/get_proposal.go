@@ -73,7 +73,7 @@ func (a *API) proposals(ctx context.Context, r *store.Reader, asked []syntax.ATU
 			return nil, err
 		}
 		if ok {
-			view.Viewer = viewer.state(f.states[uri].Stage.Stage, lifecycle.CountEstimates(details[uri].Estimates, r.Now()))
+			view.Viewer = viewer.state(f.states[uri].Stage.Stage, lifecycle.CountEstimates(details[uri].Facts, r.Now()))
 			views = append(views, view)
 		}
 	}
