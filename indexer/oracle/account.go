@@ -99,6 +99,9 @@ func (a *account) apply(now time.Time, edits ...edit) (*comatproto.SyncSubscribe
 		if err != nil {
 			return nil, fmt.Errorf("oracle: apply %s: %w", e.path, err)
 		}
+		if a.tree.IsEmpty() {
+			a.tree = mst.NewEmptyTree() // the library keeps a height that an empty tree has not
+		}
 		ops = append(ops, claim(op))
 	}
 	nodes, err := a.writeTree()
@@ -144,9 +147,6 @@ func (a *account) writeTree() ([]block, error) {
 			return nil, fmt.Errorf("oracle: read a node of %s: %w", a.did, err)
 		}
 		nodes = append(nodes, block{c, node.RawData()})
-	}
-	if a.tree.IsEmpty() {
-		a.tree = mst.NewEmptyTree() // the library keeps a height that an empty tree has not
 	}
 	a.data = *root
 	return nodes, nil

@@ -195,26 +195,40 @@ func (w *World) rotate(a *account) {
 // move takes the account to another PDS, which signs with a key of its own. A
 // PDS that no relay follows yet is heard by nobody.
 func (w *World) move(a *account) {
-	from := a.host
-	a.host = pick(w.dice, w.net.hosts)
-	if a.host == from {
-		return
-	}
-	from.left[a.did] = true
-	delete(a.host.left, a.did)
-	a.key, a.rekeyed = w.dice.key(), true
-	w.note("%s moves from %s to %s", a.handle, from.name, a.host.name)
 	if w.one(3) {
-		w.fire(FaultSilentMove, a)
-		w.lose(a)
-		if a.rev != "" {
-			w.mustSign(a)
-		}
+		w.moveUnheard(a)
 		return
 	}
-	w.tellIdentity(a)
-	w.tellAccount(a)
-	w.resign(a)
+	if w.settleElsewhere(a) {
+		w.tellIdentity(a)
+		w.tellAccount(a)
+		w.resign(a)
+	}
+}
+
+func (w *World) moveUnheard(a *account) {
+	if !w.settleElsewhere(a) {
+		return
+	}
+	w.fire(FaultSilentMove, a)
+	w.lose(a)
+	if a.rev != "" {
+		w.mustSign(a)
+	}
+}
+
+// settleElsewhere is a move that is not told yet; false when the account stays.
+func (w *World) settleElsewhere(a *account) bool {
+	from, to := a.host, pick(w.dice, w.net.hosts)
+	if from == to {
+		return false
+	}
+	a.host = to
+	from.left[a.did] = true
+	delete(to.left, a.did)
+	a.key, a.rekeyed = w.dice.key(), true
+	w.note("%s moves from %s to %s", a.handle, from.name, to.name)
+	return true
 }
 
 // resign signs the same tree anew and says so by a #sync.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
 // Options of a run.
@@ -227,15 +228,25 @@ func (r *run) judgeTold(ctx context.Context) error {
 }
 
 // tellAgain lets the relays tell of every account something that cannot be
-// proven, and then how it is. The first makes the index fetch it, the second
-// look: what it follows is all right then, while the process goes on.
+// proven, again when it has moved since, and then how it is. The first makes the
+// index fetch it, the last look: what it follows is all right then, while the
+// process goes on.
 func (r *run) tellAgain(ctx context.Context) error {
 	const when = "when something was told of every account again"
 	r.net.mu.Lock()
 	r.leap(2 * time.Hour) // whatever was put off is due
+	for _, a := range r.net.accounts {
+		r.tellNothing(a)
+	}
+	r.net.mu.Unlock()
+	if err := r.quiet(ctx, when, r.fetching); err != nil {
+		return err
+	}
+	r.net.mu.Lock()
 	r.net.astray = 0
 	for _, a := range r.net.accounts {
-		if a.rev != "" {
+		if a.status == store.AccountActive {
+			r.moveUnheard(a)
 			r.tellNothing(a)
 		}
 	}

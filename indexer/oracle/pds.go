@@ -131,12 +131,12 @@ func (p *pds) getRepo(w http.ResponseWriter, req *http.Request, did syntax.DID) 
 	if refusal == "" {
 		blocks = a.snapshot()
 		blocks, fault = p.falsify(a, blocks, fault)
+		if fault == FaultPDSOlder {
+			a.excused = a.rev
+		}
 	}
 	if a == nil {
 		p.net.astray++
-	}
-	if fault == FaultPDSOlder {
-		a.excused = a.rev
 	}
 	var older []byte
 	if a != nil {

@@ -144,6 +144,9 @@ func (w *World) checkTold(index snapshot) (judged int, wrong []string) {
 // tellNothing says that something happened, and not what: whoever follows the
 // account must look.
 func (w *World) tellNothing(a *account) {
+	if a.rev == "" {
+		return
+	}
 	w.tell(a, &events.XRPCStreamEvent{RepoCommit: &comatproto.SyncSubscribeRepos_Commit{
 		Repo: a.did.String(), Rev: a.rev.String(), Time: stamp(w.net.clock.Now()), TooBig: true,
 		Commit: util.LexLink(a.commit.cid), Ops: []*comatproto.SyncSubscribeRepos_RepoOp{}, Blobs: []util.LexLink{},
