@@ -18,7 +18,7 @@ const (
 	batchLength = 1024
 	// deriveWithin is how long derived rows may stay stale, while events come
 	// faster than they are applied, before the deriver is asked to help.
-	deriveWithin = time.Second
+	deriveWithin = 3 * time.Second
 	// cursorEvery is how often the cursor is saved while nothing of ours
 	// passes; the events since then would come again, and change nothing.
 	cursorEvery = time.Second
