@@ -20,12 +20,13 @@ const (
 type API struct {
 	store  *store.Store
 	policy lifecycle.Policy
+	stats  statsKeeper
 }
 
 // New makes the API of an index. The policy is the one the store was opened
 // with.
 func New(st *store.Store, policy lifecycle.Policy) *API {
-	return &API{store: st, policy: policy}
+	return &API{store: st, policy: policy, stats: newStatsKeeper()}
 }
 
 // Methods lists the queries and procedures that an AppView declares, those of
@@ -55,6 +56,15 @@ func (a *API) Register(s *xrpc.Server) {
 	xrpc.Query(s, "fund.stratos.feature.listEstimates", a.listEstimates)
 	xrpc.Query(s, "fund.stratos.feature.getFunding", a.getFunding)
 	xrpc.Query(s, "fund.stratos.actor.getStanding", a.getStanding)
+	xrpc.Query(s, "fund.stratos.feature.listPledges", a.listPledges)
+	xrpc.Query(s, "fund.stratos.feature.listDonations", a.listDonations)
+	xrpc.Query(s, "fund.stratos.feature.listDisputes", a.listDisputes)
+	xrpc.Query(s, "fund.stratos.feature.listVerifications", a.listVerifications)
+	xrpc.Query(s, "fund.stratos.feature.getTimeline", a.getTimeline)
+	xrpc.Query(s, "fund.stratos.feature.searchProposals", a.searchProposals)
+	xrpc.Query(s, "fund.stratos.feature.searchSimilar", a.searchSimilar)
+	xrpc.Query(s, "fund.stratos.actor.getActor", a.getActor)
+	xrpc.Query(s, "fund.stratos.getStats", a.getStats)
 	xrpc.Query(s, "fund.stratos.project.getProject", a.getProject)
 	xrpc.Query(s, "fund.stratos.project.listProjects", a.listProjects)
 }

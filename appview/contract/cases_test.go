@@ -6,17 +6,7 @@ import (
 
 // notServed are the endpoints of the lexicons that answer MethodNotImplemented
 // today. One that begins to answer leaves this list and gets its cases below.
-var notServed = []syntax.NSID{
-	"fund.stratos.actor.getActor",
-	"fund.stratos.feature.getTimeline",
-	"fund.stratos.feature.listDisputes",
-	"fund.stratos.feature.listDonations",
-	"fund.stratos.feature.listPledges",
-	"fund.stratos.feature.listVerifications",
-	"fund.stratos.feature.searchProposals",
-	"fund.stratos.feature.searchSimilar",
-	"fund.stratos.getStats",
-}
+var notServed = []syntax.NSID{}
 
 // answer is what a case wants: full, empty, or the name of an error.
 type answer string
@@ -50,6 +40,14 @@ const (
 )
 
 var cases = []contractCase{
+	{method: "fund.stratos.actor.getActor", answer: full, fields: "actor.handle actor.proposed actor.backed actor.indexedAt",
+		params: func(w *world) params { return params{"actor": w.author.Handle} }},
+	{method: "fund.stratos.actor.getActor", answer: empty,
+		fields: "actor.proposed actor.backed actor.built actor.completed actor.refunded actor.disputesUpheld",
+		params: func(w *world) params { return params{"actor": w.escrow.DID} }},
+	{method: "fund.stratos.actor.getActor", answer: "ActorNotFound",
+		params: func(*world) params { return params{"actor": nobodysHandle} }},
+
 	{method: "fund.stratos.actor.getStanding", answer: full, fields: "cap largest basis",
 		params: func(w *world) params { return params{"actor": w.backer.DID, "currency": "USD"} }},
 	{method: "fund.stratos.actor.getStanding", answer: empty, fields: "largest basis",
@@ -83,6 +81,33 @@ var cases = []contractCase{
 	{method: "fund.stratos.feature.getProposals", answer: empty, fields: "proposals",
 		params: func(*world) params { return params{"uris": []string{nobodysProposal}} }},
 
+	{method: "fund.stratos.feature.getTimeline", answer: full, fields: "events.actor.handle events.uri events.cid events.description cursor",
+		params: func(w *world) params { return params{"uri": w.built.Uri, "limit": 1} }},
+	{method: "fund.stratos.feature.getTimeline", answer: empty, fields: "events.value cursor",
+		params: func(w *world) params { return params{"uri": w.bare.Uri} }},
+	{method: "fund.stratos.feature.getTimeline", answer: "ProposalNotFound",
+		params: func(*world) params { return params{"uri": nobodysProposal} }},
+	{method: "fund.stratos.feature.getTimeline", answer: "InvalidCursor",
+		params: func(w *world) params { return params{"uri": w.built.Uri, "cursor": nobodysCursor} }},
+
+	{method: "fund.stratos.feature.listDisputes", answer: full, fields: "disputes.author.handle disputes.ruling.record disputes.outcome disputes.standing cursor",
+		params: func(w *world) params { return params{"uri": w.built.Uri, "limit": 1} }},
+	{method: "fund.stratos.feature.listDisputes", answer: empty, fields: "disputes cursor",
+		params: func(w *world) params { return params{"uri": w.bare.Uri} }},
+	{method: "fund.stratos.feature.listDisputes", answer: "ProposalNotFound",
+		params: func(*world) params { return params{"uri": nobodysProposal} }},
+	{method: "fund.stratos.feature.listDisputes", answer: "InvalidCursor",
+		params: func(w *world) params { return params{"uri": w.built.Uri, "cursor": nobodysCursor} }},
+
+	{method: "fund.stratos.feature.listDonations", answer: full, fields: "donations.value donations.status donations.receipt.record cursor",
+		params: func(w *world) params { return params{"uri": w.built.Uri, "limit": 1} }},
+	{method: "fund.stratos.feature.listDonations", answer: empty, fields: "donations cursor",
+		params: func(w *world) params { return params{"uri": w.bare.Uri} }},
+	{method: "fund.stratos.feature.listDonations", answer: "ProposalNotFound",
+		params: func(*world) params { return params{"uri": nobodysProposal} }},
+	{method: "fund.stratos.feature.listDonations", answer: "InvalidCursor",
+		params: func(w *world) params { return params{"uri": w.built.Uri, "cursor": nobodysCursor} }},
+
 	{method: "fund.stratos.feature.listEstimates", answer: full, fields: "estimates distribution.buckets cursor",
 		params: func(w *world) params { return params{"uri": w.rich.Uri, "limit": 1} }},
 	{method: "fund.stratos.feature.listEstimates", answer: empty, fields: "estimates distribution cursor",
@@ -91,6 +116,15 @@ var cases = []contractCase{
 		params: func(*world) params { return params{"uri": nobodysProposal} }},
 	{method: "fund.stratos.feature.listEstimates", answer: "InvalidCursor",
 		params: func(w *world) params { return params{"uri": w.rich.Uri, "cursor": nobodysCursor} }},
+
+	{method: "fund.stratos.feature.listPledges", answer: full, fields: "pledges.value pledges.status pledges.receipt.record cursor",
+		params: func(w *world) params { return params{"uri": w.built.Uri, "limit": 1} }},
+	{method: "fund.stratos.feature.listPledges", answer: empty, fields: "pledges cursor",
+		params: func(w *world) params { return params{"uri": w.bare.Uri} }},
+	{method: "fund.stratos.feature.listPledges", answer: "ProposalNotFound",
+		params: func(*world) params { return params{"uri": nobodysProposal} }},
+	{method: "fund.stratos.feature.listPledges", answer: "InvalidCursor",
+		params: func(w *world) params { return params{"uri": w.built.Uri, "cursor": nobodysCursor} }},
 
 	{method: "fund.stratos.feature.listProposals", answer: full, fields: "proposals.funding proposals.project cursor",
 		params: func(w *world) params {
@@ -104,6 +138,37 @@ var cases = []contractCase{
 		params: func(*world) params { return params{"author": nobodysHandle} }},
 	{method: "fund.stratos.feature.listProposals", answer: "ProjectNotFound",
 		params: func(*world) params { return params{"project": nobodysProject} }},
+
+	{method: "fund.stratos.feature.listVerifications", answer: full, fields: "verifications.matches verifications.backer cursor",
+		params: func(w *world) params { return params{"uri": w.built.Uri, "limit": 1} }},
+	{method: "fund.stratos.feature.listVerifications", answer: empty, fields: "verifications cursor",
+		params: func(w *world) params { return params{"uri": w.bare.Uri} }},
+	{method: "fund.stratos.feature.listVerifications", answer: "ProposalNotFound",
+		params: func(*world) params { return params{"uri": nobodysProposal} }},
+	{method: "fund.stratos.feature.listVerifications", answer: "InvalidCursor",
+		params: func(w *world) params { return params{"uri": w.built.Uri, "cursor": nobodysCursor} }},
+
+	{method: "fund.stratos.feature.searchProposals", answer: full, fields: "proposals.record.title proposals.funding cursor",
+		params: func(w *world) params { return params{"q": "for", "author": w.author.DID, "limit": 1} }},
+	{method: "fund.stratos.feature.searchProposals", answer: empty, fields: "proposals cursor",
+		params: func(*world) params { return params{"q": "nobody proposed this"} }},
+	{method: "fund.stratos.feature.searchProposals", answer: "InvalidCursor",
+		params: func(*world) params { return params{"q": "maps", "cursor": nobodysCursor} }},
+	{method: "fund.stratos.feature.searchProposals", answer: "ActorNotFound",
+		params: func(*world) params { return params{"q": "maps", "author": nobodysHandle} }},
+	{method: "fund.stratos.feature.searchProposals", answer: "ProjectNotFound",
+		params: func(*world) params { return params{"q": "maps", "project": nobodysProject} }},
+
+	{method: "fund.stratos.feature.searchSimilar", answer: full, fields: "proposals.record.title",
+		params: func(w *world) params { return params{"title": "shared calen", "subject": w.dev.DID} }},
+	{method: "fund.stratos.feature.searchSimilar", answer: empty, fields: "proposals",
+		params: func(*world) params { return params{"title": "Nobody proposed this"} }},
+	{method: "fund.stratos.feature.searchSimilar", answer: "ActorNotFound",
+		params: func(*world) params {
+			return params{"title": "Maps", "subject": "at://" + nobodysHandle + "/fund.stratos.project.profile/x"}
+		}},
+	{method: "fund.stratos.feature.searchSimilar", answer: "ProjectNotFound",
+		params: func(*world) params { return params{"title": "Maps", "subject": nobodysProject} }},
 
 	{method: "fund.stratos.project.getProject", answer: full, fields: "project.maintainers project.claims project.proposals",
 		params: func(w *world) params { return params{"uri": w.project.Uri} }},
@@ -120,4 +185,11 @@ var cases = []contractCase{
 		params: func(*world) params { return params{"cursor": nobodysCursor} }},
 	{method: "fund.stratos.project.listProjects", answer: "ActorNotFound",
 		params: func(*world) params { return params{"owner": nobodysHandle} }},
+
+	// Numbers are kept for a minute: they are asked for last, when all else is there.
+	{method: "fund.stratos.getStats", answer: full,
+		fields: "asOf proposals projects backers developers stages.count money.estimated money.pledged money.released money.refunded money.donated",
+		params: func(*world) params { return nil }},
+	{method: "fund.stratos.getStats", answer: empty, fields: "proposals projects backers developers stages money", nothing: true,
+		params: func(*world) params { return nil }},
 }

@@ -20,6 +20,8 @@ type world struct {
 	project, quiet comatproto.RepoStrongRef
 	// rich has every kind of record about it, bare none.
 	rich, bare comatproto.RepoStrongRef
+	// built is about an attempt with a campaign, and all that backers write.
+	built comatproto.RepoStrongRef
 }
 
 // makeAccounts comes first: an AppView is told whom to trust when it starts.
@@ -41,6 +43,7 @@ func (w *world) live(t *testing.T) {
 	w.proposals(n)
 	attempt := w.attempts(n)
 	w.money(n, attempt)
+	w.build(n)
 }
 
 func (w *world) projects(n *narrator) {
@@ -113,29 +116,33 @@ func (w *world) attempts(n *narrator) comatproto.RepoStrongRef {
 
 // money writes a pledge and a donation with their receipts.
 func (w *world) money(n *narrator, attempt comatproto.RepoStrongRef) {
-	terms := n.create(w.escrow, lexicons.CollectionTerms, &stratos.EscrowTerms{
+	terms := w.terms(n)
+	pledge := n.create(w.backer, lexicons.CollectionPledge, &stratos.FeaturePledge{
+		LexiconTypeID: "fund.stratos.feature.pledge", Proposal: w.rich, Development: attempt, Value: usd(4000),
+		Escrow: w.escrow.DID.String(), CreatedAt: n.at(5),
+	})
+	w.receiptOf(n, w.backer, pledge, attempt, terms, "released", usd(4000))
+	donation := n.create(w.backer, lexicons.CollectionDonation, &stratos.FeatureDonation{
+		LexiconTypeID: "fund.stratos.feature.donation", Proposal: w.rich, Development: attempt, Value: usd(700),
+		Escrow: w.escrow.DID.String(), CreatedAt: n.at(5),
+	})
+	w.receiptOf(n, w.backer, donation, attempt, terms, "paid", usd(700))
+}
+
+func (w *world) terms(n *narrator) comatproto.RepoStrongRef {
+	return n.create(w.escrow, lexicons.CollectionTerms, &stratos.EscrowTerms{
 		LexiconTypeID:  "fund.stratos.escrow.terms",
 		Currencies:     []stratos.EscrowTerms_Currency{{Currency: "USD", Minimum: 100, Maximum: 100_000}},
 		FeeBasisPoints: 500, PreviewSeconds: stratos.EscrowTerms_Range{Minimum: 7 * day, Maximum: 14 * day},
 		ReleaseSeconds: 14 * day, VerificationSeconds: 14 * day, RulingSeconds: 10 * day, DisputeReserveSeconds: 14 * day,
 		MaximumHoldSeconds: 80 * day, TextHash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", CreatedAt: n.at(0),
 	})
-	pledge := n.create(w.backer, lexicons.CollectionPledge, &stratos.FeaturePledge{
-		LexiconTypeID: "fund.stratos.feature.pledge", Proposal: w.rich, Development: attempt, Value: usd(4000),
-		Escrow: w.escrow.DID.String(), CreatedAt: n.at(5),
-	})
-	w.receipt(n, pledge, attempt, terms, "released", usd(4000))
-	donation := n.create(w.backer, lexicons.CollectionDonation, &stratos.FeatureDonation{
-		LexiconTypeID: "fund.stratos.feature.donation", Proposal: w.rich, Development: attempt, Value: usd(700),
-		Escrow: w.escrow.DID.String(), CreatedAt: n.at(5),
-	})
-	w.receipt(n, donation, attempt, terms, "paid", usd(700))
 }
 
-func (w *world) receipt(n *narrator, subject, attempt, terms comatproto.RepoStrongRef, status string, value stratos.Defs_Money) {
+func (w *world) receiptOf(n *narrator, payer *atmosphere.Account, subject, attempt, terms comatproto.RepoStrongRef, status string, value stratos.Defs_Money) {
 	n.put(w.escrow, lexicons.CollectionReceipt, lexicons.DerivedKey(syntax.ATURI(subject.Uri)), &stratos.EscrowReceipt{
 		LexiconTypeID: "fund.stratos.escrow.receipt", Subject: subject, Development: attempt, Terms: terms,
-		Payer: w.backer.DID.String(), Value: value, Status: status, UpdatedAt: n.at(6), CreatedAt: n.at(6),
+		Payer: payer.DID.String(), Value: value, Status: status, UpdatedAt: n.at(6), CreatedAt: n.at(6),
 		History: []stratos.EscrowReceipt_Change{{Status: status, At: n.at(6)}},
 	})
 }

@@ -44,6 +44,12 @@ func (f *Facts) reigns() reigns {
 	return f.claimReigns()
 }
 
+// DevelopersAt returns the accounts that may act for the proposal's subject at t,
+// sorted (rule 3).
+func DevelopersAt(f Facts, t time.Time) []syntax.DID {
+	return slices.Sorted(maps.Keys(f.reigns().at(t).devs))
+}
+
 // projectReigns: the owner's authority comes from the address of the project,
 // not from its record; it stands also while the record is missing.
 func (f *Facts) projectReigns() reigns {

@@ -1,9 +1,12 @@
 package lifecycle_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 )
@@ -62,6 +65,30 @@ func TestR4_TheClaimingProjectIsShown(t *testing.T) {
 			got, ok := lifecycle.ProjectAt(tt.f, t0.AddDate(0, 0, tt.when))
 			if got.URI != tt.want || ok != (tt.want != "") {
 				t.Errorf("got %q, %t; want %q", got.URI, ok, tt.want)
+			}
+		})
+	}
+}
+
+func TestR3_DevelopersAreThoseOfTheMoment(t *testing.T) {
+	t.Parallel()
+	claimed := facts(byURL, claim("did:plc:a", owner, lifecycle.ClaimByHost, 3*day, 9*day, maintainer))
+	tests := []struct {
+		name string
+		f    lifecycle.Facts
+		when int
+		want []syntax.DID
+	}{
+		{"before the claim is verified", claimed, 2, nil},
+		{"while it counts", claimed, 3, []syntax.DID{owner, maintainer}},
+		{"when it has expired", claimed, 9, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			slices.Sort(tt.want)
+			if diff := cmp.Diff(tt.want, lifecycle.DevelopersAt(tt.f, t0.Add(time.Duration(tt.when)*day))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -82,12 +82,8 @@ func (r *Reader) countProposed(c *clauses, did syntax.DID) {
 		WHERE p.author = ?`, now, now, did)
 }
 
-// countBacked asks the receipt first which proposal it was for, then the campaign
-// and then the development, which its author may have changed since.
 func (r *Reader) countBacked(c *clauses, did syntax.DID) {
-	c.add(`SELECT count(DISTINCT coalesce(t.proposal_uri,
-			(SELECT w.proposal_uri FROM campaign w WHERE w.development_uri = t.development_uri AND w.escrow = t.escrow),
-			(SELECT d.proposal_uri FROM development d WHERE d.uri = t.development_uri)))
+	c.add(`SELECT count(DISTINCT `+receiptProposal+`)
 		FROM receipt t WHERE t.payer = ? AND t.status IN ('held', 'releasing', 'released', 'paid') AND `, did)
 	r.counted(c)
 }

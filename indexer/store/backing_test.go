@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -103,6 +104,44 @@ func TestRule9_ListedPledgesSayWhereTheMoneyIs(t *testing.T) {
 		}
 	}
 }
+
+// Money that is held for one proposal is not shown at another, whatever its backer
+// makes of the pledge afterwards.
+func TestRule9_AReceiptIsForTheProposalThatWasPaidFor(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	paid, other := proposalURI(carol, 1), proposalURI(carol, 2)
+	one, two := developmentURI(bob, 1), developmentURI(bob, 2)
+	w.put(
+		proposal(t, carol, 1, onAccount(bob), nil), proposal(t, carol, 2, onAccount(bob), nil),
+		development(t, bob, 1, paid, nil), development(t, bob, 2, other, nil),
+	)
+	for n, c := range []struct {
+		name    string
+		pledged pledged
+		receipt Record
+		held    bool
+	}{
+		{"as it was", pledged{paid, one}, receipt(t, escrow, alice, 0, one, 1000, "USD", "held", nil), true},
+		{"moved to another", pledged{other, two}, receipt(t, escrow, alice, 1, one, 1000, "USD", "held", nil), false},
+		{"moved with its attempt", pledged{other, one}, receipt(t, escrow, alice, 2, one, 1000, "USD", "held", nil), false},
+		{"moved from where the receipt pins it", pledged{other, two},
+			receipt(t, escrow, alice, 3, two, 1000, "USD", "held", fields{"proposal": ref(paid)}), false},
+		{"of nobody knows which", pledged{paid, developmentURI(bob, 9)},
+			receipt(t, escrow, alice, 4, developmentURI(bob, 9), 1000, "USD", "held", nil), true},
+	} {
+		w.put(pledge(t, alice, n, c.pledged.proposal, c.pledged.development, escrow, nil), c.receipt)
+		listed := w.pledges(t, c.pledged.proposal)
+		i := slices.IndexFunc(listed, func(p PledgeRow) bool { return p.URI == pledgeURI(alice, n) })
+		if i < 0 {
+			t.Errorf("%s: the pledge is not listed", c.name)
+		} else if held := listed[i].Status == lifecycle.ReceiptHeld; held != c.held {
+			t.Errorf("%s: held is %v", c.name, held)
+		}
+	}
+}
+
+// pledged is what a pledge names.
+type pledged struct{ proposal, development syntax.ATURI }
 
 func TestRule5_ListedDonationsSayWhetherTheyArrived(t *testing.T) {
 	w := newWorld(t, newTestStore(t))

@@ -39,8 +39,8 @@ func (r *Reader) ListPledges(ctx context.Context, proposal syntax.ATURI, after *
 	var c clauses
 	c.add(`SELECT x.created_at, x.uri, x.author, x.development_uri, t.uri, t.status, t.test
 		FROM pledge x JOIN repo a ON a.did = x.author
-		LEFT JOIN receipt t ON t.subject_uri = x.uri AND t.escrow = x.escrow AND `)
-	r.counted(&c)
+		LEFT JOIN receipt t ON `)
+	r.paysFor(&c)
 	c.add(` WHERE x.proposal_uri = ? AND a.status = 'active'`, proposal)
 	r.newestFirst(&c, after, limit)
 	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (p PledgeRow, err error) {

@@ -67,6 +67,22 @@ func (r *Reader) counted(c *clauses) {
 		jsonList(r.policy.TrustedEscrows), r.policy.TestMoney)
 }
 
+// paysFor adds the condition that the receipt t counts and is for the pledge or
+// donation x as it stands: by the escrow that it names, and for no other proposal.
+// After paying for one its author may change it to name another.
+func (r *Reader) paysFor(c *clauses) {
+	c.add(`t.subject_uri = x.uri AND t.escrow = x.escrow
+		AND coalesce(` + receiptProposal + `, x.proposal_uri) = x.proposal_uri AND `)
+	r.counted(c)
+}
+
+// receiptProposal is the proposal that the receipt t is for. It says so itself, or
+// else its campaign, or else the development, which may have changed since, or be
+// gone: then it is NULL.
+const receiptProposal = `coalesce(t.proposal_uri,
+	(SELECT w.proposal_uri FROM campaign w WHERE w.development_uri = t.development_uri AND w.escrow = t.escrow),
+	(SELECT d.proposal_uri FROM development d WHERE d.uri = t.development_uri))`
+
 // receiptColumns receives the columns of a receipt that may not be there.
 type receiptColumns struct {
 	uri, status sql.NullString

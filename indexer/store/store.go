@@ -262,6 +262,9 @@ func (r *Reader) Now() time.Time { return r.now }
 // as the later pages of a list do.
 func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, policy: r.policy, now: now} }
 
+// Now is the moment that a reader would answer for.
+func (s *Store) Now() time.Time { return s.now().UTC() }
+
 // Read runs fn on a snapshot: all that it reads belongs together.
 func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
 	var c *conn
@@ -277,7 +280,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
 		return fmt.Errorf("store: begin to read: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.rollback(whole)) }()
-	return fn(&Reader{tx: c, policy: s.policy, now: s.now().UTC()})
+	return fn(&Reader{tx: c, policy: s.policy, now: s.Now()})
 }
 
 // IsBusy reports whether err says that the database was locked by somebody

@@ -156,7 +156,7 @@ type FeatureDefs_DonationView struct {
 	Status string `json:"status" cborgen:"status"`
 	// uri: The donation's uri.
 	Uri string `json:"uri" cborgen:"uri"`
-	// value: What was donated.
+	// value: What the receipt says; what was donated, while there is none.
 	Value Defs_Money `json:"value" cborgen:"value"`
 }
 
@@ -275,7 +275,7 @@ type FeatureDefs_PledgeView struct {
 	Status string `json:"status" cborgen:"status"`
 	// uri: The pledge's uri.
 	Uri string `json:"uri" cborgen:"uri"`
-	// value: What was pledged.
+	// value: What the receipt says; what was pledged, while there is none.
 	Value Defs_Money `json:"value" cborgen:"value"`
 }
 
@@ -401,7 +401,7 @@ type FeatureDefs_VerificationView struct {
 	LexiconTypeID string `json:"$type,omitempty" cborgen:"$type,const=fund.stratos.feature.defs#verificationView,omitempty"`
 	// author: Who wrote it.
 	Author ActorDefs_ProfileBasic `json:"author" cborgen:"author"`
-	// backer: Whether the author has money held for the release.
+	// backer: Whether the author's money is held for the release, or went to its developers.
 	Backer bool `json:"backer" cborgen:"backer"`
 	// cid: The version that is shown.
 	Cid string `json:"cid" cborgen:"cid"`

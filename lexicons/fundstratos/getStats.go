@@ -30,7 +30,7 @@ type GetStats_Output struct {
 
 // GetStats calls the XRPC method "fund.stratos.getStats".
 //
-// Get numbers about everything that this service has indexed.
+// Get numbers about everything that this service has indexed. They may be a minute old; asOf says from when they are.
 func GetStats(ctx context.Context, c lexutil.LexClient) (*GetStats_Output, error) {
 	var out GetStats_Output
 

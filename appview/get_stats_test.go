@@ -1,0 +1,53 @@
+package appview
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+func TestOfManyWhoAskForNumbersOneCountsAndWhoGivesUpIsFollowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		keeper := newStatsKeeper()
+		counted := 0
+		count := func(ctx context.Context) (*stratos.GetStats_Output, time.Time, error) {
+			counted++
+			select {
+			case <-time.After(time.Second):
+				return &stratos.GetStats_Output{Proposals: int64(counted)}, time.Now(), nil
+			case <-ctx.Done():
+				return nil, time.Time{}, ctx.Err()
+			}
+		}
+		impatient, giveUp := context.WithTimeout(t.Context(), time.Second/2)
+		defer giveUp()
+		first := make(chan error, 1)
+		go func() {
+			_, err := keeper.get(impatient, time.Now, count)
+			first <- err
+		}()
+		synctest.Wait() // it counts
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				if out, err := keeper.get(t.Context(), time.Now, count); err != nil || out.Proposals != 2 {
+					t.Errorf("a patient one got %v, %v", out, err)
+				}
+			})
+		}
+		_, err := keeper.get(impatient, time.Now, count)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("one who does not wait for the others got %v", err)
+		}
+		wg.Wait()
+		if err := <-first; !errors.Is(err, context.DeadlineExceeded) || counted != 2 {
+			t.Errorf("the first got %v, and it was counted %d times", err, counted)
+		}
+	})
+}

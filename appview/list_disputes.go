@@ -1,0 +1,65 @@
+package appview
+
+import (
+	"context"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/store"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+// listDisputes answers fund.stratos.feature.listDisputes, newest first.
+func (a *API) listDisputes(ctx context.Context, p aboutProposalParams) (*stratos.FeatureListDisputes_Output, error) {
+	out := &stratos.FeatureListDisputes_Output{Disputes: []stratos.FeatureDefs_DisputeView{}}
+	err := a.aboutProposal(ctx, "listDisputes", p, func(r *store.Reader, proposal syntax.ATURI, page page) error {
+		rows, err := r.ListDisputes(ctx, proposal, page.after, int(p.Limit)+1)
+		if err != nil {
+			return err
+		}
+		rows, out.Cursor, err = cutPage(page, rows, int(p.Limit), func(row store.DisputeRow) place { return placeOf(row.Key) })
+		if err != nil {
+			return err
+		}
+		states, err := disputeStates(ctx, r, proposal)
+		if err != nil {
+			return err
+		}
+		needed := make([]syntax.ATURI, 0, 2*len(rows))
+		for _, row := range rows {
+			needed = append(needed, row.URI)
+			if ruling := states[row.URI].Ruling; ruling != nil {
+				needed = append(needed, ruling.URI)
+			}
+		}
+		f, err := hydrateRecords(ctx, r, needed)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if view, ok := f.dispute(row.URI, states[row.URI]); ok {
+				out.Disputes = append(out.Disputes, view)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// disputeStates says of all disputes about a proposal how they stand: which of an
+// account's is the first cannot be seen on one page.
+func disputeStates(ctx context.Context, r *store.Reader, proposal syntax.ATURI) (map[syntax.ATURI]lifecycle.DisputeState, error) {
+	f, err := r.Facts(ctx, proposal)
+	if err != nil {
+		return nil, err
+	}
+	states := map[syntax.ATURI]lifecycle.DisputeState{}
+	for _, s := range lifecycle.DisputesAt(f, r.Now()) {
+		states[s.URI] = s
+	}
+	return states, nil
+}

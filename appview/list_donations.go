@@ -1,0 +1,50 @@
+package appview
+
+import (
+	"context"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/store"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+// listDonations answers fund.stratos.feature.listDonations, newest first.
+func (a *API) listDonations(ctx context.Context, p aboutProposalParams) (*stratos.FeatureListDonations_Output, error) {
+	out := &stratos.FeatureListDonations_Output{Donations: []stratos.FeatureDefs_DonationView{}}
+	err := a.aboutProposal(ctx, "listDonations", p, func(r *store.Reader, proposal syntax.ATURI, page page) error {
+		rows, err := r.ListDonations(ctx, proposal, page.after, int(p.Limit)+1)
+		if err != nil {
+			return err
+		}
+		rows, out.Cursor, err = cutPage(page, rows, int(p.Limit), func(row store.DonationRow) place { return placeOf(row.Key) })
+		if err != nil {
+			return err
+		}
+		needed := make([]syntax.ATURI, 0, 2*len(rows))
+		for _, row := range rows {
+			needed = append(needed, row.URI)
+			if row.Receipt != "" {
+				needed = append(needed, row.Receipt)
+			}
+		}
+		f, err := hydrateRecords(ctx, r, needed)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			view, ok, err := f.donation(row)
+			if err != nil {
+				return err
+			}
+			if ok {
+				out.Donations = append(out.Donations, view)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}

@@ -1,0 +1,318 @@
+package appview_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/atdata"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multihash"
+
+	"github.com/stratosfund/stratosfund/appview"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/reposync"
+	"github.com/stratosfund/stratosfund/indexer/store"
+	"github.com/stratosfund/stratosfund/lexicons"
+	"github.com/stratosfund/stratosfund/xrpc"
+)
+
+// The people of an offline index.
+const (
+	alice  syntax.DID = "did:plc:alice"
+	bob    syntax.DID = "did:plc:bob" // develops
+	carol  syntax.DID = "did:plc:carol"
+	mallet syntax.DID = "did:plc:mallet"
+	broker syntax.DID = "did:plc:broker" // an escrow that is trusted
+)
+
+// offline is an index without a network, and the methods on it.
+type offline struct {
+	t      testing.TB
+	store  *store.Store
+	server *xrpc.Server
+	clock  *time.Time
+	repos  map[syntax.DID]map[syntax.ATURI]store.Record
+	seq    int64
+	revs   int
+}
+
+// offlineBegins is what the clock of an offline index shows.
+var offlineBegins = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+func newOffline(t testing.TB) *offline {
+	t.Helper()
+	clock := offlineBegins
+	now := func() time.Time { return clock }
+	policy := lifecycle.Policy{TrustedEscrows: []syntax.DID{broker}}
+	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "index.db"), Policy: policy},
+		store.Options{Log: slog.New(slog.DiscardHandler), Clock: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	server, err := xrpc.New(xrpc.Config{PublicURL: "http://localhost:8080"}, xrpc.Options{
+		Catalog: lexicons.Catalog(), Methods: appview.Methods(), MapError: appview.WireError,
+		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError})), CheckOutput: true, Now: now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	appview.New(st, policy).Register(server)
+	return &offline{t: t, store: st, server: server, clock: &clock, repos: map[syntax.DID]map[syntax.ATURI]store.Record{}}
+}
+
+// put writes records, and fetches the repositories that they are in whole.
+func (o *offline) put(records ...store.Record) {
+	o.t.Helper()
+	touched := map[syntax.DID]bool{}
+	for _, r := range records {
+		if o.repos[r.DID] == nil {
+			o.repos[r.DID] = map[syntax.ATURI]store.Record{}
+		}
+		o.repos[r.DID][r.URI()] = r
+		touched[r.DID] = true
+	}
+	for did := range touched {
+		o.fetch(did)
+	}
+}
+
+// fetch makes the index hold what the account's repository does: it tells that
+// something happened which the index missed.
+func (o *offline) fetch(did syntax.DID) {
+	o.t.Helper()
+	ctx := o.t.Context()
+	o.apply(store.Change{Kind: store.ChangeCommit, DID: did, Rev: o.rev(), PrevData: "missed", Data: "told", Track: true})
+	due, _, err := o.store.DueResyncs(ctx, 10)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	i := slices.IndexFunc(due, func(r store.Resync) bool { return r.DID == did })
+	if i < 0 {
+		o.t.Fatalf("%s is not to be fetched", did)
+	}
+	_, more, err := o.store.ReplaceRepo(ctx, store.Replacement{
+		DID: did, Rev: o.rev(), Data: "fetched", Records: slices.Collect(maps.Values(o.repos[did])), Wanted: due[i].Wanted,
+	})
+	o.derive(more, err)
+}
+
+func (o *offline) apply(c store.Change) {
+	o.t.Helper()
+	o.seq++
+	applied, err := o.store.Apply(o.t.Context(), "upstream", o.seq, []store.Change{c})
+	o.derive(applied.MoreStale, err)
+}
+
+func (o *offline) derive(more bool, err error) {
+	o.t.Helper()
+	for err == nil && more {
+		more, err = o.store.DeriveStale(o.t.Context())
+	}
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// rev is later than all before.
+func (o *offline) rev() syntax.TID {
+	o.revs++
+	return syntax.NewTIDFromTime(offlineBegins.Add(time.Duration(o.revs)*time.Second), 0)
+}
+
+// get calls a method as the public.
+func (o *offline) get(method syntax.NSID, query url.Values, into any) (status int) {
+	o.t.Helper()
+	w := o.ask(o.t.Context(), method, query.Encode())
+	if err := json.Unmarshal(w.Body.Bytes(), into); err != nil {
+		o.t.Fatalf("%s answers %q: %v", method, w.Body, err)
+	}
+	return w.Code
+}
+
+func (o *offline) ask(ctx context.Context, method syntax.NSID, query string) *httptest.ResponseRecorder {
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/xrpc/"+method.String(), nil)
+	r.URL.RawQuery = query
+	w := httptest.NewRecorder()
+	o.server.Handler().ServeHTTP(w, r)
+	return w
+}
+
+// mustGet is get for what has to succeed.
+func mustGet[O any](o *offline, method syntax.NSID, query url.Values) O {
+	o.t.Helper()
+	var body struct {
+		Error, Message string
+	}
+	w := o.ask(o.t.Context(), method, query.Encode())
+	var out O
+	if w.Code != http.StatusOK {
+		_ = json.Unmarshal(w.Body.Bytes(), &body) // what is no JSON shows below as well
+		o.t.Fatalf("%s?%s: %d %s %s", method, query.Encode(), w.Code, body.Error, body.Message)
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+		o.t.Fatal(err)
+	}
+	return out
+}
+
+// fields are those of a record.
+type fields map[string]any
+
+// record makes one, written some minutes after the clock's beginning.
+func (o *offline) record(by syntax.DID, collection syntax.NSID, rkey syntax.RecordKey, minute int, f fields) store.Record {
+	o.t.Helper()
+	f = maps.Clone(f)
+	f["$type"], f["createdAt"] = collection.String(), minuteOf(minute)
+	if collection == lexicons.CollectionCampaign || collection == lexicons.CollectionReceipt {
+		f["updatedAt"] = f["createdAt"]
+	}
+	asJSON, err := json.Marshal(f)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	data, err := atdata.UnmarshalJSON(asJSON)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	raw, err := atdata.MarshalCBOR(data)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	c, err := cid.NewPrefixV1(cid.DagCBOR, multihash.SHA2_256).Sum(raw)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	r, err := store.ParseRecord(by, reposync.Record{Collection: collection, RKey: rkey, CID: c, Value: raw})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if r.Invalid != nil {
+		o.t.Fatalf("the test made an invalid record: %v", r.Invalid)
+	}
+	return r
+}
+
+func minuteOf(minute int) string {
+	return offlineBegins.Add(time.Duration(minute) * time.Minute).Format(syntax.AtprotoDatetimeLayout)
+}
+
+// tid is the n-th record key.
+func tid(n int) syntax.RecordKey {
+	return syntax.RecordKey(syntax.NewTIDFromTime(offlineBegins.Add(time.Duration(n)*time.Second), 0))
+}
+
+func refTo(r store.Record) fields { return fields{"uri": r.URI().String(), "cid": r.CID} }
+
+func dollars(cents int64) fields { return fields{"amount": cents, "currency": "USD"} }
+
+// proposal is one to bob.
+func (o *offline) proposal(by syntax.DID, n, minute int, title, description string) store.Record {
+	return o.record(by, lexicons.CollectionProposal, tid(n), minute, fields{
+		"title": title, "description": description,
+		"subject": fields{"$type": "fund.stratos.feature.proposal#accountSubject", "did": bob.String()},
+	})
+}
+
+func (o *offline) development(by syntax.DID, n, minute int, proposal store.Record) store.Record {
+	return o.record(by, lexicons.CollectionDevelopment, tid(n), minute, fields{
+		"proposal": refTo(proposal), "title": "It", "summary": "All of it.", "currency": "USD", "escrow": broker.String(),
+	})
+}
+
+// payment is a pledge or a donation.
+func (o *offline) payment(by syntax.DID, collection syntax.NSID, n, minute int, proposal, work store.Record, cents int64) store.Record {
+	return o.record(by, collection, tid(n), minute, fields{
+		"proposal": refTo(proposal), "development": refTo(work), "value": dollars(cents), "escrow": broker.String(),
+	})
+}
+
+func (o *offline) receipt(subject, work store.Record, minute int, cents int64, status string) store.Record {
+	return o.record(broker, lexicons.CollectionReceipt, lexicons.DerivedKey(subject.URI()), minute, fields{
+		"subject": refTo(subject), "development": refTo(work), "terms": o.terms(), "payer": subject.DID.String(), "value": dollars(cents),
+		"status": status, "history": []fields{{"status": status, "at": minuteOf(minute)}},
+	})
+}
+
+// campaign is one whose release is being verified.
+func (o *offline) campaign(proposal, work store.Record, minute int) store.Record {
+	part := func(collection syntax.NSID) fields {
+		return fields{"uri": "at://" + work.DID.String() + "/" + collection.String() + "/" + work.RKey.String(), "cid": work.CID}
+	}
+	return o.record(broker, lexicons.CollectionCampaign, lexicons.DerivedKey(work.URI()), minute, fields{
+		"development": refTo(work), "preview": part(lexicons.CollectionPreview), "proposal": refTo(proposal), "terms": o.terms(),
+		"author": work.DID.String(), "title": "It", "payees": []fields{{"did": work.DID.String(), "share": 10_000}}, "currency": "USD",
+		"opensAt": minuteOf(minute), "closesAt": minuteOf(minute + 1), "releaseBy": minuteOf(minute + 2), "finalAt": minuteOf(60 * 24 * 60),
+		"phase": "verifying", "release": part(lexicons.CollectionRelease), "acceptedAt": minuteOf(minute + 2),
+		"verificationEndsAt": minuteOf(14 * 24 * 60),
+	})
+}
+
+func (o *offline) terms() fields {
+	return fields{
+		"uri": "at://" + broker.String() + "/" + lexicons.CollectionTerms.String() + "/" + tid(0).String(),
+		"cid": "bafyreiew3tj3dw3vf5lpo56lezuvcucfxhwrwuqvxrnazseqii3w2gn42q",
+	}
+}
+
+// about is a record on the release of some work.
+func (o *offline) about(by syntax.DID, collection syntax.NSID, n, minute int, proposal, work store.Record) store.Record {
+	f := fields{"release": fields{
+		"uri": "at://" + work.DID.String() + "/" + lexicons.CollectionRelease.String() + "/" + work.RKey.String(), "cid": work.CID,
+	}}
+	switch collection {
+	case lexicons.CollectionDispute:
+		f["proposal"], f["reason"], f["statement"] = refTo(proposal), "source-mismatch", "It is another program."
+	case lexicons.CollectionVerification:
+		f["matches"] = true
+	}
+	return o.record(by, collection, tid(n), minute, f)
+}
+
+// life is an attempt of bob at a proposal of carol whose release alice disputes.
+// Each kind of record about it is there twice.
+type life struct {
+	*offline
+	proposal, work, pledge, wish, donation, dispute store.Record
+}
+
+func newLife(t testing.TB) life {
+	t.Helper()
+	l := life{offline: newOffline(t)}
+	l.proposal = l.offline.proposal(carol, 1, -60, "Dark mode", "For eyes.")
+	l.work = l.development(bob, 1, -59, l.proposal)
+	l.pledge = l.payment(alice, lexicons.CollectionPledge, 1, -50, l.proposal, l.work, 1000)
+	l.wish = l.payment(carol, lexicons.CollectionPledge, 2, -49, l.proposal, l.work, 2000)
+	l.donation = l.payment(alice, lexicons.CollectionDonation, 1, -58, l.proposal, l.work, 300)
+	l.dispute = l.about(alice, lexicons.CollectionDispute, 1, -20, l.proposal, l.work)
+	l.put(
+		l.proposal, l.work, l.pledge, l.wish, l.donation, l.dispute,
+		l.payment(carol, lexicons.CollectionDonation, 2, -57, l.proposal, l.work, 400),
+		l.about(carol, lexicons.CollectionDispute, 2, -19, l.proposal, l.work),
+		l.about(alice, lexicons.CollectionVerification, 1, -30, l.proposal, l.work),
+		l.about(carol, lexicons.CollectionVerification, 2, -29, l.proposal, l.work),
+		l.development(mallet, 1, -56, l.proposal), // nobody asked
+	)
+	l.put(
+		l.campaign(l.proposal, l.work, -55),
+		l.receipt(l.pledge, l.work, -45, 1000, "held"),
+		l.receipt(l.donation, l.work, -44, 300, "paid"),
+	)
+	return l
+}
+
+func (l life) uri() url.Values { return url.Values{"uri": {l.proposal.URI().String()}} }
