@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -17,7 +18,7 @@ func TestR4_ClaimViewShowsWhatHoldsNow(t *testing.T) {
 	claims := []store.ProjectClaim{
 		{URI: "https://a.example", State: store.ClaimRefuted, CheckedAt: at, Reason: why},
 		{URI: "https://b.example", State: store.ClaimUnchecked},
-		{URI: "https://it.example", State: store.ClaimVerified, Method: store.ClaimByHost, VerifiedAt: at, ExpiresAt: at.Add(time.Hour), CheckedAt: at, Reason: why},
+		{URI: "https://it.example", State: store.ClaimVerified, Method: lifecycle.ClaimByHost, VerifiedAt: at, ExpiresAt: at.Add(time.Hour), CheckedAt: at, Reason: why},
 	}
 	type view = stratos.ProjectDefs_ClaimView
 	for _, c := range []struct {

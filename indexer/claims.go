@@ -10,6 +10,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/indexer/claims"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
@@ -92,9 +93,9 @@ func (ix *Indexer) storeFinding(ctx context.Context, job store.ClaimJob, found c
 	later := now.Add(backoff(claimFirst, claimMost, job.Attempts))
 	switch found.Outcome {
 	case claims.ByRepository:
-		return ix.store.ClaimProven(ctx, job, store.ClaimByRepository, now.Add(claimHolds), recheck)
+		return ix.store.ClaimProven(ctx, job, lifecycle.ClaimByRepository, now.Add(claimHolds), recheck)
 	case claims.ByHost:
-		return ix.store.ClaimProven(ctx, job, store.ClaimByHost, now.Add(claimHolds), recheck)
+		return ix.store.ClaimProven(ctx, job, lifecycle.ClaimByHost, now.Add(claimHolds), recheck)
 	case claims.Refuted:
 		return ix.store.ClaimDisproven(ctx, job, cut(found.Reason), later)
 	case claims.Undecided:

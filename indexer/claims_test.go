@@ -13,6 +13,7 @@ import (
 	"github.com/stratosfund/stratosfund/indexer"
 	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
 	"github.com/stratosfund/stratosfund/indexer/claims/claimstest"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/lexicons"
 	"github.com/stratosfund/stratosfund/lexicons/weburi"
@@ -52,9 +53,9 @@ func (f *fixture) claimsOf(t *testing.T, project syntax.ATURI) map[weburi.URI]st
 	return out
 }
 
-func (f *fixture) claimed(t *testing.T, uri weburi.URI) []store.Claim {
+func (f *fixture) claimed(t *testing.T, uri weburi.URI) []lifecycle.Claim {
 	t.Helper()
-	var out []store.Claim
+	var out []lifecycle.Claim
 	err := f.store.Read(t.Context(), func(r *store.Reader) (err error) {
 		out, err = r.Claims(t.Context(), uri)
 		return err
@@ -112,8 +113,8 @@ func TestR4_AProjectsAddressesAreVerifiedCheckedAgainAndExpire(t *testing.T) {
 	clock.leap(time.Minute)
 	put("It works", address("repository", "https://it.web.test/alice/it.git"), address("documentation", "http://www.it.web.test/docs/"))
 	eventually(t, "both addresses are verified", both(store.ClaimVerified))
-	proven := map[weburi.URI]store.Claim{}
-	for uri, method := range map[weburi.URI]store.ClaimMethod{repo: store.ClaimByRepository, pages: store.ClaimByHost} {
+	proven := map[weburi.URI]lifecycle.Claim{}
+	for uri, method := range map[weburi.URI]lifecycle.ClaimMethod{repo: lifecycle.ClaimByRepository, pages: lifecycle.ClaimByHost} {
 		got := index.claimed(t, uri)
 		if len(got) != 1 || got[0].Method != method || got[0].Project.URI != project || got[0].Project.Author != owner.DID {
 			t.Fatalf("%s: %+v", uri, got)

@@ -1,6 +1,14 @@
 package lifecycle
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/lexicons/weburi"
+)
 
 // ClaimMethod is how a claim was proven (rule 4).
 type ClaimMethod string
@@ -11,12 +19,15 @@ const (
 	ClaimByHost       ClaimMethod = "host"
 )
 
+// ClaimMethods lists all methods.
+func ClaimMethods() []ClaimMethod { return []ClaimMethod{ClaimByRepository, ClaimByHost} }
+
 // Claim is a project's verified claim on the URL that a proposal is about
 // (rule 4). Whether a claim covers a URL, and whether its proof holds, was
 // decided by whoever verified it.
 type Claim struct {
-	// URI is the claimed one as the project lists it.
-	URI string
+	// URI is the claimed one, in the form of comparison.
+	URI weburi.URI
 	// Project is the record that lists it, as it stands. A project without a
 	// record claims nothing.
 	Project Project
@@ -74,4 +85,39 @@ func ProjectAt(f Facts, t time.Time) (Project, bool) {
 		return c.Project, true
 	}
 	return Project{}, false
+}
+
+// ClaimInterval says by which project's claim a proposal about a URL is the
+// project's own from From (inclusive) until To (exclusive).
+type ClaimInterval struct {
+	From, To time.Time
+	Project  syntax.ATURI
+}
+
+// EvaluateClaims returns the times in which a claim on the URL of the subject
+// counts, in order, with gaps where none does. Neighbours that touch are of
+// different projects. A subject that is no URL has none.
+func EvaluateClaims(f Facts) []ClaimInterval {
+	reigns := f.reigns()
+	var out []ClaimInterval
+	for i, r := range reigns {
+		if r.claim == nil {
+			continue
+		}
+		to := reigns[i+1].from // every claim expires
+		if n := len(out); n > 0 && out[n-1].To.Equal(r.from) && out[n-1].Project == r.claim.Project.URI {
+			out[n-1].To = to
+			continue
+		}
+		out = append(out, ClaimInterval{From: r.from, To: to, Project: r.claim.Project.URI})
+	}
+	return out
+}
+
+// ClaimTeam lists, sorted, who acts for a URL at some time by the claims on it
+// that are known. It asks for no moment: work that was an account's own stays so
+// when the claim has expired, and no clock moves a cap (rule 2).
+func ClaimTeam(claims []Claim) []syntax.DID {
+	f := Facts{Claims: claims}
+	return slices.Sorted(maps.Keys(f.claimReigns().everybody()))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons/money"
+	"github.com/stratosfund/stratosfund/lexicons/weburi"
 )
 
 const (
@@ -212,7 +213,7 @@ func receiptBy(did syntax.DID) func(*lifecycle.Receipt) {
 func claim(project, owner syntax.DID, method lifecycle.ClaimMethod, verified, expires time.Duration, maintainers ...syntax.DID) part {
 	return func(f *lifecycle.Facts) {
 		f.Claims = append(f.Claims, lifecycle.Claim{
-			URI:     f.Proposal.Subject.URI,
+			URI:     weburi.URI(f.Proposal.Subject.URI),
 			Project: lifecycle.Project{Meta: meta(owner, "project.profile", project.String()[8:], -lapse), Maintainers: maintainers},
 			Method:  method, VerifiedAt: t0.Add(verified), ExpiresAt: t0.Add(expires),
 		})

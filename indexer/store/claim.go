@@ -29,31 +29,9 @@ const (
 // ClaimStates lists all states.
 func ClaimStates() []ClaimState { return []ClaimState{ClaimUnchecked, ClaimVerified, ClaimRefuted} }
 
-// ClaimMethod is how a claim was proven (rule 4).
-type ClaimMethod string
-
-// The methods.
-const (
-	ClaimByRepository ClaimMethod = "repository"
-	ClaimByHost       ClaimMethod = "host"
-)
-
-// ClaimMethods lists all methods.
-func ClaimMethods() []ClaimMethod { return []ClaimMethod{ClaimByRepository, ClaimByHost} }
-
-// Claim is a verified claim on an address, with the project that it makes the
-// address's own. Whether it has expired is for the reader to say.
-type Claim struct {
-	URI        weburi.URI
-	Project    lifecycle.Project
-	Method     ClaimMethod
-	VerifiedAt time.Time
-	ExpiresAt  time.Time
-}
-
 // Claims returns the verified claims on an address, expired ones included, of
 // projects that are shown.
-func (r *Reader) Claims(ctx context.Context, uri weburi.URI) ([]Claim, error) {
+func (r *Reader) Claims(ctx context.Context, uri weburi.URI) ([]lifecycle.Claim, error) {
 	claims, err := loadClaims(ctx, r.tx, uri)
 	if err != nil {
 		return nil, fmt.Errorf("store: claims on %s: %w", uri, err)
@@ -63,7 +41,7 @@ func (r *Reader) Claims(ctx context.Context, uri weburi.URI) ([]Claim, error) {
 
 // loadClaims gathers the claims on an address for loadFacts. Projects of hidden
 // accounts claim nothing (F5).
-func loadClaims(ctx context.Context, q querier, uri weburi.URI) ([]Claim, error) {
+func loadClaims(ctx context.Context, q querier, uri weburi.URI) ([]lifecycle.Claim, error) {
 	claims, err := collect(ctx, q, `
 		SELECT c.uri, c.method, c.verified_at, c.expires_at, j.uri, j.owner, j.created_at
 		FROM claim c
@@ -71,7 +49,7 @@ func loadClaims(ctx context.Context, q querier, uri weburi.URI) ([]Claim, error)
 		JOIN repo a ON a.did = j.owner
 		WHERE c.uri = $1 AND c.state = 'verified' AND a.status = 'active'
 		ORDER BY c.project`,
-		func(rows *sql.Rows) (c Claim, err error) {
+		func(rows *sql.Rows) (c lifecycle.Claim, err error) {
 			var m metaColumns
 			var verified, expires int64
 			err = rows.Scan(&c.URI, &c.Method, &verified, &expires, &m.uri, &m.author, &m.createdAt)
@@ -84,7 +62,7 @@ func loadClaims(ctx context.Context, q querier, uri weburi.URI) ([]Claim, error)
 	}
 	for i := range claims {
 		c := &claims[i]
-		if !slices.Contains(ClaimMethods(), c.Method) {
+		if !slices.Contains(lifecycle.ClaimMethods(), c.Method) {
 			return nil, fmt.Errorf("load claims: %s is proven by an unknown method %q", uri, c.Method)
 		}
 		if c.Project.Maintainers, err = loadMaintainers(ctx, q, c.Project.URI); err != nil {
@@ -99,7 +77,7 @@ type ProjectClaim struct {
 	URI   weburi.URI
 	State ClaimState
 	// Method, VerifiedAt and ExpiresAt are set for a verified one.
-	Method     ClaimMethod
+	Method     lifecycle.ClaimMethod
 	VerifiedAt time.Time
 	ExpiresAt  time.Time
 	// CheckedAt is when somebody last answered; zero before.
@@ -196,7 +174,7 @@ func (s *Store) TakeClaim(ctx context.Context, lease time.Duration) (job ClaimJo
 // ClaimProven stores that the claim was proven just now, and until when that
 // counts. What was proven in the same way before, and has not expired, is proven
 // since then.
-func (s *Store) ClaimProven(ctx context.Context, job ClaimJob, method ClaimMethod, until, dueAt time.Time) error {
+func (s *Store) ClaimProven(ctx context.Context, job ClaimJob, method lifecycle.ClaimMethod, until, dueAt time.Time) error {
 	return s.finishClaim(ctx, "store a proven claim", job, func(ctx context.Context, tx *tx, _ ClaimState) (changed bool, err error) {
 		now := millis(tx.now)
 		return true, tx.exec(ctx, `
@@ -262,13 +240,32 @@ func (s *Store) finishClaim(ctx context.Context, act string, job ClaimJob,
 	return err
 }
 
-// touchAddress queues the proposals that name the address.
+// touchAddress queues the proposals that name the address, and who paid for work
+// on them: it may be their own (rule 2).
 func (tx *tx) touchAddress(ctx context.Context, uri weburi.URI) error {
 	err := tx.exec(ctx, `
 		INSERT INTO dirty_proposal (uri) SELECT uri FROM proposal WHERE subject_uri_normalized = $1
 		ON CONFLICT DO NOTHING`, uri)
 	if err != nil {
 		return fmt.Errorf("queue the proposals about %s: %w", uri, err)
+	}
+	if there, err := tx.hasReceipts(ctx); err != nil || !there {
+		return err
+	}
+	err = tx.exec(ctx, `
+		INSERT INTO dirty_standing (did)
+		SELECT t.payer FROM proposal p
+		JOIN development d ON d.proposal_uri = p.uri
+		JOIN receipt t ON t.development_uri = d.uri
+		WHERE p.subject_uri_normalized = $1
+		UNION
+		SELECT t.payer FROM proposal p
+		JOIN campaign c ON c.proposal_uri = p.uri
+		JOIN receipt t ON t.development_uri = c.development_uri
+		WHERE p.subject_uri_normalized = $1
+		ON CONFLICT DO NOTHING`, uri)
+	if err != nil {
+		return fmt.Errorf("queue who paid for work on %s: %w", uri, err)
 	}
 	return nil
 }
@@ -312,14 +309,15 @@ func (tx *tx) settleProject(ctx context.Context, project syntax.ATURI, changed b
 			return err
 		}
 	}
-	if changed { // its name and its maintainers may be others
-		err := tx.exec(ctx, `
-			INSERT INTO dirty_proposal (uri)
-			SELECT p.uri FROM claim c JOIN proposal p ON p.subject_uri_normalized = c.uri
-			WHERE c.project = $1 AND c.state = 'verified'
-			ON CONFLICT DO NOTHING`, project)
+	if changed { // its maintainers may be others, and when it begins to exist
+		verified, err := collect(ctx, tx, `SELECT uri FROM claim WHERE project = $1 AND state = 'verified'`, scanString, project)
 		if err != nil {
-			return fmt.Errorf("queue the proposals about its addresses: %w", err)
+			return fmt.Errorf("list its verified addresses: %w", err)
+		}
+		for _, uri := range verified {
+			if err := tx.touchAddress(ctx, weburi.URI(uri)); err != nil {
+				return err
+			}
 		}
 	}
 	return tx.exec(ctx, `

@@ -9,6 +9,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
 	"github.com/stratosfund/stratosfund/lexicons/weburi"
 )
@@ -41,9 +42,9 @@ func (w *world) claims(project syntax.ATURI) []ProjectClaim {
 	return out
 }
 
-func (w *world) claimed(uri weburi.URI) []Claim {
+func (w *world) claimed(uri weburi.URI) []lifecycle.Claim {
 	w.t.Helper()
-	var out []Claim
+	var out []lifecycle.Claim
 	mustRead(w.t, w.s, func(r *Reader) (err error) {
 		out, err = r.Claims(w.t.Context(), uri)
 		return err
@@ -68,7 +69,7 @@ func (w *world) nothingToTake() {
 	}
 }
 
-func (w *world) prove(job ClaimJob, method ClaimMethod) {
+func (w *world) prove(job ClaimJob, method lifecycle.ClaimMethod) {
 	w.t.Helper()
 	now := w.s.clock.Now()
 	if err := w.s.ClaimProven(w.t.Context(), job, method, now.Add(7*24*time.Hour), now.Add(24*time.Hour)); err != nil {
@@ -108,7 +109,7 @@ func TestR4_AClaimIsThereAsLongAsTheProjectListsTheAddress(t *testing.T) {
 	if !job.Repository {
 		t.Error("an address that is once called a repository is none")
 	}
-	w.prove(job, ClaimByRepository)
+	w.prove(job, lifecycle.ClaimByRepository)
 	proven := w.claims(p)[0]
 
 	w.put(living(t, alice, "p", "repository https://git.example/it", "website https://new.example/"))
@@ -170,7 +171,7 @@ func TestR4_AClaimIsProvenSinceTheFirstOfProofsWithoutAGap(t *testing.T) {
 	w.put(mustRecord(t, alice, lexicons.CollectionProject, "p", fields{
 		"name": "p", "uris": []fields{{"kind": "website", "uri": "https://it.example"}}, "maintainers": []fields{{"did": bob.String()}},
 	}))
-	since := func(want time.Time, method ClaimMethod) {
+	since := func(want time.Time, method lifecycle.ClaimMethod) {
 		t.Helper()
 		now := w.s.clock.Now()
 		got := w.claimed(itsPages)
@@ -182,20 +183,20 @@ func TestR4_AClaimIsProvenSinceTheFirstOfProofsWithoutAGap(t *testing.T) {
 		}
 	}
 	job := w.take(p, itsPages)
-	w.prove(job, ClaimByHost)
-	since(start, ClaimByHost)
+	w.prove(job, lifecycle.ClaimByHost)
+	since(start, lifecycle.ClaimByHost)
 	w.s.clock.advance(24 * time.Hour)
 	if job = w.take(p, itsPages); job.Attempts != 1 {
 		t.Errorf("%d attempts after a proof", job.Attempts)
 	}
-	w.prove(job, ClaimByHost)
-	since(start, ClaimByHost)
+	w.prove(job, lifecycle.ClaimByHost)
+	since(start, lifecycle.ClaimByHost)
 	w.s.clock.advance(7 * 24 * time.Hour) // it expires
-	w.prove(w.take(p, itsPages), ClaimByHost)
-	since(w.s.clock.Now(), ClaimByHost)
+	w.prove(w.take(p, itsPages), lifecycle.ClaimByHost)
+	since(w.s.clock.Now(), lifecycle.ClaimByHost)
 	w.s.clock.advance(24 * time.Hour)
-	w.prove(w.take(p, itsPages), ClaimByRepository)
-	since(w.s.clock.Now(), ClaimByRepository)
+	w.prove(w.take(p, itsPages), lifecycle.ClaimByRepository)
+	since(w.s.clock.Now(), lifecycle.ClaimByRepository)
 }
 
 func TestR4_ARefutedClaimEndsAndAnUnansweredOneWaitsToExpire(t *testing.T) {
@@ -209,10 +210,10 @@ func TestR4_ARefutedClaimEndsAndAnUnansweredOneWaitsToExpire(t *testing.T) {
 	if diff := cmp.Diff([]ProjectClaim{want}, w.claims(p)); diff != "" {
 		t.Errorf("after no answer (-want +got):\n%s", diff)
 	}
-	w.prove(job, ClaimByHost)
+	w.prove(job, lifecycle.ClaimByHost)
 	w.undecided(job)
 	want = ProjectClaim{
-		URI: itsPages, State: ClaimVerified, Method: ClaimByHost, Reason: "nobody answers",
+		URI: itsPages, State: ClaimVerified, Method: lifecycle.ClaimByHost, Reason: "nobody answers",
 		VerifiedAt: start, ExpiresAt: start.Add(7 * 24 * time.Hour), CheckedAt: start,
 	}
 	if diff := cmp.Diff([]ProjectClaim{want}, w.claims(p)); diff != "" {
@@ -236,14 +237,14 @@ func TestR4_AnAnswerToAnotherQuestionIsDropped(t *testing.T) {
 	w.put(living(t, alice, "p", "website https://git.example/it"))
 	job := w.take(p, itsRepository)
 	w.put(living(t, alice, "p", "repository https://git.example/it"))
-	w.prove(job, ClaimByHost) // a host proves no repository
+	w.prove(job, lifecycle.ClaimByHost) // a host proves no repository
 	if got := w.claims(p); len(got) != 1 || got[0].State != ClaimUnchecked {
 		t.Errorf("claims %+v", got)
 	}
 	w.s.clock.advance(recheckPause)
 	job = w.take(p, itsRepository)
 	w.delete(p)
-	w.prove(job, ClaimByRepository)
+	w.prove(job, lifecycle.ClaimByRepository)
 	if got := w.claims(p); len(got) != 0 {
 		t.Errorf("claims %+v", got)
 	}
@@ -253,7 +254,7 @@ func TestR4_HiddenProjectsClaimNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, newTestStore(t))
 	w.put(living(t, alice, "p", "website https://it.example"))
-	w.prove(w.take(projectURI(alice, "p"), itsPages), ClaimByHost)
+	w.prove(w.take(projectURI(alice, "p"), itsPages), lifecycle.ClaimByHost)
 	w.status(alice, AccountTakendown)
 	if got := w.claimed(itsPages); len(got) != 0 {
 		t.Errorf("claims %+v", got)
@@ -305,20 +306,20 @@ func TestClaims_MakeStaleTheProposalsThatNameTheAddress(t *testing.T) {
 	derives("no answer", false, func() { w.undecided(job) })
 	derives("a refutation of nothing", false, func() { w.disprove(job) })
 	derives("an edit of a project without a proof", false, func() { w.put(living(t, alice, "p", "website https://it.example/", "website https://b.example")) })
-	derives("a proof", true, func() { w.prove(job, ClaimByHost) })
-	derives("a later proof", true, func() { w.prove(job, ClaimByHost) })
+	derives("a proof", true, func() { w.prove(job, lifecycle.ClaimByHost) })
+	derives("a later proof", true, func() { w.prove(job, lifecycle.ClaimByHost) })
 	derives("no answer to a recheck", false, func() { w.undecided(job) })
 	derives("an edit of the project", true, func() { w.put(living(t, alice, "p", "website https://it.example")) })
 	derives("the account is hidden", true, func() { w.status(alice, AccountSuspended) })
 	derives("the account is shown", true, func() { w.status(alice, AccountActive) })
 	derives("a refutation", true, func() { w.disprove(job) })
-	w.prove(job, ClaimByHost)
+	w.prove(job, lifecycle.ClaimByHost)
 	derives("it is listed no more", true, func() { w.put(living(t, alice, "p")) })
 	w.put(living(t, alice, "p", "website https://it.example"))
-	w.prove(job, ClaimByHost)
+	w.prove(job, lifecycle.ClaimByHost)
 	derives("the project is gone", true, func() { w.delete(p) })
 	w.put(living(t, alice, "p", "website https://it.example"))
-	w.prove(job, ClaimByHost)
+	w.prove(job, lifecycle.ClaimByHost)
 	derives("the account is gone", true, func() { w.status(alice, AccountDeleted) })
 }
 
@@ -338,8 +339,8 @@ func TestRebuild_KeepsClaimsOfAddressesThatAreListed(t *testing.T) {
 	w := newWorld(t, newTestStore(t))
 	p := projectURI(alice, "p")
 	w.put(living(t, alice, "p", "website https://it.example", "repository https://git.example/it"), proposal(t, carol, 1, onURI("https://it.example/"), nil))
-	w.prove(w.take(p, itsRepository), ClaimByRepository)
-	w.prove(w.take(p, itsPages), ClaimByHost)
+	w.prove(w.take(p, itsRepository), lifecycle.ClaimByRepository)
+	w.prove(w.take(p, itsPages), lifecycle.ClaimByHost)
 	before := dumpQuery(t, w.s, "claim", `SELECT * FROM claim`)
 	differences, err := w.s.Rebuild(t.Context(), nil)
 	if err != nil || len(differences) > 0 {
@@ -351,7 +352,7 @@ func TestRebuild_KeepsClaimsOfAddressesThatAreListed(t *testing.T) {
 	mustExec(t, w.s, `UPDATE claim SET uri = 'https://stale.example' WHERE uri = $1`, itsPages)
 	mustExec(t, w.s, `DELETE FROM project_uri WHERE uri = $1`, itsPages)
 	differences, err = w.s.Rebuild(t.Context(), nil)
-	if want := []Difference{{Table: "project_uri", New: 1}}; err != nil || !cmp.Equal(differences, want) {
+	if want := []Difference{{Table: "project_uri", New: 1}, {Table: "claimed", Lost: 1}}; err != nil || !cmp.Equal(differences, want) {
 		t.Errorf("a rebuild found %v, %v", differences, err)
 	}
 	var got []string
@@ -368,9 +369,9 @@ func TestStatus_CountsClaimsByWhatIsKnown(t *testing.T) {
 	w := newWorld(t, newTestStore(t))
 	p := projectURI(alice, "p")
 	w.put(living(t, alice, "p", "website https://a.example", "website https://b.example", "website https://c.example", "website https://d.example"))
-	w.prove(w.take(p, "https://a.example"), ClaimByHost)
+	w.prove(w.take(p, "https://a.example"), lifecycle.ClaimByHost)
 	w.s.clock.advance(7 * 24 * time.Hour)
-	w.prove(w.take(p, "https://b.example"), ClaimByHost)
+	w.prove(w.take(p, "https://b.example"), lifecycle.ClaimByHost)
 	w.disprove(w.take(p, "https://c.example"))
 	status, err := w.s.Status(t.Context())
 	if err != nil {

@@ -133,18 +133,22 @@ func (tx *tx) hide(ctx context.Context, did syntax.DID) error {
 	return nil
 }
 
-// deriveProposal makes the stage intervals, funding and ranking of a proposal
-// what they follow to be; one that is gone or hidden has none.
+// deriveProposal makes the stage intervals, funding, ranking and claiming projects
+// of a proposal what they follow to be; one that is gone or hidden has none.
 func (tx *tx) deriveProposal(ctx context.Context, uri syntax.ATURI) error {
 	var stages []stageRow
 	var funding []fundingRow
 	var ranking []rankingRow
+	var claimed []claimedRow
 	facts, err := loadFacts(ctx, tx, tx.policy, uri)
 	switch {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:
 		return err
 	default:
+		for _, iv := range lifecycle.EvaluateClaims(facts) {
+			claimed = append(claimed, claimedRow{millis(iv.From), millis(iv.To), iv.Project})
+		}
 		intervals := lifecycle.Evaluate(facts)
 		for _, iv := range intervals {
 			stages = append(stages, newStageRow(iv))
@@ -166,6 +170,9 @@ func (tx *tx) deriveProposal(ctx context.Context, uri syntax.ATURI) error {
 	}
 	if err := tx.replaceRanking(ctx, uri, ranking); err != nil {
 		return fmt.Errorf("replace the ranking: %w", err)
+	}
+	if err := tx.replaceClaimed(ctx, uri, claimed); err != nil {
+		return fmt.Errorf("replace the projects by claim: %w", err)
 	}
 	return nil
 }

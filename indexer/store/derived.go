@@ -186,6 +186,46 @@ func (tx *tx) replaceRanking(ctx context.Context, proposal syntax.ATURI, want []
 	return nil
 }
 
+// claimedRow is a row of claimed; its key is from.
+type claimedRow struct {
+	from, to int64
+	project  syntax.ATURI
+}
+
+// replaceClaimed also queues the words of the proposal: it is found by the name
+// of its project.
+func (tx *tx) replaceClaimed(ctx context.Context, proposal syntax.ATURI, want []claimedRow) error {
+	have, err := collect(ctx, tx, `SELECT from_at, to_at, project FROM claimed WHERE proposal_uri = $1`,
+		func(rows *sql.Rows) (r claimedRow, err error) {
+			err = rows.Scan(&r.from, &r.to, &r.project)
+			return r, err
+		}, proposal)
+	if err != nil {
+		return err
+	}
+	gone, written := difference(have, want, func(r claimedRow) int64 { return r.from })
+	if len(gone)+len(written) == 0 {
+		return nil
+	}
+	for _, r := range gone {
+		if err := tx.exec(ctx, `DELETE FROM claimed WHERE proposal_uri = $1 AND from_at = $2`, proposal, r.from); err != nil {
+			return err
+		}
+	}
+	for _, r := range written {
+		err := tx.exec(ctx, `
+			INSERT INTO claimed (proposal_uri, from_at, to_at, project) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (proposal_uri, from_at) DO UPDATE SET to_at = excluded.to_at, project = excluded.project`,
+			proposal, r.from, r.to, r.project)
+		if err != nil {
+			return err
+		}
+	}
+	return tx.exec(ctx, `
+		INSERT INTO dirty_words (record_id) SELECT record_id FROM proposal WHERE uri = $1
+		ON CONFLICT DO NOTHING`, proposal)
+}
+
 // difference returns the rows whose keys are wanted no more, and those to write:
 // new ones, and ones that say something else under the same key.
 func difference[R, K comparable](have, want []R, key func(R) K) (gone, written []R) {

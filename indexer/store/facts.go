@@ -11,6 +11,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons/money"
+	"github.com/stratosfund/stratosfund/lexicons/weburi"
 )
 
 // loadFacts gathers what moves the stage and the sums of a proposal, in no order.
@@ -24,6 +25,11 @@ func loadFacts(ctx context.Context, q querier, policy lifecycle.Policy, uri synt
 	}
 	if has.maintainers {
 		if f.Project.Maintainers, err = loadMaintainers(ctx, q, f.Project.URI); err != nil {
+			return f, err
+		}
+	}
+	if has.claims {
+		if f.Claims, err = loadClaims(ctx, q, has.address); err != nil {
 			return f, err
 		}
 	}
@@ -83,7 +89,8 @@ func loadAsked(ctx context.Context, q querier, uri syntax.ATURI, f *lifecycle.Fa
 // of whatever status. Most proposals have few kinds, and what is not there need
 // not be asked for.
 type related struct {
-	maintainers, responses, developments, campaigns, pledges, donations, receipts, estimates bool
+	address                                                                                          weburi.URI // of the subject; empty unless it is a URL
+	maintainers, claims, responses, developments, campaigns, pledges, donations, receipts, estimates bool
 }
 
 // loadProposal loads the proposal and its project, but for the maintainers.
@@ -93,9 +100,10 @@ func loadProposal(ctx context.Context, q querier, uri syntax.ATURI) (f lifecycle
 	var projectCreated sql.NullInt64
 	err = q.QueryRowContext(ctx, `
 		SELECT p.uri, (SELECT cid FROM record WHERE id = p.record_id), p.author, p.created_at,
-		       p.subject_project, p.subject_account, p.subject_uri,
+		       p.subject_project, p.subject_account, p.subject_uri, coalesce(p.subject_uri_normalized, ''),
 		       j.uri, j.owner, j.created_at,
 		       j.uri IS NOT NULL AND EXISTS (SELECT 1 FROM project_maintainer WHERE record_id = j.record_id),
+		       EXISTS (SELECT 1 FROM claim WHERE uri = p.subject_uri_normalized AND state = 'verified'),
 		       EXISTS (SELECT 1 FROM response WHERE proposal_uri = p.uri),
 		       EXISTS (SELECT 1 FROM development WHERE proposal_uri = p.uri),
 		       EXISTS (SELECT 1 FROM campaign WHERE proposal_uri = p.uri),
@@ -108,9 +116,9 @@ func loadProposal(ctx context.Context, q querier, uri syntax.ATURI) (f lifecycle
 		LEFT JOIN project j ON j.uri = p.subject_project
 		     AND EXISTS (SELECT 1 FROM repo o WHERE o.did = j.owner AND o.status = 'active')
 		WHERE p.uri = $1 AND a.status = 'active'`, uri).
-		Scan(&p.uri, &p.cid, &p.author, &p.createdAt, &project, &account, &subjectURI,
+		Scan(&p.uri, &p.cid, &p.author, &p.createdAt, &project, &account, &subjectURI, &has.address,
 			&projectURI, &owner, &projectCreated,
-			&has.maintainers, &has.responses, &has.developments, &has.campaigns,
+			&has.maintainers, &has.claims, &has.responses, &has.developments, &has.campaigns,
 			&has.pledges, &has.donations, &has.receipts, &has.estimates)
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, has, ErrNotFound
@@ -345,7 +353,27 @@ func loadTeam(ctx context.Context, q querier, development syntax.ATURI, escrow s
 	if err != nil {
 		return nil, fmt.Errorf("load the team of %s: %w", development, err)
 	}
-	return append(team, more...), nil
+	team = append(team, more...)
+	addresses, err := collect(ctx, q, `
+		SELECT DISTINCT p.subject_uri_normalized FROM proposal p
+		JOIN repo a ON a.did = p.author
+		WHERE a.status = 'active' AND p.uri IN (
+			SELECT proposal_uri FROM campaign WHERE development_uri = $1 AND escrow = $2
+			UNION
+			SELECT d.proposal_uri FROM development d JOIN repo w ON w.did = d.author WHERE d.uri = $1 AND w.status = 'active')
+		AND EXISTS (SELECT 1 FROM claim WHERE uri = p.subject_uri_normalized AND state = 'verified')`,
+		scanString, development, escrow)
+	if err != nil {
+		return nil, fmt.Errorf("find the address that %s is about: %w", development, err)
+	}
+	for _, address := range addresses {
+		claims, err := loadClaims(ctx, q, weburi.URI(address))
+		if err != nil {
+			return nil, err
+		}
+		team = append(team, lifecycle.ClaimTeam(claims)...)
+	}
+	return team, nil
 }
 
 func scanDID(rows *sql.Rows) (syntax.DID, error) {

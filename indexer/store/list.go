@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -34,7 +35,9 @@ func ProposalSorts() []ProposalSort {
 
 // ProposalFilter narrows a list of proposals; zero fields do not.
 type ProposalFilter struct {
-	Stages  []lifecycle.Stage
+	Stages []lifecycle.Stage
+	// Project is the subject, or the one that the subject's address belongs to by a
+	// claim that counts now.
 	Project syntax.ATURI
 	Account syntax.DID // the subject
 	URI     weburi.URI // the subject
@@ -229,14 +232,62 @@ func byTimeNotClosing(c *clauses, _ *ProposalFilter, now int64) columns {
 	return out
 }
 
+// listProposals asks apart for what is about a project and for what a claim makes
+// its own: the first list, which may be long, then follows an index.
 func (r *Reader) listProposals(ctx context.Context, f ProposalFilter, by order, after *Key, limit int) ([]Key, error) {
+	if f.Project == "" {
+		return r.listBelonging(ctx, f, anywhere, by, after, limit)
+	}
+	keys, err := r.listBelonging(ctx, f, bySubject, by, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	claimed, err := r.listBelonging(ctx, f, byClaim, by, after, limit)
+	if err != nil || len(claimed) == 0 {
+		return keys, err
+	}
+	keys = append(keys, claimed...)
+	slices.SortFunc(keys, func(a, b Key) int {
+		return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(b.URI, a.URI))
+	})
+	return keys[:min(len(keys), limit)], nil
+}
+
+// belonging adds a condition on how the proposal p belongs to the filter's project.
+type belonging func(c *clauses, f *ProposalFilter, now int64)
+
+func anywhere(*clauses, *ProposalFilter, int64) {}
+
+func bySubject(c *clauses, f *ProposalFilter, _ int64) {
+	c.add(` AND p.subject_project = ?`, f.Project)
+}
+
+func byClaim(c *clauses, f *ProposalFilter, now int64) {
+	c.add(` AND p.subject_uri IS NOT NULL AND p.uri IN (
+		SELECT proposal_uri FROM claimed WHERE project = ? AND from_at <= ? AND to_at > ?)`, f.Project, now, now)
+}
+
+// eitherWay is for lists that are in no order of ours.
+func eitherWay(c *clauses, f *ProposalFilter, now int64) {
+	if f.Project == "" {
+		return
+	}
+	c.add(` AND (p.subject_project = ? OR p.uri IN (
+		SELECT proposal_uri FROM claimed WHERE project = ? AND from_at <= ? AND to_at > ?))`,
+		f.Project, f.Project, now, now)
+}
+
+func (r *Reader) listBelonging(ctx context.Context, f ProposalFilter, to belonging, by order, after *Key, limit int) ([]Key, error) {
 	var c clauses
 	now := millis(r.now)
 	columns := by(&c, &f, now)
 	f.narrow(&c, now)
+	to(&c, &f, now)
 	if f.Words != nil {
 		match, _ := matchAll(*f.Words)
-		c.add(` AND p.record_id IN (SELECT rowid FROM proposal_fts WHERE proposal_fts MATCH ?)`, match)
+		c.add(` AND p.record_id IN (
+			SELECT g.record_id FROM proposal_fts w JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
+			WHERE w.proposal_fts MATCH ?)`, now, now, match)
 	}
 	if after != nil {
 		columns.after(&c, columns.key(after.Value), after.URI)
@@ -266,6 +317,7 @@ func (by columns) after(c *clauses, value int64, uri syntax.ATURI) {
 	c.add(` AND `+by.value+` >= ? AND (`+by.value+` > ? OR `+by.uri+` < ?)`, value, value, uri)
 }
 
+// narrow adds the conditions of the filter, but for the one on the project.
 func (f *ProposalFilter) narrow(c *clauses, now int64) {
 	if len(f.Stages) > 0 {
 		column := `s.stage`
@@ -273,9 +325,6 @@ func (f *ProposalFilter) narrow(c *clauses, now int64) {
 			column = `(s.stage || '')` // no index has that: the order is followed, instead of sorting nearly all there is
 		}
 		c.add(` AND `+column+` IN (SELECT value FROM json_each(?))`, jsonList(f.Stages))
-	}
-	if f.Project != "" {
-		c.add(` AND p.subject_project = ?`, f.Project)
 	}
 	if f.Account != "" {
 		c.add(` AND p.subject_account = ?`, f.Account)

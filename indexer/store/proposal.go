@@ -36,7 +36,7 @@ func (tx *tx) putProposal(ctx context.Context, row typedRow, rec *stratos.Featur
 	if err != nil {
 		return err
 	}
-	if err := tx.indexWords(ctx, row.id, rec, project); err != nil {
+	if err := tx.indexWords(ctx, row.id, row.uri, rec); err != nil {
 		return err
 	}
 	if account.Valid {

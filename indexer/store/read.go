@@ -151,7 +151,7 @@ func (r *Reader) Standing(ctx context.Context, did syntax.DID, currency money.Cu
 type ProjectState struct {
 	Name        string
 	Maintainers []syntax.DID
-	Proposals   int64 // visible ones that exist now
+	Proposals   int64 // visible ones that exist now, those about its proven addresses included
 }
 
 // ProjectStates returns the states of the projects among uris that exist now
@@ -164,6 +164,9 @@ func (r *Reader) ProjectStates(ctx context.Context, uris []syntax.ATURI) (map[sy
 		       (SELECT count(*) FROM proposal p
 		        JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= $1 AND s.to_at > $1
 		        WHERE p.subject_project = j.uri)
+		     + (SELECT count(*) FROM claimed c
+		        JOIN stage_interval s ON s.proposal_uri = c.proposal_uri AND s.from_at <= $1 AND s.to_at > $1
+		        WHERE c.project = j.uri AND c.from_at <= $1 AND c.to_at > $1)
 		FROM project j JOIN repo a ON a.did = j.owner
 		WHERE j.uri IN (SELECT value FROM json_each($2)) AND a.status = 'active' AND j.created_at <= $3`,
 		func(rows *sql.Rows) (struct{}, error) {

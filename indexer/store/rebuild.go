@@ -45,6 +45,7 @@ var rebuiltTables = []struct {
 	{name: "funding", columns: `proposal_uri, currency, max(from_at, $1), to_at, estimated, estimators,
 		estimated_proven, estimators_proven, pending, pledged, pledgers, donated, donors, raised,
 		releasing, released, refunding, refunded, charged_back, goal`},
+	{name: "claimed", columns: "*"},
 	{name: "ranking", columns: "proposal_uri, max(from_at, $1), to_at, hot"},
 }
 
@@ -164,7 +165,7 @@ func (tx *tx) reparseOne(ctx context.Context, id int64, did syntax.DID, rec repo
 
 // rederive empties the derived tables and derives them from nothing.
 func (tx *tx) rederive(ctx context.Context) error {
-	for _, table := range []string{"standing", "stage_interval", "funding", "ranking"} {
+	for _, table := range []string{"standing", "stage_interval", "funding", "ranking", "claimed"} {
 		if err := tx.exec(ctx, `DELETE FROM `+table); err != nil {
 			return fmt.Errorf("empty %s: %w", table, err)
 		}
@@ -176,9 +177,10 @@ func (tx *tx) rederive(ctx context.Context) error {
 	if err := tx.dirtyEverything(ctx); err != nil {
 		return err
 	}
-	// A proposal may have been read again before its project was.
+	// A proposal may have been read again before its project was, and while the
+	// claims that counted before were still known.
 	err := tx.exec(ctx, `
-		INSERT INTO dirty_words (record_id) SELECT record_id FROM proposal WHERE subject_project IS NOT NULL
+		INSERT INTO dirty_words (record_id) SELECT record_id FROM proposal WHERE subject_account IS NULL
 		ON CONFLICT DO NOTHING`)
 	if err != nil {
 		return fmt.Errorf("queue the words: %w", err)

@@ -73,7 +73,7 @@ func TestSchema_ChecksListTheConstants(t *testing.T) {
 		"repo.state":           texts(RepoStates()),
 		"stage_interval.stage": texts(lifecycle.Stages()),
 		"claim.state":          texts(ClaimStates()),
-		"claim.method":         texts(ClaimMethods()),
+		"claim.method":         texts(lifecycle.ClaimMethods()),
 		"attempt_part.kind":    texts([]string{partPreview, partRelease, partCancellation, partConsent}),
 	} {
 		table, name, _ := strings.Cut(column, ".")

@@ -46,10 +46,7 @@ func (r *Reader) SearchProposals(ctx context.Context, q string, f ProposalFilter
 		return nil, nil, nil
 	}
 	var c clauses
-	c.add(`SELECT p.uri FROM proposal_fts w JOIN proposal p ON p.record_id = w.rowid
-		JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
-		WHERE w.proposal_fts MATCH ?`, millis(r.now), millis(r.now), match)
-	f.narrow(&c, millis(r.now))
+	r.matching(&c, match, f)
 	c.add(` ORDER BY w.rank`)
 	c.limit(len(seen.shown) + limit + 1) // among these are as many that were not shown
 	found, err := collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
@@ -80,10 +77,7 @@ func (r *Reader) SearchSimilar(ctx context.Context, title string, f ProposalFilt
 		return nil, nil
 	}
 	var c clauses
-	c.add(`SELECT p.uri FROM proposal_fts w JOIN proposal p ON p.record_id = w.rowid
-		JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
-		WHERE w.proposal_fts MATCH ?`, millis(r.now), millis(r.now), match)
-	f.narrow(&c, millis(r.now))
+	r.matching(&c, match, f)
 	c.add(` ORDER BY w.rank`)
 	c.limit(limit)
 	found, err := collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
@@ -91,6 +85,19 @@ func (r *Reader) SearchSimilar(ctx context.Context, title string, f ProposalFilt
 		return nil, fmt.Errorf("store: search similar proposals: %w", err)
 	}
 	return found, nil
+}
+
+// matching selects the visible proposals that are found by a query of FTS5 now,
+// and that pass the filter.
+func (r *Reader) matching(c *clauses, match string, f ProposalFilter) {
+	now := millis(r.now)
+	c.add(`SELECT p.uri FROM proposal_fts w
+		JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
+		JOIN proposal p ON p.record_id = g.record_id
+		JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
+		WHERE w.proposal_fts MATCH ?`, now, now, now, now, match)
+	f.narrow(c, now)
+	eitherWay(c, &f, now)
 }
 
 func scanURI(rows *sql.Rows) (uri syntax.ATURI, err error) {

@@ -67,10 +67,13 @@ var staleProposals = map[syntax.NSID][]string{
 	},
 }
 
-// staleWords queues the proposals that are found by the name of a project.
+// staleWords queues the proposals that are found by the name of a project. When
+// another one becomes or ceases to be the project of a URL, deriveProposal does.
 const staleWords = `
 	INSERT INTO dirty_words (record_id)
 	SELECT p.record_id FROM project j JOIN proposal p ON p.subject_project = j.uri WHERE j.record_id = $1
+	UNION
+	SELECT p.record_id FROM project j JOIN claimed c ON c.project = j.uri JOIN proposal p ON p.uri = c.proposal_uri WHERE j.record_id = $1
 	ON CONFLICT DO NOTHING`
 
 // staleStandings lists likewise the statements that queue the accounts whose
@@ -180,20 +183,24 @@ func (tx *tx) touchStandings(ctx context.Context, id int64, uri syntax.ATURI, co
 	if len(statements) == 0 {
 		return nil
 	}
-	if !tx.receipts {
-		// Only a yes is kept: the next record may be the first receipt.
-		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM receipt)`).Scan(&tx.receipts)
-		if err != nil {
-			return fmt.Errorf("look for receipts: %w", err)
-		}
-		if !tx.receipts {
-			return nil
-		}
+	if there, err := tx.hasReceipts(ctx); err != nil || !there {
+		return err
 	}
 	if err := tx.queue(ctx, statements, id); err != nil {
 		return fmt.Errorf("queue the standings that %s makes stale: %w", uri, err)
 	}
 	return nil
+}
+
+func (tx *tx) hasReceipts(ctx context.Context) (bool, error) {
+	if tx.receipts {
+		return true, nil
+	}
+	// Only a yes is kept: the next record may be the first receipt.
+	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM receipt)`).Scan(&tx.receipts); err != nil {
+		return false, fmt.Errorf("look for receipts: %w", err)
+	}
+	return tx.receipts, nil
 }
 
 func (tx *tx) queue(ctx context.Context, statements []string, id int64) error {
@@ -275,6 +282,22 @@ func (tx *tx) touchAccount(ctx context.Context, did syntax.DID) error {
 		 JOIN campaign c ON c.proposal_uri = p.uri
 		 JOIN receipt t ON t.development_uri = c.development_uri
 		 WHERE j.owner = $1
+		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_standing (did)
+		 SELECT DISTINCT t.payer FROM project j
+		 JOIN claim k ON k.project = j.uri
+		 JOIN proposal p ON p.subject_uri_normalized = k.uri
+		 JOIN development d ON d.proposal_uri = p.uri
+		 JOIN receipt t ON t.development_uri = d.uri
+		 WHERE j.owner = $1 AND k.state = 'verified'
+		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_standing (did)
+		 SELECT DISTINCT t.payer FROM project j
+		 JOIN claim k ON k.project = j.uri
+		 JOIN proposal p ON p.subject_uri_normalized = k.uri
+		 JOIN campaign c ON c.proposal_uri = p.uri
+		 JOIN receipt t ON t.development_uri = c.development_uri
+		 WHERE j.owner = $1 AND k.state = 'verified'
 		 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_standing (did)
 		 SELECT DISTINCT t.payer FROM proposal p

@@ -237,7 +237,8 @@ func TestListProposals_FollowsAnIndex(t *testing.T) {
 						t.Errorf("%s by %s reads a whole table:\n%s", sort, name, strings.Join(details, "\n"))
 					}
 					// A list that nothing narrows must not sort all there is for a page.
-					if (name == "none" || name == "stages" || name == "currency") && slices.Contains(details, "USE TEMP B-TREE FOR ORDER BY") {
+					own := name == "project" && sort == SortNew && !strings.Contains(st.query, "FROM claimed")
+					if (own || name == "none" || name == "stages" || name == "currency") && slices.Contains(details, "USE TEMP B-TREE FOR ORDER BY") {
 						t.Errorf("%s by %s sorts everything:\n%s", sort, name, strings.Join(details, "\n"))
 					}
 				}

@@ -109,7 +109,7 @@ var (
 		"development_payee", "attempt_part", "campaign", "campaign_payee", "receipt",
 		"donation", "dispute", "verification", "ruling", "terms", "service",
 	}
-	derivedTables = []string{"standing", "stage_interval", "funding", "ranking"}
+	derivedTables = []string{"standing", "stage_interval", "funding", "ranking", "claimed"}
 	queueTables   = []string{"dirty_standing", "dirty_proposal", "dirty_words"}
 )
 
@@ -130,7 +130,8 @@ func dumpWords(t tester, s *testStore) []string {
 	t.Helper()
 	mustExec(t, s, `CREATE VIRTUAL TABLE IF NOT EXISTS temp.word USING fts5vocab ('main', 'proposal_fts', 'instance')`)
 	out, err := collect(t.Context(), s.writer, `
-		SELECT format('word %s %s %s %d', r.uri, w.term, w.col, w.offset) FROM temp.word w JOIN record r ON r.id = w.doc
+		SELECT format('word %s %s %s %d from %d to %d', r.uri, w.term, w.col, w.offset, g.from_at, g.to_at)
+		FROM temp.word w LEFT JOIN wording g ON g.id = w.doc LEFT JOIN record r ON r.id = g.record_id
 		ORDER BY 1`, scanString)
 	if err != nil {
 		t.Fatalf("dump the words: %v", err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -26,20 +27,68 @@ func requireFTS5(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// indexWords makes a proposal findable by its words and by the name of the
-// project that it is for. Row ids are those of the proposal; its trigger takes
-// the words away again.
-func (tx *tx) indexWords(ctx context.Context, id int64, rec *stratos.FeatureProposal, project sql.NullString) error {
-	var name string
-	if project.Valid {
-		var err error
-		if name, err = tx.projectName(ctx, project.String); err != nil {
+// naming is a time in which the project of a proposal has a name; empty for none.
+type naming struct {
+	from, to int64
+	name     string
+}
+
+// indexWords makes a proposal findable by its words and, in the times in which it
+// is for a project, by the name of that. A trigger takes the words away again.
+func (tx *tx) indexWords(ctx context.Context, id int64, uri syntax.ATURI, rec *stratos.FeatureProposal) error {
+	namings, err := tx.namings(ctx, uri, rec)
+	if err != nil {
+		return err
+	}
+	for _, n := range namings {
+		var wording int64
+		err := tx.QueryRowContext(ctx, `
+			INSERT INTO wording (record_id, from_at, to_at) VALUES ($1, $2, $3)
+			RETURNING id`, id, n.from, n.to).Scan(&wording)
+		if err != nil {
+			return fmt.Errorf("store when words hold: %w", err)
+		}
+		err = tx.exec(ctx, `
+			INSERT INTO proposal_fts (rowid, title, description, tags, project) VALUES ($1, $2, $3, $4, $5)`,
+			wording, rec.Title, rec.Description, strings.Join(rec.Tags, " "), n.name)
+		if err != nil {
 			return err
 		}
 	}
-	return tx.exec(ctx, `
-		INSERT INTO proposal_fts (rowid, title, description, tags, project) VALUES ($1, $2, $3, $4, $5)`,
-		id, rec.Title, rec.Description, strings.Join(rec.Tags, " "), name)
+	return nil
+}
+
+// namings cover all of time.
+func (tx *tx) namings(ctx context.Context, uri syntax.ATURI, rec *stratos.FeatureProposal) ([]naming, error) {
+	always := naming{from: millis(lifecycle.Beginning), to: millis(lifecycle.End)}
+	if s := rec.Subject.FeatureProposal_ProjectSubject; s != nil {
+		var err error
+		always.name, err = tx.projectName(ctx, s.Project)
+		return []naming{always}, err
+	}
+	if rec.Subject.FeatureProposal_UriSubject == nil {
+		return []naming{always}, nil
+	}
+	claimed, err := collect(ctx, tx, `
+		SELECT c.from_at, c.to_at, j.name FROM claimed c JOIN project j ON j.uri = c.project
+		WHERE c.proposal_uri = $1 ORDER BY c.from_at`,
+		func(rows *sql.Rows) (n naming, err error) {
+			err = rows.Scan(&n.from, &n.to, &n.name)
+			return n, err
+		}, uri)
+	if err != nil {
+		return nil, fmt.Errorf("look up the projects that claim the address of %s: %w", uri, err)
+	}
+	var out []naming
+	last := always.from
+	for _, n := range claimed {
+		if last < n.from {
+			out = append(out, naming{from: last, to: n.from})
+		}
+		out = append(out, n)
+		last = n.to
+	}
+	return append(out, naming{from: last, to: always.to}), nil
 }
 
 // projectName is empty for a project that is not indexed or hidden.
@@ -59,18 +108,17 @@ const reindexAtOnce = 256
 // reindexWords works off the queue dirty_words.
 func (tx *tx) reindexWords(ctx context.Context) (more bool, err error) {
 	type row struct {
-		id      int64
-		author  syntax.DID
-		rkey    syntax.RecordKey
-		value   []byte
-		project sql.NullString
+		id     int64
+		author syntax.DID
+		rkey   syntax.RecordKey
+		value  []byte
 	}
 	rows, err := collect(ctx, tx, `
-		SELECT r.id, r.did, r.rkey, r.value, p.subject_project
+		SELECT r.id, r.did, r.rkey, r.value
 		FROM record r JOIN proposal p ON p.record_id = r.id
 		WHERE r.id IN (SELECT record_id FROM dirty_words LIMIT 256)`,
 		func(rows *sql.Rows) (r row, err error) {
-			err = rows.Scan(&r.id, &r.author, &r.rkey, &r.value, &r.project)
+			err = rows.Scan(&r.id, &r.author, &r.rkey, &r.value)
 			return r, err
 		})
 	if err != nil {
@@ -86,10 +134,10 @@ func (tx *tx) reindexWords(ctx context.Context) (more bool, err error) {
 		if !ok {
 			return false, fmt.Errorf("read %s again: it is a %T", uri, parsed)
 		}
-		if err := tx.exec(ctx, `DELETE FROM proposal_fts WHERE rowid = $1`, r.id); err != nil {
+		if err := tx.exec(ctx, `DELETE FROM wording WHERE record_id = $1`, r.id); err != nil {
 			return false, fmt.Errorf("forget the words of %s: %w", uri, err)
 		}
-		if err := tx.indexWords(ctx, r.id, rec, r.project); err != nil {
+		if err := tx.indexWords(ctx, r.id, uri, rec); err != nil {
 			return false, fmt.Errorf("index the words of %s: %w", uri, err)
 		}
 		if err := tx.exec(ctx, `DELETE FROM dirty_words WHERE record_id = $1`, r.id); err != nil {

@@ -31,6 +31,17 @@ CREATE TABLE claim (
 CREATE INDEX claim_due ON claim (due_at);
 CREATE INDEX claim_verified ON claim (uri) WHERE state = 'verified';
 
+-- The project that a proposal about a URL is for, as long as its claim counts.
+-- Derived.
+CREATE TABLE claimed (
+    proposal_uri TEXT NOT NULL,
+    from_at      INTEGER NOT NULL,
+    to_at        INTEGER NOT NULL CHECK (to_at > from_at),
+    project      TEXT NOT NULL, -- at-uri
+    PRIMARY KEY (proposal_uri, from_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claimed_project ON claimed (project, to_at, from_at);
+
 -- The subject's address in the form of comparison.
 DROP INDEX proposal_uri;
 ALTER TABLE proposal ADD COLUMN subject_uri_normalized TEXT CHECK ((subject_uri_normalized IS NULL) = (subject_uri IS NULL));

@@ -88,7 +88,17 @@ CREATE TABLE service (
     created_at INTEGER NOT NULL
 ) STRICT;
 
--- The words of proposals, under their row ids; the texts themselves are in the
+-- The times in which a proposal is found by the same words: the project that it
+-- is for may be another one tomorrow. Together they cover all of time.
+CREATE TABLE wording (
+    id        INTEGER PRIMARY KEY,
+    record_id INTEGER NOT NULL REFERENCES proposal (record_id) ON DELETE CASCADE,
+    from_at   INTEGER NOT NULL,
+    to_at     INTEGER NOT NULL CHECK (to_at > from_at),
+    UNIQUE (record_id, from_at)
+) STRICT;
+
+-- These words, under the row ids of wording; the texts themselves are in the
 -- records. A word in the title weighs most. Beginnings of words have indexes of
 -- their own, since each search while typing ends with one.
 CREATE VIRTUAL TABLE proposal_fts USING fts5 (
@@ -100,8 +110,8 @@ INSERT INTO proposal_fts (proposal_fts, rank) VALUES ('rank', 'bm25(8.0, 1.0, 4.
 
 -- A virtual table takes part in no cascade.
 -- +goose StatementBegin
-CREATE TRIGGER proposal_unindex AFTER DELETE ON proposal BEGIN
-    DELETE FROM proposal_fts WHERE rowid = old.record_id;
+CREATE TRIGGER wording_unindex AFTER DELETE ON wording BEGIN
+    DELETE FROM proposal_fts WHERE rowid = old.id;
 END;
 -- +goose StatementEnd
 

@@ -76,6 +76,14 @@ CREATE TABLE claim (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX claim_due ON claim (due_at);
 CREATE INDEX claim_verified ON claim (uri) WHERE state = 'verified';
+CREATE TABLE claimed (
+    proposal_uri TEXT NOT NULL,
+    from_at      INTEGER NOT NULL,
+    to_at        INTEGER NOT NULL CHECK (to_at > from_at),
+    project      TEXT NOT NULL, -- at-uri
+    PRIMARY KEY (proposal_uri, from_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claimed_project ON claimed (project, to_at, from_at);
 CREATE TABLE cursor (
     upstream TEXT PRIMARY KEY,
     seq      INTEGER NOT NULL CHECK (seq >= 0)
@@ -229,9 +237,6 @@ CREATE TABLE proposal (
     created_at      INTEGER NOT NULL, subject_uri_normalized TEXT CHECK ((subject_uri_normalized IS NULL) = (subject_uri IS NULL)),
     CHECK ((subject_project IS NOT NULL) + (subject_account IS NOT NULL) + (subject_uri IS NOT NULL) = 1)
 ) STRICT;
-CREATE TRIGGER proposal_unindex AFTER DELETE ON proposal BEGIN
-    DELETE FROM proposal_fts WHERE rowid = old.record_id;
-END;
 CREATE INDEX proposal_account ON proposal (subject_account, created_at, uri) WHERE subject_account IS NOT NULL;
 CREATE INDEX proposal_author ON proposal (author, created_at, uri);
 CREATE INDEX proposal_new ON proposal (created_at, uri);
@@ -392,3 +397,13 @@ CREATE TABLE verification (
     created_at      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX verification_development ON verification (development_uri, created_at, uri);
+CREATE TABLE wording (
+    id        INTEGER PRIMARY KEY,
+    record_id INTEGER NOT NULL REFERENCES proposal (record_id) ON DELETE CASCADE,
+    from_at   INTEGER NOT NULL,
+    to_at     INTEGER NOT NULL CHECK (to_at > from_at),
+    UNIQUE (record_id, from_at)
+) STRICT;
+CREATE TRIGGER wording_unindex AFTER DELETE ON wording BEGIN
+    DELETE FROM proposal_fts WHERE rowid = old.id;
+END;
