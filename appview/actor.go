@@ -37,5 +37,36 @@ func recordURI(ctx context.Context, r *store.Reader, uri syntax.ATURI) (syntax.A
 	if err != nil {
 		return "", err
 	}
-	return syntax.ATURI("at://" + authority.String() + "/" + uri.Collection().String() + "/" + uri.RecordKey().String()), nil
+	return at(authority, uri), nil
+}
+
+// recordURIs is recordURI for many in one statement. What cannot be resolved is
+// left out.
+func recordURIs(ctx context.Context, r *store.Reader, uris []syntax.ATURI) ([]syntax.ATURI, error) {
+	var handles []syntax.Handle
+	for _, uri := range uris {
+		if handle, err := uri.Authority().AsHandle(); err == nil {
+			handles = append(handles, handle)
+		}
+	}
+	dids, err := r.DIDsOf(ctx, handles)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]syntax.ATURI, 0, len(uris))
+	for _, uri := range uris {
+		did, err := uri.Authority().AsDID()
+		if handle, isHandle := uri.Authority().AsHandle(); isHandle == nil {
+			did, err = dids[handle], nil
+		}
+		if err == nil && did != "" {
+			out = append(out, at(did, uri))
+		}
+	}
+	return out, nil
+}
+
+// at is the uri under a DID.
+func at(did syntax.DID, uri syntax.ATURI) syntax.ATURI {
+	return syntax.ATURI("at://" + did.String() + "/" + uri.Collection().String() + "/" + uri.RecordKey().String())
 }

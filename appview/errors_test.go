@@ -22,7 +22,6 @@ func TestBadRequestsGetTheRightErrorAndNameTheParameter(t *testing.T) {
 		mentions   string
 	}{
 		{"a method that nobody declares", "fund.stratos.feature.noSuchThing", 501, "MethodNotImplemented", ""},
-		{"an order that is not served yet", "fund.stratos.feature.listProposals?sort=closing", 501, "MethodNotImplemented", "sort"},
 		{"a missing parameter", "fund.stratos.feature.getProposal", 400, "InvalidRequest", "uri"},
 		{"a malformed at-uri", "fund.stratos.feature.getProposal?uri=nonsense", 400, "InvalidRequest", "uri"},
 		{"an unknown proposal", "fund.stratos.feature.getProposal?uri=" + nobody, 400, "ProposalNotFound", "uri"},

@@ -2,11 +2,9 @@ package appview
 
 import (
 	"context"
-	"errors"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
-	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -34,36 +32,12 @@ func (a *API) getProposal(ctx context.Context, p getProposalParams) (*stratos.Fe
 // proposals are the full views of those of the proposals that are visible, in
 // the order asked for.
 func (a *API) proposals(ctx context.Context, r *store.Reader, asked []syntax.ATURI) ([]stratos.FeatureDefs_ProposalView, error) {
-	uris := make([]syntax.ATURI, 0, len(asked))
-	for _, uri := range asked {
-		resolved, err := recordURI(ctx, r, uri)
-		if errors.Is(err, errActorNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		uris = append(uris, resolved)
-	}
-	f, err := hydrateProposals(ctx, r, uris)
+	uris, err := recordURIs(ctx, r, asked)
 	if err != nil {
 		return nil, err
 	}
-	viewer, err := loadViewer(ctx, r)
+	f, details, err := hydrateDetails(ctx, r, uris)
 	if err != nil {
-		return nil, err
-	}
-	details := make(map[syntax.ATURI]*detail, len(uris))
-	var named []syntax.DID
-	for uri := range f.states {
-		d, err := f.loadDetail(ctx, r, uri)
-		if err != nil {
-			return nil, err
-		}
-		details[uri] = d
-		named = append(named, d.payees()...)
-	}
-	if err := f.loadHandles(ctx, r, named...); err != nil {
 		return nil, err
 	}
 	views := make([]stratos.FeatureDefs_ProposalView, 0, len(uris))
@@ -73,7 +47,7 @@ func (a *API) proposals(ctx context.Context, r *store.Reader, asked []syntax.ATU
 			return nil, err
 		}
 		if ok {
-			view.Viewer = viewer.state(f.states[uri].Stage.Stage, lifecycle.CountEstimates(details[uri].Facts, r.Now()))
+			view.Viewer = f.viewer.full(details[uri].Facts)
 			views = append(views, view)
 		}
 	}

@@ -19,6 +19,9 @@ type facts struct {
 	records map[syntax.ATURI]record
 	states  map[syntax.ATURI]*store.ProposalState
 	handles map[syntax.DID]syntax.Handle
+	// projects are those that proposals are for.
+	projects map[syntax.ATURI]syntax.ATURI
+	viewer   *viewer // nil when nobody in particular asks
 }
 
 // record is a stored record with its JSON, verbatim but for the encoding.
@@ -29,9 +32,10 @@ type record struct {
 
 func newFacts() *facts {
 	return &facts{
-		records: map[syntax.ATURI]record{},
-		states:  map[syntax.ATURI]*store.ProposalState{},
-		handles: map[syntax.DID]syntax.Handle{},
+		records:  map[syntax.ATURI]record{},
+		states:   map[syntax.ATURI]*store.ProposalState{},
+		handles:  map[syntax.DID]syntax.Handle{},
+		projects: map[syntax.ATURI]syntax.ATURI{},
 	}
 }
 
@@ -84,24 +88,56 @@ func (f *facts) loadHandles(ctx context.Context, r *store.Reader, more ...syntax
 	return nil
 }
 
-// hydrateProposals reads what the basic views of proposals need: five
-// statements, whatever their number.
+// hydrateProposals reads what the basic views of proposals need, in a fixed
+// number of statements whatever theirs.
 func hydrateProposals(ctx context.Context, r *store.Reader, uris []syntax.ATURI) (*facts, error) {
 	f := newFacts()
 	var err error
 	if f.states, err = r.ProposalStates(ctx, uris); err != nil {
 		return nil, err
 	}
+	if err := f.loadProjects(ctx, r); err != nil {
+		return nil, err
+	}
 	needed := append([]syntax.ATURI(nil), uris...)
-	for _, s := range f.states {
-		if s.Subject.Project != "" {
-			needed = append(needed, s.Subject.Project)
-		}
+	for _, project := range f.projects {
+		needed = append(needed, project)
 	}
 	if err := f.loadRecords(ctx, r, needed); err != nil {
 		return nil, err
 	}
+	if f.viewer, err = loadViewer(ctx, r); err != nil {
+		return nil, err
+	}
+	if err := f.viewer.loadOwn(ctx, r, uris); err != nil {
+		return nil, err
+	}
 	return f, f.loadHandles(ctx, r)
+}
+
+// loadProjects finds the projects that the proposals are for. Only an address is
+// a project's by more than its name.
+func (f *facts) loadProjects(ctx context.Context, r *store.Reader) error {
+	var addresses []syntax.ATURI
+	for uri, s := range f.states {
+		switch {
+		case s.Subject.Project != "":
+			f.projects[uri] = s.Subject.Project
+		case s.Subject.URI != "":
+			addresses = append(addresses, uri)
+		}
+	}
+	if len(addresses) == 0 {
+		return nil
+	}
+	claimed, err := r.ProjectsOf(ctx, addresses)
+	if err != nil {
+		return err
+	}
+	for uri, project := range claimed {
+		f.projects[uri] = project
+	}
+	return nil
 }
 
 // profile names an account. Without a proven handle it is shown with
@@ -114,64 +150,53 @@ func (f *facts) profile(did syntax.DID) stratos.ActorDefs_ProfileBasic {
 	return stratos.ActorDefs_ProfileBasic{Did: did.String(), Handle: handle.String()}
 }
 
-// detail is what the full view of one proposal needs beside the basic facts.
+// details are what the full views of proposals need beside the basic facts.
+type details map[syntax.ATURI]*detail
+
 type detail struct {
 	lifecycle.Facts
-	attempts     []lifecycle.AttemptState
-	developments map[syntax.ATURI]stratos.WorkDevelopment
-	answer       *lifecycle.Response
+	attempts   []attempt
+	answer     *lifecycle.Response
+	duplicates []syntax.ATURI
+	warnings   []lifecycle.Warning
 }
 
-// loadDetail gathers the rest of a proposal and the records that its full view
-// shows.
-func (f *facts) loadDetail(ctx context.Context, r *store.Reader, uri syntax.ATURI) (*detail, error) {
-	lf, err := r.Facts(ctx, uri)
+// hydrateDetails reads what the full views of proposals need, in a fixed number
+// of statements whatever theirs.
+func hydrateDetails(ctx context.Context, r *store.Reader, uris []syntax.ATURI) (*facts, details, error) {
+	f := newFacts()
+	var err error
+	if f.states, err = r.ProposalStates(ctx, uris); err != nil {
+		return nil, nil, err
+	}
+	known, err := r.FactsOf(ctx, uris)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	d := &detail{Facts: lf, attempts: lifecycle.AttemptsAt(lf, r.Now())}
-	var needed []syntax.ATURI
-	for _, a := range d.attempts {
-		needed = append(needed, a.URI)
-		if a.Preview != nil {
-			needed = append(needed, a.Preview.URI)
-		}
-		if a.Release != nil {
-			needed = append(needed, a.Release.URI)
-		}
-		if a.Cancellation != nil {
-			needed = append(needed, a.Cancellation.URI)
-		}
+	if f.viewer, err = loadViewer(ctx, r); err != nil {
+		return nil, nil, err
 	}
-	if answer, ok := lifecycle.AnswerAt(lf, r.Now()); ok {
-		d.answer = &answer
-		needed = append(needed, answer.URI)
+	duplicates, err := duplicatesOf(ctx, r, uris)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, needed := details{}, append([]syntax.ATURI(nil), uris...)
+	for uri, lf := range known {
+		d := newDetail(lf, r.Now())
+		d.duplicates = duplicates[uri]
+		if project, ok := lifecycle.ProjectAt(lf, r.Now()); ok {
+			f.projects[uri] = project.URI
+			needed = append(needed, project.URI)
+		}
+		all[uri] = d
+		needed = append(needed, d.shown()...)
 	}
 	if err := f.loadRecords(ctx, r, needed); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	d.developments = make(map[syntax.ATURI]stratos.WorkDevelopment, len(d.attempts))
-	for _, a := range d.attempts {
-		rec, ok := f.records[a.URI]
-		if !ok {
-			continue
-		}
-		var dev stratos.WorkDevelopment
-		if err := json.Unmarshal(rec.json, &dev); err != nil {
-			return nil, fmt.Errorf("appview: read %s: %w", a.URI, err)
-		}
-		d.developments[a.URI] = dev
+	named, err := f.readAttempts(all)
+	if err != nil {
+		return nil, nil, err
 	}
-	return d, nil
-}
-
-// payees lists the accounts that the attempts would pay.
-func (d *detail) payees() []syntax.DID {
-	var out []syntax.DID
-	for _, dev := range d.developments {
-		for _, p := range dev.Payees {
-			out = append(out, syntax.DID(p.Did))
-		}
-	}
-	return out
+	return f, all, f.loadHandles(ctx, r, named...)
 }

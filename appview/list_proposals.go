@@ -3,6 +3,7 @@ package appview
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -73,12 +74,8 @@ func (a *API) listProposals(ctx context.Context, p listProposalsParams) (*strato
 // filter turns the parameters into what the store understands.
 func (p *listProposalsParams) filter(ctx context.Context, r *store.Reader) (store.ProposalFilter, error) {
 	f := store.ProposalFilter{Tag: p.Tag, Sort: store.ProposalSort(p.Sort), SortCurrency: sortCurrency}
-	switch f.Sort {
-	case store.SortHot, store.SortNew, store.SortEstimated:
-	case "pledged", "closing":
-		return f, &notServedError{"sort=" + p.Sort}
-	default:
-		return f, xrpc.InvalidRequest("sort: must be hot, new, estimated, pledged or closing, got %q", p.Sort)
+	if !slices.Contains(store.ProposalSorts(), f.Sort) {
+		return f, xrpc.InvalidRequest("sort: must be one of %v, got %q", store.ProposalSorts(), p.Sort)
 	}
 	for _, s := range p.Stage {
 		stage := lifecycle.Stage(s)

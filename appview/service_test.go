@@ -283,7 +283,7 @@ func TestListsPageThroughEverythingOnce(t *testing.T) {
 	for range 7 {
 		want[mustCreate(t, author, lexicons.CollectionProposal, proposalFor(aboutURI("https://example.org/"), "One of many", "Paged")).Uri] = true
 	}
-	for _, sort := range []string{"hot", "new", "estimated"} {
+	for _, sort := range []string{"hot", "new", "estimated", "pledged", "closing"} {
 		eventually(t, "all are listed by "+sort, func() bool {
 			got := map[string]bool{}
 			for cursor, limit := "", int64(3); ; {

@@ -2,19 +2,29 @@ package appview
 
 import (
 	"context"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/lexicons/money"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
 
-// viewer is the account that asks, with what is the same for every proposal.
+// mostPledges is how many pledges of the viewer's the lexicon lets a view hold.
+const mostPledges = 50
+
+// viewer is the account that asks. A nil one is nobody in particular, and sees
+// no state of its own.
 type viewer struct {
 	did  syntax.DID
 	caps []stratos.Defs_Total
+	now  time.Time
+	// own are the facts of proposals in a list that decide about the account's
+	// own estimates and pledges.
+	own map[syntax.ATURI]lifecycle.Facts
 }
 
 // loadViewer returns nil when nobody in particular asks.
@@ -23,37 +33,110 @@ func loadViewer(ctx context.Context, r *store.Reader) (*viewer, error) {
 	if !ok {
 		return nil, nil
 	}
-	v := &viewer{did: did}
+	standings, err := r.Standings(ctx, did)
+	if err != nil {
+		return nil, err
+	}
+	largest := map[money.Currency]int64{} // without a standing, nothing was contributed
+	for _, s := range standings {
+		largest[s.Currency] = s.Largest
+	}
+	v := &viewer{did: did, now: r.Now()}
 	for _, currency := range lifecycle.CountedCurrencies() {
-		standing, _, err := r.Standing(ctx, did, currency) // without one, nothing was contributed
-		if err != nil {
-			return nil, err
-		}
-		limit, _ := lifecycle.Cap(currency, standing.Largest)
+		limit, _ := lifecycle.Cap(currency, largest[currency])
 		v.caps = append(v.caps, stratos.Defs_Total{Currency: string(currency), Amount: limit})
 	}
 	return v, nil
 }
 
-// state is what a proposal is to the viewer; nil for a nil viewer.
-func (v *viewer) state(stage lifecycle.Stage, estimates []lifecycle.Counting) *stratos.FeatureDefs_ViewerState {
+// loadOwn reads what basic needs.
+func (v *viewer) loadOwn(ctx context.Context, r *store.Reader, uris []syntax.ATURI) (err error) {
+	if v != nil {
+		v.own, err = r.FactsOfBacker(ctx, v.did, uris)
+	}
+	return err
+}
+
+// basic is what a proposal in a list is to the viewer. Payments whose record is
+// gone are left out: to find all of them needs more than the viewer's own facts.
+func (v *viewer) basic(uri syntax.ATURI) *stratos.FeatureDefs_ViewerState {
 	if v == nil {
 		return nil
 	}
-	state := &stratos.FeatureDefs_ViewerState{Caps: v.caps, May: []string{}}
-	for _, e := range estimates {
+	f, ok := v.own[uri]
+	if !ok {
+		return nil
+	}
+	return v.state(f, func(p lifecycle.Payment) bool { return p.Recorded })
+}
+
+// full is what a proposal is to the viewer, by all that is known of it.
+func (v *viewer) full(f lifecycle.Facts) *stratos.FeatureDefs_ViewerState {
+	if v == nil {
+		return nil
+	}
+	state := v.state(f, func(lifecycle.Payment) bool { return true })
+	for _, p := range lifecycle.MayAt(f, v.now, v.did) {
+		if p.Refusal == "" {
+			state.May = append(state.May, string(p.Act))
+			continue
+		}
+		state.MayNot = append(state.MayNot, refusalView(p))
+	}
+	return state
+}
+
+// state is what the viewer wrote about a proposal.
+func (v *viewer) state(f lifecycle.Facts, shown func(lifecycle.Payment) bool) *stratos.FeatureDefs_ViewerState {
+	state := &stratos.FeatureDefs_ViewerState{Caps: v.caps}
+	for _, e := range lifecycle.CountEstimates(f, v.now) {
 		if e.Author == v.did && e.Reason == "" {
 			uri := e.URI.String()
 			state.Estimate = &uri
 		}
 	}
-	switch stage {
-	case lifecycle.StageProposed, lifecycle.StageDevelopment, lifecycle.StageCancelled:
-		state.May = append(state.May, mayEstimate)
+	for _, p := range lifecycle.PledgesAt(f, v.now) {
+		if p.Payer == v.did && shown(p) && len(state.Pledges) < mostPledges {
+			state.Pledges = append(state.Pledges, viewerPledge(f.Policy, p))
+		}
 	}
 	return state
 }
 
-// mayEstimate is the one thing of viewerState's may that needs no record of the
-// viewer's and no money: everybody may do it while the stage lets them.
-const mayEstimate = "estimate"
+// viewerPledge shows a pledge with the word of its escrow, if that counts here;
+// else it is a wish.
+func viewerPledge(policy lifecycle.Policy, p lifecycle.Payment) stratos.FeatureDefs_ViewerPledge {
+	status := lifecycle.StatusPending
+	if p.Receipt != nil && policy.Counts(p.Receipt.Author, p.Receipt.Test) {
+		status = p.Status
+	}
+	return stratos.FeatureDefs_ViewerPledge{
+		Uri: p.Subject.String(), Status: string(status),
+		Value: stratos.Defs_Money{Amount: p.Value.Amount, Currency: string(p.Value.Currency)},
+	}
+}
+
+func refusalView(p lifecycle.Permission) stratos.FeatureDefs_Refusal {
+	v := stratos.FeatureDefs_Refusal{Act: string(p.Act), Reason: string(p.Refusal)}
+	if text, ok := refusalText[p.Refusal]; ok {
+		v.Description = &text
+	}
+	return v
+}
+
+// refusalText says for people why they may not do something.
+var refusalText = map[lifecycle.Refusal]string{
+	lifecycle.RefusedStage:             "The proposal is not in a stage for it.",
+	lifecycle.RefusedNotDeveloper:      "Only those who act for the project may do it.",
+	lifecycle.RefusedNotAuthor:         "Only the developer of the attempt may do it.",
+	lifecycle.RefusedOwnWork:           "It is your own work: the money would come back to you.",
+	lifecycle.RefusedClosing:           "The preview closes too soon for another payment.",
+	lifecycle.RefusedClosed:            "The time for it is over.",
+	lifecycle.RefusedNoPledge:          "You have no pledge that could be taken back.",
+	lifecycle.RefusedReleaseSeen:       "The code is released, so pledges stay.",
+	lifecycle.RefusedNoHeldPledge:      "Only who has money held for the release may dispute it.",
+	lifecycle.RefusedAlreadyDisputed:   "You disputed this release before.",
+	lifecycle.RefusedAlreadyDeveloping: "You have an attempt at it that is not over.",
+	lifecycle.RefusedNotPayee:          "The attempt does not name you as a payee.",
+	lifecycle.RefusedAlreadyConsented:  "You agreed before.",
+}

@@ -65,7 +65,7 @@ func (a *authentication) authenticate(ctx context.Context, m *method, h http.Hea
 	if err != nil {
 		return nil, err
 	}
-	return withViewer(ctx, viewer), nil
+	return WithViewer(ctx, viewer), nil
 }
 
 func (a *authentication) viewer(ctx context.Context, m *method, offered []string, from netip.Prefix) (syntax.DID, error) {

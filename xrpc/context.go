@@ -22,7 +22,9 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-func withViewer(ctx context.Context, did syntax.DID) context.Context {
+// WithViewer returns the context of a request that the account makes, for whoever
+// knows by other means than a token that it does.
+func WithViewer(ctx context.Context, did syntax.DID) context.Context {
 	return context.WithValue(ctx, viewerKey{}, did)
 }
 

@@ -70,7 +70,7 @@ func Standings(payer syntax.DID, receipts []Receipt, policy Policy) []Standing {
 }
 
 func successful(r Receipt, policy Policy) bool {
-	return policy.counts(r.Author, r.Test) &&
+	return policy.Counts(r.Author, r.Test) &&
 		(r.Status == ReceiptReleased || r.Status == ReceiptPaid) &&
 		!slices.Contains(r.Team, r.Payer)
 }

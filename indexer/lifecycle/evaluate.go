@@ -74,7 +74,7 @@ func (f *Facts) deciding() map[AttemptURI]*Campaign {
 	out := map[AttemptURI]*Campaign{}
 	for i := range f.Campaigns {
 		c := &f.Campaigns[i]
-		if _, known := c.Phase.stage(); !known || !f.Policy.counts(c.Author, c.Test) {
+		if _, known := c.Phase.stage(); !known || !f.Policy.Counts(c.Author, c.Test) {
 			continue
 		}
 		if first := out[c.Development.URI]; first == nil || c.before(first.Meta) {

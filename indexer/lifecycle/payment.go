@@ -125,7 +125,7 @@ func (f *Facts) joinReceipts() map[word]*Receipt {
 // money. What a receipt does not pin, its attempt's campaign does (rule 8), and
 // before that the development of somebody who may act for the subject.
 func (e *evaluation) counts(r *Receipt) bool {
-	if !e.Policy.counts(r.Author, r.Test) {
+	if !e.Policy.Counts(r.Author, r.Test) {
 		return false
 	}
 	if r.Proposal != "" {

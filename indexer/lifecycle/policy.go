@@ -17,7 +17,7 @@ type Policy struct {
 // Trusts reports whether the operator trusts the escrow.
 func (p Policy) Trusts(escrow syntax.DID) bool { return slices.Contains(p.TrustedEscrows, escrow) }
 
-// counts reports whether what the escrow says of its money decides anything.
-func (p Policy) counts(escrow syntax.DID, test bool) bool {
+// Counts reports whether what the escrow says of its money decides anything.
+func (p Policy) Counts(escrow syntax.DID, test bool) bool {
 	return p.Trusts(escrow) && (!test || p.TestMoney)
 }

@@ -181,7 +181,7 @@ func (w *warner) claimed(a *attempt) {
 func (w *warner) campaigns(current AttemptURI) {
 	for i := range w.Campaigns {
 		c := &w.Campaigns[i]
-		if !w.Policy.counts(c.Author, c.Test) || c.Proposal.URI != w.Proposal.URI || !c.existsAt(w.t) {
+		if !w.Policy.Counts(c.Author, c.Test) || c.Proposal.URI != w.Proposal.URI || !c.existsAt(w.t) {
 			continue
 		}
 		if c.overdueAt(w.t) {

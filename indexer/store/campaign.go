@@ -151,22 +151,24 @@ func campaignChecks(rec *stratos.EscrowCampaign) ([]check, error) {
 	return out, nil
 }
 
+const campaignsOf = `
+	SELECT c.uri, r.cid, c.escrow, c.created_at, c.development_uri, c.development_cid, c.proposal_uri, c.proposal_cid,
+	       c.preview_cid, c.author, c.currency, c.opens_at, c.closes_at, c.release_by, c.final_at, c.phase, c.pot,
+	       c.release_cid, c.accepted_at, c.verification_ends_at, c.pauses, c.checks, c.test,
+	       (SELECT json_group_array(did) FROM campaign_payee WHERE record_id = c.record_id)
+	FROM campaign c
+	JOIN record r ON r.id = c.record_id
+	JOIN repo e ON e.did = c.escrow
+	WHERE c.record_id IN (
+		SELECT record_id FROM campaign WHERE proposal_uri = $1
+		UNION
+		SELECT x.record_id FROM development d JOIN campaign x ON x.development_uri = d.uri WHERE d.proposal_uri = $1)
+	AND e.status = 'active'`
+
 // loadCampaigns gathers the campaigns that froze the proposal, and those of the
 // developments that name it, whatever they froze.
 func loadCampaigns(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Campaign, error) {
-	out, err := collect(ctx, q, `
-		SELECT c.uri, r.cid, c.escrow, c.created_at, c.development_uri, c.development_cid, c.proposal_uri, c.proposal_cid,
-		       c.preview_cid, c.author, c.currency, c.opens_at, c.closes_at, c.release_by, c.final_at, c.phase, c.pot,
-		       c.release_cid, c.accepted_at, c.verification_ends_at, c.pauses, c.checks, c.test,
-		       (SELECT json_group_array(did) FROM campaign_payee WHERE record_id = c.record_id)
-		FROM campaign c
-		JOIN record r ON r.id = c.record_id
-		JOIN repo e ON e.did = c.escrow
-		WHERE c.record_id IN (
-			SELECT record_id FROM campaign WHERE proposal_uri = $1
-			UNION
-			SELECT x.record_id FROM development d JOIN campaign x ON x.development_uri = d.uri WHERE d.proposal_uri = $1)
-		AND e.status = 'active'`, scanCampaign, proposal)
+	out, err := collect(ctx, q, campaignsOf, scanCampaign, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load campaigns: %w", err)
 	}

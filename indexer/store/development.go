@@ -51,6 +51,8 @@ const (
 	partConsent      = "consent"
 )
 
+var partKinds = []string{partPreview, partRelease, partCancellation, partConsent}
+
 func (tx *tx) putPreview(ctx context.Context, row typedRow, rec *stratos.WorkPreview) error {
 	opens, err := parseMillis("opensAt", rec.OpensAt)
 	if err != nil {

@@ -85,22 +85,25 @@ func (r *Reader) held(c *clauses) {
 	c.add(`)`)
 }
 
+const disputesOf = `
+	SELECT x.uri, x.author, x.created_at, x.release_uri, x.release_cid
+	FROM dispute x JOIN repo a ON a.did = x.author
+	WHERE x.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
+	                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
+	AND a.status = 'active'`
+
 // loadDisputes gathers the disputes about releases of attempts at a proposal.
 func loadDisputes(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Dispute, error) {
-	out, err := collect(ctx, q, `
-		SELECT x.uri, x.author, x.created_at, x.release_uri, x.release_cid
-		FROM dispute x JOIN repo a ON a.did = x.author
-		WHERE x.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
-		                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
-		AND a.status = 'active'`,
-		func(rows *sql.Rows) (d lifecycle.Dispute, err error) {
-			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &d.Release.URI, &d.Release.CID)
-			d.Meta = m.meta()
-			return d, err
-		}, proposal)
+	out, err := collect(ctx, q, disputesOf, scanDispute, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load disputes: %w", err)
 	}
 	return out, nil
+}
+
+func scanDispute(rows *sql.Rows) (d lifecycle.Dispute, err error) {
+	var m metaColumns
+	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &d.Release.URI, &d.Release.CID)
+	d.Meta = m.meta()
+	return d, err
 }

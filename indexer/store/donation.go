@@ -54,19 +54,26 @@ func (r *Reader) ListDonations(ctx context.Context, proposal syntax.ATURI, after
 	return rows, nil
 }
 
+const donationsOf = `
+	SELECT n.uri, n.author, n.created_at, n.development_uri, n.escrow, n.currency, n.amount, n.proposal_uri
+	FROM donation n JOIN repo a ON a.did = n.author
+	WHERE n.proposal_uri = $1 AND a.status = 'active'`
+
 func loadDonations(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Donation, error) {
-	out, err := collect(ctx, q, `
-		SELECT n.uri, n.author, n.created_at, n.development_uri, n.escrow, n.currency, n.amount
-		FROM donation n JOIN repo a ON a.did = n.author
-		WHERE n.proposal_uri = $1 AND a.status = 'active'`,
-		func(rows *sql.Rows) (d lifecycle.Donation, err error) {
-			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &d.Attempt, &d.Escrow, &d.Value.Currency, &d.Value.Amount)
-			d.Meta = m.meta()
-			return d, err
-		}, proposal)
+	found, err := collect(ctx, q, donationsOf, scanDonation, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load donations: %w", err)
 	}
+	out := make([]lifecycle.Donation, len(found))
+	for i, f := range found {
+		out[i] = f.fact
+	}
 	return out, nil
+}
+
+func scanDonation(rows *sql.Rows) (f about[lifecycle.Donation], err error) {
+	var m metaColumns
+	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &f.fact.Attempt, &f.fact.Escrow, &f.fact.Value.Currency, &f.fact.Value.Amount, &f.proposal)
+	f.fact.Meta = m.meta()
+	return f, err
 }

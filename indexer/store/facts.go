@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -93,38 +93,55 @@ type related struct {
 	maintainers, claims, responses, developments, campaigns, pledges, donations, receipts, estimates bool
 }
 
+const proposalsOf = `
+	SELECT p.uri, (SELECT cid FROM record WHERE id = p.record_id), p.author, p.created_at,
+	       p.subject_project, p.subject_account, p.subject_uri, coalesce(p.subject_uri_normalized, ''),
+	       j.uri, j.owner, j.created_at,
+	       j.uri IS NOT NULL AND EXISTS (SELECT 1 FROM project_maintainer WHERE record_id = j.record_id),
+	       EXISTS (SELECT 1 FROM claim WHERE uri = p.subject_uri_normalized AND state = 'verified'),
+	       EXISTS (SELECT 1 FROM response WHERE proposal_uri = p.uri),
+	       EXISTS (SELECT 1 FROM development WHERE proposal_uri = p.uri),
+	       EXISTS (SELECT 1 FROM campaign WHERE proposal_uri = p.uri),
+	       EXISTS (SELECT 1 FROM pledge WHERE proposal_uri = p.uri),
+	       EXISTS (SELECT 1 FROM donation WHERE proposal_uri = p.uri),
+	       EXISTS (SELECT 1 FROM receipt WHERE proposal_uri = p.uri),
+	       EXISTS (SELECT 1 FROM estimate WHERE proposal_uri = p.uri)
+	FROM proposal p
+	JOIN repo a ON a.did = p.author
+	LEFT JOIN project j ON j.uri = p.subject_project
+	     AND EXISTS (SELECT 1 FROM repo o WHERE o.did = j.owner AND o.status = 'active')
+	WHERE p.uri = $1 AND a.status = 'active'`
+
 // loadProposal loads the proposal and its project, but for the maintainers.
 func loadProposal(ctx context.Context, q querier, uri syntax.ATURI) (f lifecycle.Facts, has related, err error) {
+	found, err := collect(ctx, q, proposalsOf, scanProposal, uri)
+	if err != nil {
+		return f, has, fmt.Errorf("load proposal: %w", err)
+	}
+	if len(found) == 0 {
+		return f, has, ErrNotFound
+	}
+	return found[0].facts, found[0].has, nil
+}
+
+// proposalRow is a proposal, its project but for the maintainers, and what else
+// there is.
+type proposalRow struct {
+	facts lifecycle.Facts
+	has   related
+}
+
+func scanProposal(rows *sql.Rows) (row proposalRow, err error) {
 	var p, j metaColumns
 	var project, account, subjectURI, projectURI, owner sql.NullString
 	var projectCreated sql.NullInt64
-	err = q.QueryRowContext(ctx, `
-		SELECT p.uri, (SELECT cid FROM record WHERE id = p.record_id), p.author, p.created_at,
-		       p.subject_project, p.subject_account, p.subject_uri, coalesce(p.subject_uri_normalized, ''),
-		       j.uri, j.owner, j.created_at,
-		       j.uri IS NOT NULL AND EXISTS (SELECT 1 FROM project_maintainer WHERE record_id = j.record_id),
-		       EXISTS (SELECT 1 FROM claim WHERE uri = p.subject_uri_normalized AND state = 'verified'),
-		       EXISTS (SELECT 1 FROM response WHERE proposal_uri = p.uri),
-		       EXISTS (SELECT 1 FROM development WHERE proposal_uri = p.uri),
-		       EXISTS (SELECT 1 FROM campaign WHERE proposal_uri = p.uri),
-		       EXISTS (SELECT 1 FROM pledge WHERE proposal_uri = p.uri),
-		       EXISTS (SELECT 1 FROM donation WHERE proposal_uri = p.uri),
-		       EXISTS (SELECT 1 FROM receipt WHERE proposal_uri = p.uri),
-		       EXISTS (SELECT 1 FROM estimate WHERE proposal_uri = p.uri)
-		FROM proposal p
-		JOIN repo a ON a.did = p.author
-		LEFT JOIN project j ON j.uri = p.subject_project
-		     AND EXISTS (SELECT 1 FROM repo o WHERE o.did = j.owner AND o.status = 'active')
-		WHERE p.uri = $1 AND a.status = 'active'`, uri).
-		Scan(&p.uri, &p.cid, &p.author, &p.createdAt, &project, &account, &subjectURI, &has.address,
-			&projectURI, &owner, &projectCreated,
-			&has.maintainers, &has.claims, &has.responses, &has.developments, &has.campaigns,
-			&has.pledges, &has.donations, &has.receipts, &has.estimates)
-	if errors.Is(err, sql.ErrNoRows) {
-		return f, has, ErrNotFound
-	}
+	f, has := &row.facts, &row.has
+	err = rows.Scan(&p.uri, &p.cid, &p.author, &p.createdAt, &project, &account, &subjectURI, &has.address,
+		&projectURI, &owner, &projectCreated,
+		&has.maintainers, &has.claims, &has.responses, &has.developments, &has.campaigns,
+		&has.pledges, &has.donations, &has.receipts, &has.estimates)
 	if err != nil {
-		return f, has, fmt.Errorf("load proposal: %w", err)
+		return row, err
 	}
 	f.Proposal.Meta = p.meta()
 	f.Proposal.Subject = lifecycle.Subject{
@@ -136,7 +153,7 @@ func loadProposal(ctx context.Context, q querier, uri syntax.ATURI) (f lifecycle
 		j = metaColumns{uri: syntax.ATURI(projectURI.String), author: syntax.DID(owner.String), createdAt: projectCreated.Int64}
 		f.Project = &lifecycle.Project{Meta: j.meta()}
 	}
-	return f, has, nil
+	return row, nil
 }
 
 func loadMaintainers(ctx context.Context, q querier, project syntax.ATURI) ([]syntax.DID, error) {
@@ -148,132 +165,157 @@ func loadMaintainers(ctx context.Context, q querier, project syntax.ATURI) ([]sy
 	return out, nil
 }
 
+const responsesOf = `
+	SELECT r.uri, r.author, r.created_at, r.proposal_uri, r.proposal_cid, r.answer, coalesce(r.duplicate_of, '')
+	FROM response r JOIN repo a ON a.did = r.author
+	WHERE r.proposal_uri = $1 AND a.status = 'active'`
+
 func loadResponses(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Response, error) {
-	out, err := collect(ctx, q, `
-		SELECT r.uri, r.author, r.created_at, r.proposal_uri, r.proposal_cid, r.answer, coalesce(r.duplicate_of, '')
-		FROM response r JOIN repo a ON a.did = r.author
-		WHERE r.proposal_uri = $1 AND a.status = 'active'`,
-		func(rows *sql.Rows) (r lifecycle.Response, err error) {
-			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Proposal.URI, &r.Proposal.CID, &r.Answer, &r.DuplicateOf)
-			r.Meta = m.meta()
-			return r, err
-		}, proposal)
+	out, err := collect(ctx, q, responsesOf, scanResponse, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load responses: %w", err)
 	}
 	return out, nil
 }
 
+func scanResponse(rows *sql.Rows) (r lifecycle.Response, err error) {
+	var m metaColumns
+	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Proposal.URI, &r.Proposal.CID, &r.Answer, &r.DuplicateOf)
+	r.Meta = m.meta()
+	return r, err
+}
+
+const developmentsOf = `
+	SELECT d.uri, r.cid, d.author, d.created_at, d.proposal_uri, d.proposal_cid, d.currency, d.goal_currency, d.goal_amount,
+	       d.escrow, coalesce(d.donations, ''), d.expected_at,
+	       (SELECT json_group_array(did) FROM development_payee WHERE record_id = d.record_id)
+	FROM development d JOIN record r ON r.id = d.record_id JOIN repo a ON a.did = d.author
+	WHERE d.proposal_uri = $1 AND a.status = 'active'`
+
 func loadDevelopments(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Development, error) {
-	out, err := collect(ctx, q, `
-		SELECT d.uri, r.cid, d.author, d.created_at, d.proposal_uri, d.proposal_cid, d.currency, d.goal_currency, d.goal_amount,
-		       d.escrow, coalesce(d.donations, ''), d.expected_at,
-		       (SELECT json_group_array(did) FROM development_payee WHERE record_id = d.record_id)
-		FROM development d JOIN record r ON r.id = d.record_id JOIN repo a ON a.did = d.author
-		WHERE d.proposal_uri = $1 AND a.status = 'active'`,
-		func(rows *sql.Rows) (d lifecycle.Development, err error) {
-			var m metaColumns
-			var currency sql.NullString
-			var amount, expected sql.NullInt64
-			var payees []byte
-			err = rows.Scan(&m.uri, &m.cid, &m.author, &m.createdAt, &d.Proposal.URI, &d.Proposal.CID, &d.Currency, &currency, &amount,
-				&d.Escrow, &d.Donations, &expected, &payees)
-			if err != nil {
-				return d, err
-			}
-			d.Meta, d.ExpectedAt = m.meta(), optionalTime(expected)
-			if currency.Valid {
-				d.Goal = &money.Money{Amount: amount.Int64, Currency: money.Currency(currency.String)}
-			}
-			return d, json.Unmarshal(payees, &d.Payees)
-		}, proposal)
+	out, err := collect(ctx, q, developmentsOf, scanDevelopment, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load developments: %w", err)
 	}
 	return out, nil
 }
 
-func loadAttemptParts(ctx context.Context, q querier, proposal syntax.ATURI, f *lifecycle.Facts) error {
-	type part struct {
-		lifecycle.Meta
-		kind    string
-		attempt syntax.ATURI
-		opens   sql.NullInt64
-		closes  sql.NullInt64
+func scanDevelopment(rows *sql.Rows) (d lifecycle.Development, err error) {
+	var m metaColumns
+	var currency sql.NullString
+	var amount, expected sql.NullInt64
+	var payees []byte
+	err = rows.Scan(&m.uri, &m.cid, &m.author, &m.createdAt, &d.Proposal.URI, &d.Proposal.CID, &d.Currency, &currency, &amount,
+		&d.Escrow, &d.Donations, &expected, &payees)
+	if err != nil {
+		return d, err
 	}
-	parts, err := collect(ctx, q, `
-		SELECT t.uri, r.cid, t.author, t.created_at, t.kind, t.development_uri, t.opens_at, t.closes_at
-		FROM attempt_part t
-		JOIN record r ON r.id = t.record_id
-		JOIN repo a ON a.did = t.author
-		WHERE t.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
-		                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
-		AND a.status = 'active'`,
-		func(rows *sql.Rows) (p part, err error) {
-			var m metaColumns
-			err = rows.Scan(&m.uri, &m.cid, &m.author, &m.createdAt, &p.kind, &p.attempt, &p.opens, &p.closes)
-			p.Meta = m.meta()
-			return p, err
-		}, proposal)
+	d.Meta, d.ExpectedAt = m.meta(), optionalTime(expected)
+	if currency.Valid {
+		d.Goal = &money.Money{Amount: amount.Int64, Currency: money.Currency(currency.String)}
+	}
+	return d, json.Unmarshal(payees, &d.Payees)
+}
+
+const partsOf = `
+	SELECT t.uri, r.cid, t.author, t.created_at, t.kind, t.development_uri, t.opens_at, t.closes_at
+	FROM attempt_part t
+	JOIN record r ON r.id = t.record_id
+	JOIN repo a ON a.did = t.author
+	WHERE t.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
+	                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
+	AND a.status = 'active'`
+
+func loadAttemptParts(ctx context.Context, q querier, proposal syntax.ATURI, f *lifecycle.Facts) error {
+	parts, err := collect(ctx, q, partsOf, scanPart, proposal)
 	if err != nil {
 		return fmt.Errorf("load the parts of attempts: %w", err)
 	}
 	for _, p := range parts {
-		switch p.kind {
-		case partPreview:
-			f.Previews = append(f.Previews, lifecycle.Preview{
-				Meta: p.Meta, Attempt: p.attempt,
-				OpensAt: fromMillis(p.opens.Int64), ClosesAt: fromMillis(p.closes.Int64),
-			})
-		case partRelease:
-			f.Releases = append(f.Releases, lifecycle.Release{Meta: p.Meta, Attempt: p.attempt})
-		case partCancellation:
-			f.Cancellations = append(f.Cancellations, lifecycle.Cancellation{Meta: p.Meta, Attempt: p.attempt})
-		case partConsent:
-			f.Consents = append(f.Consents, lifecycle.Consent{Meta: p.Meta, Attempt: p.attempt})
-		default:
-			return fmt.Errorf("load %s: unknown kind %q", p.URI, p.kind)
-		}
+		p.addTo(f)
 	}
 	return nil
 }
 
+// attemptPart is a row of attempt_part.
+type attemptPart struct {
+	lifecycle.Meta
+	kind          string
+	attempt       syntax.ATURI
+	opens, closes sql.NullInt64
+}
+
+func scanPart(rows *sql.Rows) (p attemptPart, err error) {
+	var m metaColumns
+	err = rows.Scan(&m.uri, &m.cid, &m.author, &m.createdAt, &p.kind, &p.attempt, &p.opens, &p.closes)
+	p.Meta = m.meta()
+	if err == nil && !slices.Contains(partKinds, p.kind) {
+		err = fmt.Errorf("load %s: unknown kind %q", p.URI, p.kind)
+	}
+	return p, err
+}
+
+func (p attemptPart) addTo(f *lifecycle.Facts) {
+	switch p.kind {
+	case partPreview:
+		f.Previews = append(f.Previews, lifecycle.Preview{
+			Meta: p.Meta, Attempt: p.attempt,
+			OpensAt: fromMillis(p.opens.Int64), ClosesAt: fromMillis(p.closes.Int64),
+		})
+	case partRelease:
+		f.Releases = append(f.Releases, lifecycle.Release{Meta: p.Meta, Attempt: p.attempt})
+	case partCancellation:
+		f.Cancellations = append(f.Cancellations, lifecycle.Cancellation{Meta: p.Meta, Attempt: p.attempt})
+	case partConsent:
+		f.Consents = append(f.Consents, lifecycle.Consent{Meta: p.Meta, Attempt: p.attempt})
+	}
+}
+
+const estimatesOf = `
+	SELECT e.uri, e.author, e.created_at, e.proposal_uri, e.proposal_cid, e.currency, e.amount, coalesce(s.largest, 0)
+	FROM estimate e
+	JOIN repo a ON a.did = e.author
+	LEFT JOIN standing s ON s.did = e.author AND s.currency = e.currency
+	WHERE e.proposal_uri = $1 AND a.status = 'active'`
+
 func loadEstimates(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Estimate, error) {
-	out, err := collect(ctx, q, `
-		SELECT e.uri, e.author, e.created_at, e.proposal_uri, e.proposal_cid, e.currency, e.amount, coalesce(s.largest, 0)
-		FROM estimate e
-		JOIN repo a ON a.did = e.author
-		LEFT JOIN standing s ON s.did = e.author AND s.currency = e.currency
-		WHERE e.proposal_uri = $1 AND a.status = 'active'`,
-		func(rows *sql.Rows) (e lifecycle.Estimate, err error) {
-			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &e.Proposal.URI, &e.Proposal.CID, &e.Value.Currency, &e.Value.Amount, &e.Largest)
-			e.Meta = m.meta()
-			return e, err
-		}, proposal)
+	out, err := collect(ctx, q, estimatesOf, scanEstimate, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load estimates: %w", err)
 	}
 	return out, nil
 }
 
+func scanEstimate(rows *sql.Rows) (e lifecycle.Estimate, err error) {
+	var m metaColumns
+	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &e.Proposal.URI, &e.Proposal.CID, &e.Value.Currency, &e.Value.Amount, &e.Largest)
+	e.Meta = m.meta()
+	return e, err
+}
+
+const pledgesOf = `
+	SELECT p.uri, p.author, p.created_at, p.development_uri, p.escrow, p.currency, p.amount, p.proposal_uri
+	FROM pledge p
+	JOIN repo a ON a.did = p.author
+	WHERE p.proposal_uri = $1 AND a.status = 'active'`
+
 func loadPledges(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Pledge, error) {
-	out, err := collect(ctx, q, `
-		SELECT p.uri, p.author, p.created_at, p.development_uri, p.escrow, p.currency, p.amount
-		FROM pledge p
-		JOIN repo a ON a.did = p.author
-		WHERE p.proposal_uri = $1 AND a.status = 'active'`,
-		func(rows *sql.Rows) (p lifecycle.Pledge, err error) {
-			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &p.Attempt, &p.Escrow, &p.Value.Currency, &p.Value.Amount)
-			p.Meta = m.meta()
-			return p, err
-		}, proposal)
+	found, err := collect(ctx, q, pledgesOf, scanPledge, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load pledges: %w", err)
 	}
+	out := make([]lifecycle.Pledge, len(found))
+	for i, f := range found {
+		out[i] = f.fact
+	}
 	return out, nil
+}
+
+func scanPledge(rows *sql.Rows) (f about[lifecycle.Pledge], err error) {
+	var m metaColumns
+	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &f.fact.Attempt, &f.fact.Escrow, &f.fact.Value.Currency, &f.fact.Value.Amount, &f.proposal)
+	f.fact.Meta = m.meta()
+	return f, err
 }
 
 func loadStandings(ctx context.Context, q querier, did syntax.DID) ([]lifecycle.Standing, error) {

@@ -77,6 +77,35 @@ func (r *Reader) DIDOf(ctx context.Context, handle syntax.Handle) (syntax.DID, e
 	return did, nil
 }
 
+// DIDsOf returns the accounts that have the handles; a handle that the index knows
+// of nobody is not in the map.
+func (r *Reader) DIDsOf(ctx context.Context, handles []syntax.Handle) (map[syntax.Handle]syntax.DID, error) {
+	out := make(map[syntax.Handle]syntax.DID, len(handles))
+	normal := make([]syntax.Handle, len(handles))
+	for i, h := range handles {
+		normal[i] = h.Normalize()
+	}
+	found := make(map[syntax.Handle]syntax.DID, len(handles))
+	_, err := collect(ctx, r.tx, `
+		SELECT did, handle FROM actor WHERE handle IN (SELECT value FROM json_each($1)) AND handle <> $2`,
+		func(rows *sql.Rows) (struct{}, error) {
+			var did syntax.DID
+			var handle syntax.Handle
+			err := rows.Scan(&did, &handle)
+			found[handle] = did
+			return struct{}{}, err
+		}, jsonList(normal), syntax.HandleInvalid)
+	if err != nil {
+		return nil, fmt.Errorf("store: look up handles: %w", err)
+	}
+	for i, h := range handles {
+		if did, ok := found[normal[i]]; ok {
+			out[h] = did
+		}
+	}
+	return out, nil
+}
+
 // Handles returns the handles of accounts; one that the index knows no proven
 // handle of is not in the map.
 func (r *Reader) Handles(ctx context.Context, dids []syntax.DID) (map[syntax.DID]syntax.Handle, error) {

@@ -135,9 +135,9 @@ func (r *Reader) Facts(ctx context.Context, proposal syntax.ATURI) (lifecycle.Fa
 // Standing returns an account's largest successful contribution in a currency;
 // ok is false when it has none.
 func (r *Reader) Standing(ctx context.Context, did syntax.DID, currency money.Currency) (s lifecycle.Standing, ok bool, err error) {
-	all, err := loadStandings(ctx, r.tx, did)
+	all, err := r.Standings(ctx, did)
 	if err != nil {
-		return s, false, fmt.Errorf("store: standing of %s: %w", did, err)
+		return s, false, err
 	}
 	for _, s := range all {
 		if s.Currency == currency {
@@ -145,6 +145,16 @@ func (r *Reader) Standing(ctx context.Context, did syntax.DID, currency money.Cu
 		}
 	}
 	return s, false, nil
+}
+
+// Standings returns an account's largest successful contributions, one for each
+// currency in which it has any.
+func (r *Reader) Standings(ctx context.Context, did syntax.DID) ([]lifecycle.Standing, error) {
+	all, err := loadStandings(ctx, r.tx, did)
+	if err != nil {
+		return nil, fmt.Errorf("store: standings of %s: %w", did, err)
+	}
+	return all, nil
 }
 
 // ProjectState is what the index knows of a project beside its record.
@@ -179,21 +189,12 @@ func (r *Reader) ProjectStates(ctx context.Context, uris []syntax.ATURI) (map[sy
 	if err != nil {
 		return nil, fmt.Errorf("store: read projects: %w", err)
 	}
-	_, err = collect(ctx, r.tx, `
-		SELECT j.uri, m.did FROM project j JOIN project_maintainer m ON m.record_id = j.record_id
-		WHERE j.uri IN (SELECT value FROM json_each($1))
-		ORDER BY j.uri, m.did`,
-		func(rows *sql.Rows) (struct{}, error) {
-			var uri syntax.ATURI
-			var did syntax.DID
-			err := rows.Scan(&uri, &did)
-			if p := out[uri]; p != nil {
-				p.Maintainers = append(p.Maintainers, did)
-			}
-			return struct{}{}, err
-		}, list)
+	maintainers, err := maintainersOf(ctx, r.tx, uris)
 	if err != nil {
-		return nil, fmt.Errorf("store: read maintainers: %w", err)
+		return nil, fmt.Errorf("store: read projects: %w", err)
+	}
+	for uri, p := range out {
+		p.Maintainers = maintainers[uri]
 	}
 	return out, nil
 }

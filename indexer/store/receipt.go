@@ -119,34 +119,37 @@ func optionalTime(ms sql.NullInt64) *time.Time {
 	return &t
 }
 
+const receiptsOf = `
+	SELECT t.uri, t.escrow, t.created_at, t.subject_uri, t.subject_cid, t.development_uri, coalesce(t.proposal_uri, ''),
+	       t.payer, t.currency, t.amount, t.status, t.expected_at, t.held_until, t.test
+	FROM receipt t JOIN repo e ON e.did = t.escrow
+	WHERE t.record_id IN (
+		SELECT record_id FROM receipt WHERE proposal_uri = $1
+		UNION
+		SELECT x.record_id FROM development d JOIN receipt x ON x.development_uri = d.uri WHERE d.proposal_uri = $1
+		UNION
+		SELECT x.record_id FROM campaign c JOIN receipt x ON x.development_uri = c.development_uri WHERE c.proposal_uri = $1
+		UNION
+		SELECT x.record_id FROM pledge p JOIN receipt x ON x.subject_uri = p.uri WHERE p.proposal_uri = $1
+		UNION
+		SELECT x.record_id FROM donation n JOIN receipt x ON x.subject_uri = n.uri WHERE n.proposal_uri = $1)
+	AND e.status = 'active'`
+
 // loadReceiptsAbout gathers the receipts that pin the proposal, that are for an
 // attempt at it, and that are for a pledge or donation to it.
 func loadReceiptsAbout(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Receipt, error) {
-	out, err := collect(ctx, q, `
-		SELECT t.uri, t.escrow, t.created_at, t.subject_uri, t.subject_cid, t.development_uri, coalesce(t.proposal_uri, ''),
-		       t.payer, t.currency, t.amount, t.status, t.expected_at, t.held_until, t.test
-		FROM receipt t JOIN repo e ON e.did = t.escrow
-		WHERE t.record_id IN (
-			SELECT record_id FROM receipt WHERE proposal_uri = $1
-			UNION
-			SELECT x.record_id FROM development d JOIN receipt x ON x.development_uri = d.uri WHERE d.proposal_uri = $1
-			UNION
-			SELECT x.record_id FROM campaign c JOIN receipt x ON x.development_uri = c.development_uri WHERE c.proposal_uri = $1
-			UNION
-			SELECT x.record_id FROM pledge p JOIN receipt x ON x.subject_uri = p.uri WHERE p.proposal_uri = $1
-			UNION
-			SELECT x.record_id FROM donation n JOIN receipt x ON x.subject_uri = n.uri WHERE n.proposal_uri = $1)
-		AND e.status = 'active'`,
-		func(rows *sql.Rows) (r lifecycle.Receipt, err error) {
-			var m metaColumns
-			var expected, until sql.NullInt64
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Subject.URI, &r.Subject.CID, &r.Attempt, &r.Proposal,
-				&r.Payer, &r.Value.Currency, &r.Value.Amount, &r.Status, &expected, &until, &r.Test)
-			r.Meta, r.ExpectedAt, r.HeldUntil = m.meta(), optionalTime(expected), optionalTime(until)
-			return r, err
-		}, proposal)
+	out, err := collect(ctx, q, receiptsOf, scanReceipt, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load receipts: %w", err)
 	}
 	return out, nil
+}
+
+func scanReceipt(rows *sql.Rows) (r lifecycle.Receipt, err error) {
+	var m metaColumns
+	var expected, until sql.NullInt64
+	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Subject.URI, &r.Subject.CID, &r.Attempt, &r.Proposal,
+		&r.Payer, &r.Value.Currency, &r.Value.Amount, &r.Status, &expected, &until, &r.Test)
+	r.Meta, r.ExpectedAt, r.HeldUntil = m.meta(), optionalTime(expected), optionalTime(until)
+	return r, err
 }

@@ -18,24 +18,27 @@ func (tx *tx) putRuling(ctx context.Context, row typedRow, rec *stratos.EscrowRu
 		row.id, row.uri, row.author, rec.Dispute.Uri, rec.Dispute.Cid, rec.Outcome, row.createdAt)
 }
 
+const rulingsOf = `
+	SELECT g.uri, g.escrow, g.created_at, g.dispute_uri, g.dispute_cid, g.outcome
+	FROM dispute x
+	JOIN ruling g ON g.dispute_uri = x.uri
+	JOIN repo e ON e.did = g.escrow
+	WHERE x.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
+	                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
+	AND e.status = 'active'`
+
 // loadRulings gathers the rulings on the disputes that loadDisputes finds.
 func loadRulings(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Ruling, error) {
-	out, err := collect(ctx, q, `
-		SELECT g.uri, g.escrow, g.created_at, g.dispute_uri, g.dispute_cid, g.outcome
-		FROM dispute x
-		JOIN ruling g ON g.dispute_uri = x.uri
-		JOIN repo e ON e.did = g.escrow
-		WHERE x.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
-		                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
-		AND e.status = 'active'`,
-		func(rows *sql.Rows) (r lifecycle.Ruling, err error) {
-			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Dispute.URI, &r.Dispute.CID, &r.Outcome)
-			r.Meta = m.meta()
-			return r, err
-		}, proposal)
+	out, err := collect(ctx, q, rulingsOf, scanRuling, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load rulings: %w", err)
 	}
 	return out, nil
+}
+
+func scanRuling(rows *sql.Rows) (r lifecycle.Ruling, err error) {
+	var m metaColumns
+	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Dispute.URI, &r.Dispute.CID, &r.Outcome)
+	r.Meta = m.meta()
+	return r, err
 }

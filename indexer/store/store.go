@@ -55,6 +55,7 @@ type Store struct {
 	policy  lifecycle.Policy
 	log     *slog.Logger
 	crash   crashpoint.Hook
+	query   func(statement string)
 
 	closeOnce sync.Once
 	closeErr  error
@@ -68,6 +69,9 @@ type Options struct {
 	// Crash is told of the moments at which a process may die. Nil in
 	// production.
 	Crash crashpoint.Hook
+	// Query is told of each statement that a [Reader] runs, by whichever
+	// goroutine runs it. Nil in production.
+	Query func(statement string)
 }
 
 // Open opens the index, migrates it and queues what a changed policy or set of
@@ -84,7 +88,7 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash}
+	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash, query: opts.Query}
 	if err := requireFTS5(ctx, write); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -112,7 +116,7 @@ func OpenReadOnly(ctx context.Context, path string, opts Options) (*Store, error
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("store: there is no index to read: %w", err)
 	}
-	s := &Store{now: opts.Clock, log: opts.Log}
+	s := &Store{now: opts.Clock, log: opts.Log, query: opts.Query}
 	if err := s.openReaders(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -280,7 +284,11 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
 		return fmt.Errorf("store: begin to read: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.rollback(whole)) }()
-	return fn(&Reader{tx: c, policy: s.policy, now: s.Now()})
+	r := &Reader{tx: c, policy: s.policy, now: s.Now()}
+	if s.query != nil {
+		r.tx = watched{c, s.query}
+	}
+	return fn(r)
 }
 
 // IsBusy reports whether err says that the database was locked by somebody
@@ -294,6 +302,22 @@ func IsBusy(err error) bool {
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// watched tells of each query before it runs.
+type watched struct {
+	querier
+	tell func(statement string)
+}
+
+func (w watched) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	w.tell(query)
+	return w.querier.QueryContext(ctx, query, args...)
+}
+
+func (w watched) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	w.tell(query)
+	return w.querier.QueryRowContext(ctx, query, args...)
 }
 
 // collect scans all rows of a query.

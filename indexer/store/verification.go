@@ -61,22 +61,25 @@ func (r *Reader) attempts(c *clauses, proposal syntax.ATURI) {
 	c.add(`)`)
 }
 
+const verificationsOf = `
+	SELECT x.uri, x.author, x.created_at, x.release_uri, x.release_cid, x.matches
+	FROM verification x JOIN repo a ON a.did = x.author
+	WHERE x.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
+	                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
+	AND a.status = 'active'`
+
 // loadVerifications gathers the reports about releases of attempts at a proposal.
 func loadVerifications(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Verification, error) {
-	out, err := collect(ctx, q, `
-		SELECT x.uri, x.author, x.created_at, x.release_uri, x.release_cid, x.matches
-		FROM verification x JOIN repo a ON a.did = x.author
-		WHERE x.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
-		                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
-		AND a.status = 'active'`,
-		func(rows *sql.Rows) (v lifecycle.Verification, err error) {
-			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &v.Release.URI, &v.Release.CID, &v.Matches)
-			v.Meta = m.meta()
-			return v, err
-		}, proposal)
+	out, err := collect(ctx, q, verificationsOf, scanVerification, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load verifications: %w", err)
 	}
 	return out, nil
+}
+
+func scanVerification(rows *sql.Rows) (v lifecycle.Verification, err error) {
+	var m metaColumns
+	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &v.Release.URI, &v.Release.CID, &v.Matches)
+	v.Meta = m.meta()
+	return v, err
 }

@@ -34,33 +34,41 @@ type FeatureDefs_AnswerView struct {
 // An attempt: a development and what belongs to it.
 type FeatureDefs_AttemptView struct {
 	LexiconTypeID string `json:"$type,omitempty" cborgen:"$type,const=fund.stratos.feature.defs#attemptView,omitempty"`
+	// acceptedAt: When a release was accepted.
+	AcceptedAt *string `json:"acceptedAt,omitempty" cborgen:"acceptedAt,omitempty"`
 	// author: Who wrote it.
 	Author ActorDefs_ProfileBasic `json:"author" cborgen:"author"`
 	// authorized: Whether its author may act for the proposal's subject.
 	Authorized bool `json:"authorized" cborgen:"authorized"`
-	// campaign: The escrow's campaign.
+	// campaign: The escrow's campaign, which decides about the attempt.
 	Campaign *FeatureDefs_RecordView `json:"campaign,omitempty" cborgen:"campaign,omitempty"`
 	// cancellation: The cancellation.
 	Cancellation *FeatureDefs_RecordView `json:"cancellation,omitempty" cborgen:"cancellation,omitempty"`
-	// cid: The version that is shown.
+	// checks: What the escrow checked.
+	Checks []EscrowCampaign_Check `json:"checks,omitempty" cborgen:"checks,omitempty"`
+	// cid: The version that is shown; the one that was frozen when the record is gone.
 	Cid string `json:"cid" cborgen:"cid"`
+	// claimed: A campaign of the escrow that the development names, which decides nothing here: this service does not trust that escrow, or the money is not real. Whoever shows it says so.
+	Claimed *FeatureDefs_RecordView `json:"claimed,omitempty" cborgen:"claimed,omitempty"`
 	// closesAt: When pledging ends.
 	ClosesAt *string `json:"closesAt,omitempty" cborgen:"closesAt,omitempty"`
 	// currency: ISO 4217 code, three upper-case letters.
 	Currency string `json:"currency" cborgen:"currency"`
 	// current: Whether this is the current attempt.
 	Current bool `json:"current" cborgen:"current"`
-	// escrow: The escrow that it names.
+	// escrow: The escrow: the one whose campaign decides, else the one that the development names.
 	Escrow string `json:"escrow" cborgen:"escrow"`
 	// finalAt: The final date.
 	FinalAt *string `json:"finalAt,omitempty" cborgen:"finalAt,omitempty"`
-	// indexedAt: When this service first saw it.
-	IndexedAt string `json:"indexedAt" cborgen:"indexedAt"`
+	// indexedAt: When this service first saw the record.
+	IndexedAt *string `json:"indexedAt,omitempty" cborgen:"indexedAt,omitempty"`
+	// mirror: Where the accepted commit can be cloned.
+	Mirror *string `json:"mirror,omitempty" cborgen:"mirror,omitempty"`
 	// opensAt: When the preview opens or opened.
 	OpensAt *string `json:"opensAt,omitempty" cborgen:"opensAt,omitempty"`
 	// over: Whether the attempt has ended.
 	Over bool `json:"over" cborgen:"over"`
-	// payees: Who gets the money.
+	// payees: Who gets the money: as frozen once a campaign decides, else as the development says.
 	Payees []FeatureDefs_PayeeView `json:"payees" cborgen:"payees"`
 	// phase: The campaign's phase.
 	Phase *string `json:"phase,omitempty" cborgen:"phase,omitempty"`
@@ -68,15 +76,15 @@ type FeatureDefs_AttemptView struct {
 	Pot *Defs_Total `json:"pot,omitempty" cborgen:"pot,omitempty"`
 	// preview: The preview.
 	Preview *FeatureDefs_RecordView `json:"preview,omitempty" cborgen:"preview,omitempty"`
-	// record: The record as it stands in the author's repo.
-	Record json.RawMessage `json:"record" cborgen:"record"`
-	// release: The release.
+	// record: The record as it stands in the author's repo; absent when only the escrow's campaign is left of the attempt.
+	Record *json.RawMessage `json:"record,omitempty" cborgen:"record,omitempty"`
+	// release: The release as it stands in the author's repo.
 	Release *FeatureDefs_RecordView `json:"release,omitempty" cborgen:"release,omitempty"`
 	// releaseBy: The end of the release window.
 	ReleaseBy *string `json:"releaseBy,omitempty" cborgen:"releaseBy,omitempty"`
 	// test: True when no real money moves.
 	Test *bool `json:"test,omitempty" cborgen:"test,omitempty"`
-	// trusted: Whether this service trusts the escrow that it names.
+	// trusted: Whether this service trusts the escrow.
 	Trusted bool `json:"trusted" cborgen:"trusted"`
 	// uri: The development's uri.
 	Uri string `json:"uri" cborgen:"uri"`
@@ -290,13 +298,13 @@ type FeatureDefs_ProposalView struct {
 	Answer *FeatureDefs_AnswerView `json:"answer,omitempty" cborgen:"answer,omitempty"`
 	// attempt: The current attempt, or the one that decided the stage.
 	Attempt *FeatureDefs_AttemptView `json:"attempt,omitempty" cborgen:"attempt,omitempty"`
-	// attempts: All attempts of authorised developers, oldest first.
+	// attempts: Attempts of authorised developers, oldest first; of many, the newest.
 	Attempts []FeatureDefs_AttemptView `json:"attempts,omitempty" cborgen:"attempts,omitempty"`
 	// author: Who wrote it.
 	Author ActorDefs_ProfileBasic `json:"author" cborgen:"author"`
 	// cid: The version that is shown.
 	Cid string `json:"cid" cborgen:"cid"`
-	// duplicates: Proposals that were answered as duplicates of this one.
+	// duplicates: Proposals that were declined as duplicates of this one, the latest answered first.
 	Duplicates []FeatureDefs_RecordView `json:"duplicates,omitempty" cborgen:"duplicates,omitempty"`
 	// funding: What the feature is worth to people, by currency.
 	Funding []FeatureDefs_Funding `json:"funding" cborgen:"funding"`
@@ -343,7 +351,7 @@ type FeatureDefs_ProposalViewBasic struct {
 	Stage string `json:"stage" cborgen:"stage"`
 	// uri: The proposal's uri.
 	Uri string `json:"uri" cborgen:"uri"`
-	// viewer: What the proposal is to the account that asks.
+	// viewer: What the proposal is to the account that asks: estimate, pledges and caps.
 	Viewer *FeatureDefs_ViewerState `json:"viewer,omitempty" cborgen:"viewer,omitempty"`
 }
 
@@ -369,6 +377,8 @@ type FeatureDefs_Refusal struct {
 	LexiconTypeID string `json:"$type,omitempty" cborgen:"$type,const=fund.stratos.feature.defs#refusal,omitempty"`
 	// act: What it may not do.
 	Act string `json:"act" cborgen:"act"`
+	// description: The reason in a sentence.
+	Description *string `json:"description,omitempty" cborgen:"description,omitempty"`
 	// reason: Why not.
 	Reason string `json:"reason" cborgen:"reason"`
 }
@@ -430,18 +440,18 @@ type FeatureDefs_ViewerPledge struct {
 
 // FeatureDefs_ViewerState is a "viewerState" in the fund.stratos.feature.defs schema.
 //
-// What a proposal is to the account that asks.
+// What a proposal is to the account that asks. Lists leave out what would need everything that is known of each proposal: may and mayNot.
 type FeatureDefs_ViewerState struct {
 	LexiconTypeID string `json:"$type,omitempty" cborgen:"$type,const=fund.stratos.feature.defs#viewerState,omitempty"`
 	// caps: Up to what the account's estimates count, by currency.
 	Caps []Defs_Total `json:"caps,omitempty" cborgen:"caps,omitempty"`
 	// estimate: The account's estimate that counts.
 	Estimate *string `json:"estimate,omitempty" cborgen:"estimate,omitempty"`
-	// may: What the account may do now.
-	May []string `json:"may" cborgen:"may"`
-	// mayNot: What the account may not do now, and why.
+	// may: What the account may do now; not in lists.
+	May []string `json:"may,omitempty" cborgen:"may,omitempty"`
+	// mayNot: What the account may not do now, and why; not in lists.
 	MayNot []FeatureDefs_Refusal `json:"mayNot,omitempty" cborgen:"mayNot,omitempty"`
-	// pledges: The account's pledges.
+	// pledges: The account's pledges, newest first; in lists, those whose record is there.
 	Pledges []FeatureDefs_ViewerPledge `json:"pledges,omitempty" cborgen:"pledges,omitempty"`
 }
 
