@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/urfave/cli/v3"
 	"golang.org/x/sync/errgroup"
 
@@ -74,7 +75,11 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 		return fmt.Errorf("open the AppView's log: %w", err)
 	}
 	defer logFile.Close()
-	service, base, err := buildAppView(ctx, s, network, logFile)
+	cast, err := assemble(ctx, network)
+	if err != nil {
+		return stoppedEarly(ctx, err)
+	}
+	service, base, err := buildAppView(ctx, s, network, cast, logFile)
 	if err != nil {
 		return stoppedEarly(ctx, err)
 	}
@@ -91,17 +96,22 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 		}
 	})
 	g.Go(func() error {
-		fmt.Fprintln(stdout, "Writing accounts and records through the PDS ...")
-		cast, err := tell(ctx, network)
+		fmt.Fprintln(stdout, "Writing records through the PDS ...")
+		told, err := toldAt(ctx, cast, time.Now())
 		if err != nil {
 			return stoppedEarly(ctx, err)
 		}
-		return stoppedEarly(ctx, summarize(ctx, stdout, base, network, cast, logFile.Name()))
+		scenes, err := tell(ctx, pds{}, cast, told)
+		if err != nil {
+			return stoppedEarly(ctx, err)
+		}
+		sum := summary{base: base, network: network, cast: cast, scenes: scenes, logName: logFile.Name()}
+		return stoppedEarly(ctx, sum.print(ctx, stdout))
 	})
 	return g.Wait()
 }
 
-func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, log io.Writer) (*appview.Service, *url.URL, error) {
+func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, c *cast, log io.Writer) (*appview.Service, *url.URL, error) {
 	logger, err := environment.Logger(log, "info", "text")
 	if err != nil {
 		return nil, nil, err
@@ -113,7 +123,10 @@ func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, 
 		RelayURLs:   []string{network.PDSURL()},
 		PLCURL:      network.PLCURL(),
 		PublicURL:   base.String(),
-		Version:     "demo",
+		// As APPVIEW_TRUSTED_ESCROWS and APPVIEW_TEST_MONEY say it to the real one.
+		TrustedEscrows: []syntax.DID{c.escrow.DID},
+		TestMoney:      true,
+		Version:        "demo",
 	}, appview.Options{Log: logger, Clock: time.Now, Transport: network.Transport(), CheckOutput: true})
 	return service, base, err
 }
