@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -42,7 +41,8 @@ func TestDemo(t *testing.T) {
 	t.Run("the story stays until it is too old", func(t *testing.T) { staysUntilTooOld(t, sum.cast, at) })
 }
 
-// startDemo runs the parts of a demo and tells the story, as of at.
+// startDemo runs the parts of a demo, and tells the story anew, as of at, where an
+// old one is.
 func startDemo(t *testing.T) (sum *summary, dir string, at time.Time) {
 	t.Helper()
 	network := atmospheretest.Shared(t)
@@ -68,9 +68,12 @@ func startDemo(t *testing.T) (sum *summary, dir string, at time.Time) {
 			t.Errorf("the AppView ended with: %v", err)
 		}
 	})
-	at, err = toldAt(t.Context(), c, time.Now().Truncate(time.Millisecond))
-	if err != nil {
+	at = time.Now().Truncate(time.Millisecond)
+	if _, err := tell(t.Context(), pds{}, c, at.Add(-2*freshFor)); err != nil {
 		t.Fatal(err)
+	}
+	if told, err := toldAt(t.Context(), c, at); err != nil || !told.Equal(at) {
+		t.Fatalf("an old story would be told as of %s, %v, want %s", told, err, at)
 	}
 	scenes, err := tell(t.Context(), pds{}, c, at)
 	if err != nil {
@@ -198,7 +201,7 @@ func staysUntilTooOld(t *testing.T, c *cast, at time.Time) {
 			t.Fatal(err)
 		}
 		if !got.Equal(want) {
-			t.Errorf("%s later, the story is as of %s, want %s", fmt.Sprint(after), got, want)
+			t.Errorf("%s later, the story is as of %s, want %s", after, got, want)
 		}
 	}
 }

@@ -362,6 +362,7 @@ func (s *plot) proposed() {
 		"Maps on paper", "This one names an address. Atlas has proven that it is its own.", forURI("https://" + s.lin.Handle.String() + "/"), []string{"maps"},
 	})
 	s.estimate(s.emi, 4, paper, 1200, "EUR")
+	s.answer(s.lin, 3, paper, "planned", "As soon as somebody has a printer.")
 
 	export := s.propose(s.emi, 2, lifecycle.StageProposed, idea{
 		"Export to CSV", "The developers have never heard of us: this one is about a repository by its address alone.",
