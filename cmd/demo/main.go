@@ -1,6 +1,12 @@
 // Command demo shows StratosFund at work on one machine: it starts a real PLC
-// directory and a real PDS, lets a developer and some backers write records, and
-// serves them with the AppView until it is stopped.
+// directory and a real PDS, lets developers and backers write records, and serves
+// them with the AppView until it is stopped.
+//
+// The story that the records tell has a proposal in every stage. An account plays
+// the escrow in it: it writes what an escrow would, marked as test money, and the
+// AppView is told to trust it. No money exists. The story is told for a moment,
+// which the escrow's service record remembers, so a demo that is started again
+// writes the same records; it is told anew before one of its deadlines comes.
 package main
 
 import (
