@@ -1,6 +1,12 @@
 // Command demo shows StratosFund at work on one machine: it starts a real PLC
-// directory and a real PDS, lets a developer and some backers write records, and
-// serves them with the AppView until it is stopped.
+// directory and a real PDS, lets developers and backers write records, and serves
+// them with the AppView until it is stopped.
+//
+// The story that the records tell has a proposal in every stage. An account plays
+// the escrow in it: it writes what an escrow would, marked as test money, and the
+// AppView is told to trust it. No money exists. The story is told for a moment,
+// which the escrow's service record remembers, so a demo that is started again
+// writes the same records; it is told anew before one of its deadlines comes.
 package main
 
 import (
@@ -14,6 +20,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/urfave/cli/v3"
 	"golang.org/x/sync/errgroup"
 
@@ -74,7 +81,11 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 		return fmt.Errorf("open the AppView's log: %w", err)
 	}
 	defer logFile.Close()
-	service, base, err := buildAppView(ctx, s, network, logFile)
+	cast, err := assemble(ctx, network)
+	if err != nil {
+		return stoppedEarly(ctx, err)
+	}
+	service, base, err := buildAppView(ctx, s, network, cast, logFile)
 	if err != nil {
 		return stoppedEarly(ctx, err)
 	}
@@ -91,17 +102,22 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 		}
 	})
 	g.Go(func() error {
-		fmt.Fprintln(stdout, "Writing accounts and records through the PDS ...")
-		cast, err := tell(ctx, network)
+		fmt.Fprintln(stdout, "Writing records through the PDS ...")
+		told, err := toldAt(ctx, cast, time.Now())
 		if err != nil {
 			return stoppedEarly(ctx, err)
 		}
-		return stoppedEarly(ctx, summarize(ctx, stdout, base, network, cast, logFile.Name()))
+		scenes, err := tell(ctx, pds{}, cast, told)
+		if err != nil {
+			return stoppedEarly(ctx, err)
+		}
+		sum := summary{base: base, network: network, cast: cast, scenes: scenes, logName: logFile.Name()}
+		return stoppedEarly(ctx, sum.print(ctx, stdout))
 	})
 	return g.Wait()
 }
 
-func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, log io.Writer) (*appview.Service, *url.URL, error) {
+func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, c *cast, log io.Writer) (*appview.Service, *url.URL, error) {
 	logger, err := environment.Logger(log, "info", "text")
 	if err != nil {
 		return nil, nil, err
@@ -113,7 +129,10 @@ func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, 
 		RelayURLs:   []string{network.PDSURL()},
 		PLCURL:      network.PLCURL(),
 		PublicURL:   base.String(),
-		Version:     "demo",
+		// As APPVIEW_TRUSTED_ESCROWS and APPVIEW_TEST_MONEY say it to the real one.
+		TrustedEscrows: []syntax.DID{c.escrow.DID},
+		TestMoney:      true,
+		Version:        "demo",
 	}, appview.Options{Log: logger, Clock: time.Now, Transport: network.Transport(), CheckOutput: true})
 	return service, base, err
 }

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/url"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -17,7 +15,6 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/atmosphere"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
-	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 const (
@@ -27,56 +24,56 @@ const (
 	measureKey = syntax.RecordKey("3mbd35zzzzz22")
 )
 
-// summarize waits until the AppView shows the story, and says what there is to
-// see. All that it prints of the records was asked of the AppView.
-func summarize(ctx context.Context, w io.Writer, base *url.URL, network *atmosphere.Network, c *cast, logName string) error {
-	client := atclient.NewAPIClient(base.String())
-	var list *stratos.FeatureListProposals_Output
-	err := until(ctx, func() (bool, error) {
-		var err error
-		list, err = listNew(ctx, client)
-		return err == nil && c.told(list), err
-	})
-	if err != nil {
+// summary is what there is to see once the story was told.
+type summary struct {
+	base    *url.URL
+	network *atmosphere.Network
+	cast    *cast
+	scenes  []scene
+	logName string
+}
+
+// print waits until the AppView shows the story, and says how to look at it.
+func (s *summary) print(ctx context.Context, w io.Writer) error {
+	client := atclient.NewAPIClient(s.base.String())
+	if err := until(ctx, func() (bool, error) { return s.shown(ctx, client) }); err != nil {
 		return fmt.Errorf("wait for the AppView to show the records: %w", err)
 	}
-	took, err := measure(ctx, client, c)
+	took, err := s.measure(ctx, client)
 	if err != nil {
 		return fmt.Errorf("measure how fast a record is visible: %w", err)
 	}
-	if list, err = listNew(ctx, client); err != nil {
-		return fmt.Errorf("list the proposals: %w", err)
-	}
-	fmt.Fprintf(w, "\nStratosFund is running.\n\n")
-	if err := printProposals(w, list); err != nil {
+	fmt.Fprint(w, "\nStratosFund is running. An account plays the escrow; no money exists.\n\n")
+	if err := s.printStages(w); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nA record that was just written to the PDS was in the AppView %d ms later.\n", took.Milliseconds())
-	printAddresses(w, base, network, c.inDevelopment, logName)
-	printByHand(w, base, network, c.ana)
-	fmt.Fprintf(w, "\nEverybody's password is %s. Ctrl-C ends everything.\n", password)
+	s.printQueries(w)
+	s.printByHand(w)
+	fmt.Fprintf(w, `
+A record that was just written to the PDS was in the AppView %d ms later.
+The PDS is %s, the PLC directory %s, the AppView's log %s.
+Everybody's password is %s. Ctrl-C ends everything.
+`, took.Milliseconds(), s.network.PDSURL(), s.network.PLCURL(), s.logName, password)
 	return nil
 }
 
-func listNew(ctx context.Context, client *atclient.APIClient) (*stratos.FeatureListProposals_Output, error) {
-	return stratos.FeatureListProposals(ctx, client, "", "", "", "", nil, "", "new", nil, "", "")
-}
-
-// told reports whether the list shows the whole story, handles included.
-func (c *cast) told(list *stratos.FeatureListProposals_Output) bool {
-	found := 0
-	for _, p := range list.Proposals {
-		if p.Author.Handle == syntax.HandleInvalid.String() {
-			return false
-		}
-		if stage, ok := c.stages[p.Uri]; ok {
-			if p.Stage != stage {
-				return false
-			}
-			found++
+// shown reports whether the AppView has each proposal in its stage, handles
+// included.
+func (s *summary) shown(ctx context.Context, client *atclient.APIClient) (bool, error) {
+	var uris []string
+	for _, scene := range s.scenes {
+		uris = append(uris, scene.uri)
+	}
+	out, err := stratos.FeatureGetProposals(ctx, client, uris)
+	if err != nil || len(out.Proposals) != len(s.scenes) {
+		return false, err
+	}
+	for i, p := range out.Proposals { // in the order asked for
+		if p.Stage != string(s.scenes[i].stage) || p.Author.Handle == syntax.HandleInvalid.String() {
+			return false, nil
 		}
 	}
-	return found == len(c.stages)
+	return true, nil
 }
 
 // until polls until done says so, for as long as a person would wait.
@@ -99,25 +96,27 @@ func until(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
-// measure writes an estimate and waits until it is in the AppView.
-func measure(ctx context.Context, client *atclient.APIClient, c *cast) (time.Duration, error) {
-	var proposal map[string]any
-	proposalCID, err := c.chloe.GetRecord(ctx, syntax.ATURI(c.inDevelopment), &proposal)
+// measure writes an estimate about the last proposal and waits until it is in the
+// AppView. Then everything that was written before is as well.
+func (s *summary) measure(ctx context.Context, client *atclient.APIClient) (time.Duration, error) {
+	about := syntax.ATURI(s.scenes[len(s.scenes)-1].uri)
+	var proposal stratos.FeatureProposal
+	proposalCID, err := s.cast.tomas.GetRecord(ctx, about, &proposal)
 	if err != nil {
 		return 0, err
 	}
-	_, cid, err := c.maya.PutRecord(ctx, lexicons.CollectionEstimate, measureKey, &stratos.FeatureEstimate{
-		LexiconTypeID: "fund.stratos.feature.estimate",
-		Proposal:      comatproto.RepoStrongRef{Uri: c.inDevelopment, Cid: proposalCID},
+	_, cid, err := s.cast.tomas.PutRecord(ctx, lexicons.CollectionEstimate, measureKey, &stratos.FeatureEstimate{
+		LexiconTypeID: lexicons.CollectionEstimate.String(),
+		Proposal:      comatproto.RepoStrongRef{Uri: about.String(), Cid: proposalCID},
 		Value:         stratos.Defs_Money{Amount: 1000, Currency: "USD"},
-		CreatedAt:     time.Now().UTC().Format(syntax.AtprotoDatetimeLayout),
+		CreatedAt:     stamp(time.Now()),
 	})
 	if err != nil {
 		return 0, err
 	}
 	began := time.Now()
 	err = until(ctx, func() (bool, error) {
-		out, err := stratos.FeatureListEstimates(ctx, client, "", "", nil, c.inDevelopment)
+		out, err := stratos.FeatureListEstimates(ctx, client, "", "", nil, about.String())
 		if err != nil {
 			return false, err
 		}
@@ -131,81 +130,81 @@ func measure(ctx context.Context, client *atclient.APIClient, c *cast) (time.Dur
 	return time.Since(began), err
 }
 
-func printProposals(w io.Writer, list *stratos.FeatureListProposals_Output) error {
-	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "  PROPOSAL\tBY\tFOR\tSTAGE\tESTIMATED")
-	for _, p := range list.Proposals {
-		var record struct {
-			Title   string `json:"title"`
-			Subject struct {
-				URI string `json:"uri"`
-			} `json:"subject"`
-		}
-		if err := json.Unmarshal(p.Record, &record); err != nil {
-			return fmt.Errorf("read the proposal %s: %w", p.Uri, err)
-		}
-		subject := record.Subject.URI
-		switch {
-		case p.Project != nil:
-			subject = p.Project.Name
-		case p.Account != nil:
-			subject = "@" + p.Account.Handle
-		}
-		fmt.Fprintf(t, "  %s\t@%s\t%s\t%s\t%s\n", record.Title, p.Author.Handle, subject, p.Stage, estimated(p.Funding))
+// printStages prints a proposal of each stage, and how to list them all.
+func (s *summary) printStages(w io.Writer) error {
+	fmt.Fprintf(w, "API=%s\n\n", s.base.JoinPath("xrpc"))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, scene := range s.examples() {
+		fmt.Fprintf(t, "%s\t%s\tcurl \"$API/%s\"\n", scene.stage, scene.title, ofStage(scene))
 	}
 	return t.Flush()
 }
 
-// estimated says what people would pay, by currency.
-func estimated(funding []stratos.FeatureDefs_Funding) string {
-	var parts []string
-	for _, f := range funding {
-		if f.Estimators > 0 {
-			amount := money.Money{Amount: f.Estimated, Currency: money.Currency(f.Currency)}
-			parts = append(parts, fmt.Sprintf("%s by %d", amount, f.Estimators))
+// examples are the first scenes of each stage.
+func (s *summary) examples() []scene {
+	var out []scene
+	seen := map[string]bool{}
+	for _, scene := range s.scenes {
+		if !seen[string(scene.stage)] {
+			seen[string(scene.stage)] = true
+			out = append(out, scene)
 		}
 	}
-	if len(parts) == 0 {
-		return "-"
-	}
-	return strings.Join(parts, ", ")
+	return out
 }
 
-func printAddresses(w io.Writer, base *url.URL, network *atmosphere.Network, proposal, logName string) {
-	api := func(method, query string) string { return base.JoinPath("xrpc", method).String() + query }
-	fmt.Fprintf(w, `
-Open or curl:
-  %s
-  %s
-  %s
-  %s
-  %s
-  %s
+func ofStage(s scene) string {
+	return "fund.stratos.feature.listProposals?stage=" + string(s.stage)
+}
 
-The PDS is %s, the PLC directory %s, the AppView's log %s.
-`,
-		api("fund.stratos.feature.listProposals", "?sort=estimated"),
-		api("fund.stratos.feature.getProposal", "?uri="+proposal),
-		api("fund.stratos.feature.listEstimates", "?uri="+proposal),
-		api("fund.stratos.project.listProjects", ""),
-		api("fund.stratos.actor.getStanding", "?actor=ana-backs.test&currency=USD"),
-		api("_health", ""),
-		network.PDSURL(), network.PLCURL(), logName)
+// aboutOne are the queries about one proposal.
+var aboutOne = []string{
+	"fund.stratos.feature.getProposal", "fund.stratos.feature.getTimeline", "fund.stratos.feature.getFunding",
+	"fund.stratos.feature.listEstimates", "fund.stratos.feature.listDonations", "fund.stratos.feature.listPledges",
+	"fund.stratos.feature.listVerifications", "fund.stratos.feature.listDisputes",
+}
+
+// aboutAll are queries about people, projects and everything.
+func (s *summary) aboutAll() []string {
+	return []string{
+		"fund.stratos.feature.listProposals?sort=hot",
+		"fund.stratos.feature.searchProposals?q=bookmarks",
+		"fund.stratos.feature.searchSimilar?title=Folder+for+my+bookmarks",
+		"fund.stratos.actor.getActor?actor=" + s.cast.maya.Handle.String(),
+		"fund.stratos.actor.getStanding?currency=USD&actor=" + s.cast.ana.Handle.String(),
+		"fund.stratos.project.listProjects",
+		"fund.stratos.getStats",
+		"_health",
+	}
+}
+
+func (s *summary) printQueries(w io.Writer) {
+	completed := s.scenes[0]
+	fmt.Fprintf(w, "\nAll about %q:\n\nURI=%s\n\n", completed.title, completed.uri)
+	for _, query := range aboutOne {
+		fmt.Fprintf(w, "curl \"$API/%s?uri=$URI\"\n", query)
+	}
+	fmt.Fprint(w, "\nAnd the rest:\n\n")
+	for _, query := range s.aboutAll() {
+		fmt.Fprintf(w, "curl \"$API/%s\"\n", query)
+	}
 }
 
 // printByHand prints how to write a record with nothing but curl.
-func printByHand(w io.Writer, base *url.URL, network *atmosphere.Network, as *atmosphere.Account) {
+func (s *summary) printByHand(w io.Writer) {
 	fmt.Fprintf(w, `
 Write a proposal by hand and see it:
-  TOKEN=$(curl -s %[1]s/xrpc/com.atproto.server.createSession \
-    -H 'Content-Type: application/json' -d '{"identifier":"%[2]s","password":"%[3]s"}' \
-    | sed 's/.*"accessJwt":"\([^"]*\)".*/\1/')
-  curl -s %[1]s/xrpc/com.atproto.repo.createRecord \
-    -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
-    -d '{"repo":"%[2]s","collection":"fund.stratos.feature.proposal","record":{
-         "title":"My own proposal","description":"Written by hand.",
-         "subject":{"$type":"fund.stratos.feature.proposal#uriSubject","uri":"https://example.org/"},
-         "createdAt":"'$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)'"}}'
-  sleep 1; curl -s '%[4]s/xrpc/fund.stratos.feature.listProposals?sort=new&limit=1'
-`, network.PDSURL(), as.Handle, password, base)
+
+PDS=%[1]s/xrpc
+TOKEN=$(curl -s $PDS/com.atproto.server.createSession \
+  -H 'Content-Type: application/json' -d '{"identifier":"%[2]s","password":"%[3]s"}' \
+  | sed 's/.*"accessJwt":"\([^"]*\)".*/\1/')
+curl -s $PDS/com.atproto.repo.createRecord \
+  -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+  -d '{"repo":"%[2]s","collection":"fund.stratos.feature.proposal","record":{
+       "title":"My own proposal","description":"Written by hand.",
+       "subject":{"$type":"fund.stratos.feature.proposal#uriSubject","uri":"https://example.org/"},
+       "createdAt":"'$(date -u +%%Y-%%m-%%dT%%H:%%M:%%SZ)'"}}'
+sleep 1; curl -s "$API/fund.stratos.feature.listProposals?sort=new&limit=1"
+`, s.network.PDSURL(), s.cast.ana.Handle, password)
 }
