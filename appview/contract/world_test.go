@@ -18,8 +18,9 @@ type world struct {
 	dev, author, backer, escrow *atmosphere.Account
 	// project has everything that a project can have, quiet nothing but a name.
 	project, quiet comatproto.RepoStrongRef
-	// rich has every kind of record about it, bare none.
-	rich, bare comatproto.RepoStrongRef
+	// rich has every kind of record about it but a campaign, bare none; of held a
+	// release is being verified, and same was answered as a duplicate of rich.
+	rich, bare, held, same comatproto.RepoStrongRef
 }
 
 // makeAccounts comes first: an AppView is told whom to trust when it starts.
@@ -40,7 +41,8 @@ func (w *world) live(t *testing.T) {
 	w.projects(n)
 	w.proposals(n)
 	attempt := w.attempts(n)
-	w.money(n, attempt)
+	terms := w.money(n, attempt)
+	w.campaigns(n, terms)
 }
 
 func (w *world) projects(n *narrator) {
@@ -62,6 +64,15 @@ func (w *world) proposals(n *narrator) {
 	w.bare = n.create(w.author, lexicons.CollectionProposal, &stratos.FeatureProposal{
 		LexiconTypeID: "fund.stratos.feature.proposal", Title: "Offline maps", Description: "Everywhere.", CreatedAt: n.at(0),
 		Subject: stratos.FeatureProposal_Subject{FeatureProposal_UriSubject: &stratos.FeatureProposal_UriSubject{Uri: "https://maps.example/"}},
+	})
+	for title, p := range map[string]*comatproto.RepoStrongRef{"Dark theme": &w.same, "Light mode": &w.held} {
+		*p = n.create(w.author, lexicons.CollectionProposal, &stratos.FeatureProposal{
+			LexiconTypeID: "fund.stratos.feature.proposal", Title: title, Description: "For eyes.", CreatedAt: n.at(0),
+			Subject: stratos.FeatureProposal_Subject{FeatureProposal_AccountSubject: &stratos.FeatureProposal_AccountSubject{Did: w.dev.DID.String()}},
+		})
+	}
+	n.create(w.dev, lexicons.CollectionResponse, &stratos.WorkResponse{
+		LexiconTypeID: "fund.stratos.work.response", Proposal: w.same, Answer: "duplicate", DuplicateOf: &w.rich.Uri, CreatedAt: n.at(0),
 	})
 	for _, by := range []*atmosphere.Account{w.author, w.backer} {
 		n.create(by, lexicons.CollectionEstimate, &stratos.FeatureEstimate{
@@ -111,9 +122,9 @@ func (w *world) attempts(n *narrator) comatproto.RepoStrongRef {
 	return attempt
 }
 
-// money writes a pledge and a donation with their receipts.
-func (w *world) money(n *narrator, attempt comatproto.RepoStrongRef) {
-	terms := n.create(w.escrow, lexicons.CollectionTerms, &stratos.EscrowTerms{
+// money writes a pledge and a donation with their receipts, and returns the terms.
+func (w *world) money(n *narrator, attempt comatproto.RepoStrongRef) (terms comatproto.RepoStrongRef) {
+	terms = n.create(w.escrow, lexicons.CollectionTerms, &stratos.EscrowTerms{
 		LexiconTypeID:  "fund.stratos.escrow.terms",
 		Currencies:     []stratos.EscrowTerms_Currency{{Currency: "USD", Minimum: 100, Maximum: 100_000}},
 		FeeBasisPoints: 500, PreviewSeconds: stratos.EscrowTerms_Range{Minimum: 7 * day, Maximum: 14 * day},
@@ -130,6 +141,55 @@ func (w *world) money(n *narrator, attempt comatproto.RepoStrongRef) {
 		Escrow: w.escrow.DID.String(), CreatedAt: n.at(5),
 	})
 	w.receipt(n, donation, attempt, terms, "paid", usd(700))
+	return terms
+}
+
+// campaigns writes two with money that is held: one whose release is verified, and
+// one that is open.
+func (w *world) campaigns(n *narrator, terms comatproto.RepoStrongRef) {
+	opened := w.open(n, terms, 3, n.create(w.author, lexicons.CollectionProposal, &stratos.FeatureProposal{
+		LexiconTypeID: "fund.stratos.feature.proposal", Title: "Sepia mode", Description: "For paper.", CreatedAt: n.at(0),
+		Subject: stratos.FeatureProposal_Subject{FeatureProposal_AccountSubject: &stratos.FeatureProposal_AccountSubject{Did: w.dev.DID.String()}},
+	}))
+	opened.Phase = "open"
+	n.put(w.escrow, lexicons.CollectionCampaign, lexicons.DerivedKey(syntax.ATURI(opened.Development.Uri)), opened)
+
+	verified := w.open(n, terms, 4, w.held)
+	release := n.put(w.dev, lexicons.CollectionRelease, n.key(4), &stratos.WorkRelease{
+		LexiconTypeID: "fund.stratos.work.release", Development: verified.Development, Repository: "https://git.example/light",
+		Commit: "a94a8fe5ccb19ba61c4c0873d391e987982fbbd3", License: "MIT", CreatedAt: n.at(9),
+	})
+	verified.Phase, verified.Release = "verifying", &release
+	verified.AcceptedAt, verified.VerificationEndsAt = ref(n.at(10)), ref(n.at(14*24*60))
+	verified.ClosesAt = n.at(8)
+	verified.Pot = &stratos.Defs_Total{Amount: 4000, Currency: "USD"}
+	verified.Mirror = ref("https://mirror.example/light")
+	verified.Checks = []stratos.EscrowCampaign_Check{{Name: "repository-public", Passed: true, Evidence: ref("It was cloned."), CheckedAt: n.at(10)}}
+	n.put(w.escrow, lexicons.CollectionCampaign, lexicons.DerivedKey(syntax.ATURI(verified.Development.Uri)), verified)
+}
+
+// open writes an attempt at a proposal with a pledge that is held, and returns what
+// its campaign says when it opens.
+func (w *world) open(n *narrator, terms comatproto.RepoStrongRef, key int, proposal comatproto.RepoStrongRef) *stratos.EscrowCampaign {
+	development := n.put(w.dev, lexicons.CollectionDevelopment, n.key(key), &stratos.WorkDevelopment{
+		LexiconTypeID: "fund.stratos.work.development", Proposal: proposal, Title: "Modes", Summary: "One more.",
+		Currency: "USD", Escrow: w.escrow.DID.String(), CreatedAt: n.at(6),
+	})
+	preview := n.put(w.dev, lexicons.CollectionPreview, n.key(key), &stratos.WorkPreview{
+		LexiconTypeID: "fund.stratos.work.preview", Development: development, Uri: "https://preview.example/", Instructions: "Look.",
+		OpensAt: n.at(7), ClosesAt: n.at(8 * 24 * 60), CreatedAt: n.at(6),
+	})
+	pledge := n.create(w.backer, lexicons.CollectionPledge, &stratos.FeaturePledge{
+		LexiconTypeID: "fund.stratos.feature.pledge", Proposal: proposal, Development: development, Value: usd(4000),
+		Escrow: w.escrow.DID.String(), CreatedAt: n.at(7),
+	})
+	w.receipt(n, pledge, development, terms, "held", usd(4000))
+	return &stratos.EscrowCampaign{
+		LexiconTypeID: "fund.stratos.escrow.campaign", Proposal: proposal, Development: development, Preview: preview, Terms: terms,
+		Author: w.dev.DID.String(), Title: "Modes", Payees: []stratos.EscrowCampaign_Payee{{Did: w.dev.DID.String(), Share: 10_000}},
+		Currency: "USD", OpensAt: n.at(7), ClosesAt: n.at(8 * 24 * 60), ReleaseBy: n.at(22 * 24 * 60), FinalAt: n.at(70 * 24 * 60),
+		UpdatedAt: n.at(10), CreatedAt: n.at(7),
+	}
 }
 
 func (w *world) receipt(n *narrator, subject, attempt, terms comatproto.RepoStrongRef, status string, value stratos.Defs_Money) {
