@@ -57,7 +57,7 @@ var cases = []contractCase{
 	{method: "fund.stratos.actor.getStanding", answer: "UnsupportedCurrency",
 		params: func(w *world) params { return params{"actor": w.backer.DID, "currency": "CHF"} }},
 
-	{method: "fund.stratos.feature.getFunding", answer: full, fields: "funding.estimated funding.goal",
+	{method: "fund.stratos.feature.getFunding", answer: full, fields: "funding.estimated funding.goal funding.raised funding.released funding.donated funding.donors",
 		params: func(w *world) params { return params{"uri": w.rich.Uri} }},
 	{method: "fund.stratos.feature.getFunding", answer: empty, fields: "funding",
 		params: func(w *world) params { return params{"uri": w.bare.Uri} }},
@@ -65,19 +65,21 @@ var cases = []contractCase{
 		params: func(*world) params { return params{"uri": nobodysProposal} }},
 
 	{method: "fund.stratos.feature.getProposal", answer: full,
-		fields: "proposal.next proposal.funding proposal.project proposal.answer proposal.warnings " +
+		fields: "proposal.next proposal.funding proposal.project proposal.answer proposal.warnings proposal.duplicates " +
 			"proposal.attempt.payees proposal.attempt.preview proposal.attempt.release proposal.attempts.cancellation " +
-			"proposal.viewer.estimate proposal.viewer.caps proposal.viewer.may",
+			"proposal.viewer.estimate proposal.viewer.pledges proposal.viewer.caps proposal.viewer.may proposal.viewer.mayNot.description",
 		params: func(w *world) params { return params{"uri": w.rich.Uri} }},
 	{method: "fund.stratos.feature.getProposal", answer: empty,
 		fields: "proposal.next proposal.funding proposal.project proposal.answer proposal.warnings " +
-			"proposal.attempt proposal.attempts proposal.viewer.estimate",
+			"proposal.attempt proposal.attempts proposal.duplicates proposal.viewer.estimate proposal.viewer.pledges",
 		params: func(w *world) params { return params{"uri": w.bare.Uri} }},
 	{method: "fund.stratos.feature.getProposal", answer: "ProposalNotFound",
 		params: func(*world) params { return params{"uri": nobodysProposal} }},
 
-	{method: "fund.stratos.feature.getProposals", answer: full, fields: "proposals.viewer.estimate proposals.attempt",
-		params: func(w *world) params { return params{"uris": []string{w.rich.Uri, w.bare.Uri}} }},
+	{method: "fund.stratos.feature.getProposals", answer: full, fields: "proposals.attempt.phase proposals.attempt.campaign proposals.attempt.pot proposals.attempt.checks proposals.attempt.mirror " +
+		"proposals.attempt.releaseBy proposals.attempt.finalAt proposals.attempt.acceptedAt proposals.attempt.verificationEndsAt " +
+		"proposals.funding.pledged proposals.viewer.pledges",
+		params: func(w *world) params { return params{"uris": []string{w.held.Uri, w.bare.Uri}} }},
 	{method: "fund.stratos.feature.getProposals", answer: empty, fields: "proposals",
 		params: func(*world) params { return params{"uris": []string{nobodysProposal}} }},
 
@@ -126,10 +128,14 @@ var cases = []contractCase{
 	{method: "fund.stratos.feature.listPledges", answer: "InvalidCursor",
 		params: func(w *world) params { return params{"uri": w.built.Uri, "cursor": nobodysCursor} }},
 
-	{method: "fund.stratos.feature.listProposals", answer: full, fields: "proposals.funding proposals.project cursor",
+	{method: "fund.stratos.feature.listProposals", answer: full, fields: "proposals.funding proposals.project proposals.viewer.estimate proposals.viewer.pledges proposals.viewer.caps cursor",
 		params: func(w *world) params {
 			return params{"author": w.author.Handle, "sort": "estimated", "stage": []string{"development", "proposed"}, "limit": 1}
 		}},
+	{method: "fund.stratos.feature.listProposals", answer: full, fields: "proposals.funding.pledged proposals.viewer.pledges cursor",
+		params: func(w *world) params { return params{"author": w.author.Handle, "sort": "pledged", "limit": 1} }},
+	{method: "fund.stratos.feature.listProposals", answer: full, fields: "proposals.next cursor",
+		params: func(w *world) params { return params{"author": w.author.Handle, "sort": "closing", "limit": 1} }},
 	{method: "fund.stratos.feature.listProposals", answer: empty, fields: "proposals cursor", nothing: true,
 		params: func(*world) params { return nil }},
 	{method: "fund.stratos.feature.listProposals", answer: "InvalidCursor",

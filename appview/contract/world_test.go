@@ -18,8 +18,9 @@ type world struct {
 	dev, author, backer, escrow *atmosphere.Account
 	// project has everything that a project can have, quiet nothing but a name.
 	project, quiet comatproto.RepoStrongRef
-	// rich has every kind of record about it, bare none.
-	rich, bare comatproto.RepoStrongRef
+	// rich has every kind of record about it but a campaign, bare none; of held a
+	// release is being verified, and same was answered as a duplicate of rich.
+	rich, bare, held, same comatproto.RepoStrongRef
 	// built is about an attempt with a campaign, and all that backers write.
 	built comatproto.RepoStrongRef
 }
@@ -44,6 +45,7 @@ func (w *world) live(t *testing.T) {
 	attempt := w.attempts(n)
 	w.money(n, attempt)
 	w.build(n)
+	w.campaigns(n, w.terms(n))
 }
 
 func (w *world) projects(n *narrator) {
@@ -65,6 +67,15 @@ func (w *world) proposals(n *narrator) {
 	w.bare = n.create(w.author, lexicons.CollectionProposal, &stratos.FeatureProposal{
 		LexiconTypeID: "fund.stratos.feature.proposal", Title: "Offline maps", Description: "Everywhere.", CreatedAt: n.at(0),
 		Subject: stratos.FeatureProposal_Subject{FeatureProposal_UriSubject: &stratos.FeatureProposal_UriSubject{Uri: "https://maps.example/"}},
+	})
+	for title, p := range map[string]*comatproto.RepoStrongRef{"Dark theme": &w.same, "Light mode": &w.held} {
+		*p = n.create(w.author, lexicons.CollectionProposal, &stratos.FeatureProposal{
+			LexiconTypeID: "fund.stratos.feature.proposal", Title: title, Description: "For eyes.", CreatedAt: n.at(0),
+			Subject: stratos.FeatureProposal_Subject{FeatureProposal_AccountSubject: &stratos.FeatureProposal_AccountSubject{Did: w.dev.DID.String()}},
+		})
+	}
+	n.create(w.dev, lexicons.CollectionResponse, &stratos.WorkResponse{
+		LexiconTypeID: "fund.stratos.work.response", Proposal: w.same, Answer: "duplicate", DuplicateOf: &w.rich.Uri, CreatedAt: n.at(0),
 	})
 	for _, by := range []*atmosphere.Account{w.author, w.backer} {
 		n.create(by, lexicons.CollectionEstimate, &stratos.FeatureEstimate{
@@ -137,6 +148,54 @@ func (w *world) terms(n *narrator) comatproto.RepoStrongRef {
 		ReleaseSeconds: 14 * day, VerificationSeconds: 14 * day, RulingSeconds: 10 * day, DisputeReserveSeconds: 14 * day,
 		MaximumHoldSeconds: 80 * day, TextHash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", CreatedAt: n.at(0),
 	})
+}
+
+// campaigns writes two with money that is held: one whose release is verified, and
+// one that is open.
+func (w *world) campaigns(n *narrator, terms comatproto.RepoStrongRef) {
+	opened := w.open(n, terms, 13, n.create(w.author, lexicons.CollectionProposal, &stratos.FeatureProposal{
+		LexiconTypeID: "fund.stratos.feature.proposal", Title: "Sepia mode", Description: "For paper.", CreatedAt: n.at(0),
+		Subject: stratos.FeatureProposal_Subject{FeatureProposal_AccountSubject: &stratos.FeatureProposal_AccountSubject{Did: w.dev.DID.String()}},
+	}))
+	opened.Phase = "open"
+	n.put(w.escrow, lexicons.CollectionCampaign, lexicons.DerivedKey(syntax.ATURI(opened.Development.Uri)), opened)
+
+	verified := w.open(n, terms, 14, w.held)
+	release := n.put(w.dev, lexicons.CollectionRelease, n.key(14), &stratos.WorkRelease{
+		LexiconTypeID: "fund.stratos.work.release", Development: verified.Development, Repository: "https://git.example/light",
+		Commit: "a94a8fe5ccb19ba61c4c0873d391e987982fbbd3", License: "MIT", CreatedAt: n.at(9),
+	})
+	verified.Phase, verified.Release = "verifying", &release
+	verified.AcceptedAt, verified.VerificationEndsAt = ref(n.at(10)), ref(n.at(14*24*60))
+	verified.ClosesAt = n.at(8)
+	verified.Pot = &stratos.Defs_Total{Amount: 4000, Currency: "USD"}
+	verified.Mirror = ref("https://mirror.example/light")
+	verified.Checks = []stratos.EscrowCampaign_Check{{Name: "repository-public", Passed: true, Evidence: ref("It was cloned."), CheckedAt: n.at(10)}}
+	n.put(w.escrow, lexicons.CollectionCampaign, lexicons.DerivedKey(syntax.ATURI(verified.Development.Uri)), verified)
+}
+
+// open writes an attempt at a proposal with a pledge that is held, and returns what
+// its campaign says when it opens.
+func (w *world) open(n *narrator, terms comatproto.RepoStrongRef, key int, proposal comatproto.RepoStrongRef) *stratos.EscrowCampaign {
+	development := n.put(w.dev, lexicons.CollectionDevelopment, n.key(key), &stratos.WorkDevelopment{
+		LexiconTypeID: "fund.stratos.work.development", Proposal: proposal, Title: "Modes", Summary: "One more.",
+		Currency: "USD", Escrow: w.escrow.DID.String(), CreatedAt: n.at(6),
+	})
+	preview := n.put(w.dev, lexicons.CollectionPreview, n.key(key), &stratos.WorkPreview{
+		LexiconTypeID: "fund.stratos.work.preview", Development: development, Uri: "https://preview.example/", Instructions: "Look.",
+		OpensAt: n.at(7), ClosesAt: n.at(8 * 24 * 60), CreatedAt: n.at(6),
+	})
+	pledge := n.create(w.backer, lexicons.CollectionPledge, &stratos.FeaturePledge{
+		LexiconTypeID: "fund.stratos.feature.pledge", Proposal: proposal, Development: development, Value: usd(4000),
+		Escrow: w.escrow.DID.String(), CreatedAt: n.at(7),
+	})
+	w.receiptOf(n, w.backer, pledge, development, terms, "held", usd(4000))
+	return &stratos.EscrowCampaign{
+		LexiconTypeID: "fund.stratos.escrow.campaign", Proposal: proposal, Development: development, Preview: preview, Terms: terms,
+		Author: w.dev.DID.String(), Title: "Modes", Payees: []stratos.EscrowCampaign_Payee{{Did: w.dev.DID.String(), Share: 10_000}},
+		Currency: "USD", OpensAt: n.at(7), ClosesAt: n.at(8 * 24 * 60), ReleaseBy: n.at(22 * 24 * 60), FinalAt: n.at(70 * 24 * 60),
+		UpdatedAt: n.at(10), CreatedAt: n.at(7),
+	}
 }
 
 func (w *world) receiptOf(n *narrator, payer *atmosphere.Account, subject, attempt, terms comatproto.RepoStrongRef, status string, value stratos.Defs_Money) {
