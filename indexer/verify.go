@@ -120,35 +120,22 @@ func (ix *Indexer) checkHosted(ctx context.Context, did syntax.DID) error {
 	if !ix.atPDS.Load() {
 		return nil
 	}
-	at, err := ix.pdsOf(ctx, did)
-	if err == nil && at != ix.client().Host() {
-		// It may have moved here without a word about it.
-		if err := ix.keys.Forget(ctx, did); err != nil {
-			return err
-		}
-		at, err = ix.pdsOf(ctx, did)
+	// It may have moved, to this PDS or away from it, without a word about it.
+	if err := ix.keys.Forget(ctx, did); err != nil {
+		return err
 	}
-	if err == nil && at != ix.client().Host() {
-		err = &reposync.DropError{
-			Reason: reposync.DropNotHosted,
-			Err:    fmt.Errorf("%s speaks of %s, which is at %q", ix.client().Host(), did, at),
-		}
-	}
-	return err
-}
-
-// pdsOf is the host that the account's DID document names; empty when it names
-// none that we would ask.
-func (ix *Indexer) pdsOf(ctx context.Context, did syntax.DID) (string, error) {
 	ident, err := ix.keys.Identity(ctx, did)
 	if err != nil {
-		return "", err
+		return err
 	}
 	pds, err := ix.hosts.base(ident.PDSEndpoint())
-	if err != nil {
-		return "", nil //nolint:nilerr // such an account is hosted nowhere
+	if err != nil || pds.Host != ix.client().Host() {
+		return &reposync.DropError{
+			Reason: reposync.DropNotHosted,
+			Err:    fmt.Errorf("%s speaks of %s, which is at %q", ix.client().Host(), did, ident.PDSEndpoint()),
+		}
 	}
-	return pds.Host, nil
+	return nil
 }
 
 // accountChange reads a status. It is not signed: it comes from hop to hop, and

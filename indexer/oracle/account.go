@@ -45,6 +45,9 @@ type account struct {
 	changes int
 	ours    bool // had a record of our collections, now or once
 	rekeyed bool // has another key than at first
+	// slandered: somebody who may speak of the account said that it is hidden,
+	// or the PDS that it left did when an index had read the old document.
+	slandered bool
 	// owed is a rev that an index must find because it knows that it lost track.
 	owed syntax.TID
 	// excused is the newest rev for which the PDS gave out an older one: who

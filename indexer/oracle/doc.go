@@ -10,7 +10,7 @@
 // and again and after every death): of each repository the index holds exactly
 // the records that its account signed at the rev which the index names. Nothing
 // is believed that nobody signed, not even until a resync; nobody is purged who
-// is not deleted. And the cursor keeps its word ([World.forgotten]): whatever an
+// is not deleted, and nobody hidden of whom only strangers spoke. And the cursor keeps its word ([World.forgotten]): whatever an
 // upstream told honestly up to there is in the index, or its repository is known
 // to be out of step.
 //

@@ -119,8 +119,11 @@ func (w *World) checkAlways(ctx context.Context, db database) ([]string, error) 
 			if _, ok := a.history[h.rev]; h.rev != "" && !ok {
 				wrong = append(wrong, fmt.Sprintf("repo: %s never was at %s", did, h.rev))
 			}
+			if a.changes == 0 && !a.slandered && h.status != store.AccountActive {
+				wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is %s, which nobody said who may", did, a.handle, h.status))
+			}
 			// Whoever tells that a deleted account is back does not bring its records.
-			if purged := a.status == store.AccountDeleted && len(h.records) == 0; !purged {
+			if !a.purged(h) {
 				wrong = append(wrong, difference(fmt.Sprintf("record at rev %q", h.rev), a.expect(h.rev), h.records)...)
 			}
 			if h.rev < w.reached[did] {
@@ -130,6 +133,11 @@ func (w *World) checkAlways(ctx context.Context, db database) ([]string, error) 
 		}
 	}
 	return wrong, nil
+}
+
+// purged: the account is gone, and so are its records, whatever is told of it.
+func (a *account) purged(h *held) bool {
+	return a.status == store.AccountDeleted && len(h.records) == 0
 }
 
 // checkEnd says what must hold when all is well again and nothing is under way:

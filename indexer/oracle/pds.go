@@ -137,6 +137,9 @@ func (p *pds) getRepo(w http.ResponseWriter, req *http.Request, did syntax.DID) 
 	}
 	if a == nil {
 		p.net.astray++
+		if left := p.net.byDID[did]; left != nil {
+			left.slandered = true
+		}
 	}
 	var older []byte
 	if a != nil {

@@ -49,7 +49,7 @@ func (a *account) restore(ctx context.Context, st *store.Store, h *held) error {
 	if err := st.RequestResync(ctx, a.did); err != nil {
 		return err
 	}
-	if h.rev != "" {
+	if h.rev != "" && !a.purged(h) {
 		r := store.Replacement{DID: a.did, Rev: h.rev, Data: a.history[h.rev].data.String(), Wanted: 1}
 		for _, e := range a.history[h.rev].records {
 			if !e.ours() {

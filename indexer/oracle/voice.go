@@ -91,6 +91,8 @@ func (v *voice) release(a *account) {
 // behind, as if that were the account.
 func (v *voice) speakOfAnother(a *account) {
 	v.fire(FaultNotHosted, a)
+	// Who believes that cannot ask at once.
+	a.host.armed = append([]Fault{FaultPDSError, FaultPDSError}, a.host.armed...)
 	v.relay.send(accountEvent(a.did, pick(v.dice, []store.AccountStatus{store.AccountDeactivated, store.AccountDeleted}), v.net.clock.Now()))
 }
 
@@ -161,6 +163,7 @@ func (v *voice) deceive(a *account, ev *events.XRPCStreamEvent) {
 		return
 	}
 	v.fire(kind, a)
+	a.slandered = a.slandered || kind == FaultForgedStatus
 	v.relay.send(lie)
 	if v.one(2) {
 		v.lost[a.did] = true
