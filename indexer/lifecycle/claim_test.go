@@ -7,6 +7,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 )
@@ -91,5 +92,62 @@ func TestR3_DevelopersAreThoseOfTheMoment(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// The times in which claims count say of each moment what ProjectAt says, and the
+// team is whoever acts for the URL at some of them.
+func TestR4_ClaimIntervalsAreTheProjectOfEachMoment(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		f := drawFacts(rt, everybody...)
+		intervals := lifecycle.EvaluateClaims(f)
+		if f.Proposal.Subject != byURL && len(intervals) > 0 {
+			rt.Fatalf("a subject that is no URL is claimed: %v", intervals)
+		}
+		for i, iv := range intervals {
+			if !iv.From.Before(iv.To) {
+				rt.Fatalf("no time in %+v", iv)
+			}
+			if i > 0 && (iv.From.Before(intervals[i-1].To) || iv.From.Equal(intervals[i-1].To) && iv.Project == intervals[i-1].Project) {
+				rt.Fatalf("%+v after %+v", iv, intervals[i-1])
+			}
+		}
+		if f.Proposal.Subject != byURL {
+			return
+		}
+		team := map[syntax.DID]bool{}
+		for _, after := range moments {
+			when := t0.Add(after)
+			project, ok := lifecycle.ProjectAt(f, when)
+			i := slices.IndexFunc(intervals, func(iv lifecycle.ClaimInterval) bool { return !when.Before(iv.From) && when.Before(iv.To) })
+			if ok != (i >= 0) || ok && intervals[i].Project != project.URI {
+				rt.Fatalf("at %s: %q, %t; intervals %v", after, project.URI, ok, intervals)
+			}
+			if ok {
+				for _, did := range append(project.Maintainers, project.Author) {
+					team[did] = true
+				}
+			}
+		}
+		// Every claim is drawn to begin and end at one of the moments.
+		if diff := cmp.Diff(len(team), len(lifecycle.ClaimTeam(f.Claims))); diff != "" {
+			rt.Fatalf("team (-of all moments +got):\n%s", diff)
+		}
+		for _, did := range lifecycle.ClaimTeam(f.Claims) {
+			if !team[did] {
+				rt.Fatalf("%s never acts", did)
+			}
+		}
+	})
+}
+
+func TestR4_TwoClaimsOfOneProjectAreOneTime(t *testing.T) {
+	t.Parallel()
+	f := facts(byURL,
+		claim("did:plc:a", owner, lifecycle.ClaimByHost, 0, 9*day), claim("did:plc:a", owner, lifecycle.ClaimByRepository, 3*day, 20*day))
+	want := []lifecycle.ClaimInterval{{From: t0, To: t0.Add(20 * day), Project: meta(owner, "project.profile", "a", 0).URI}}
+	if diff := cmp.Diff(want, lifecycle.EvaluateClaims(f)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

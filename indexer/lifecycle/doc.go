@@ -13,7 +13,8 @@
 // A record exists from [FutureTolerance] before its createdAt on (F3), so a
 // record dated ahead comes into being later without anybody touching it. Stages
 // are therefore returned as [Interval]s over the whole of time, and a reader asks
-// which of them holds now. Funding is returned from the moment of evaluation on,
+// which of them holds now. So are the times in which a claim makes a proposal a
+// project's own ([EvaluateClaims]). Funding is returned from the moment of evaluation on,
 // with the moment until which it holds. Everything else is asked for a moment.
 //
 // # Who decides
@@ -77,14 +78,15 @@
 //   - the project that its subject names (name, maintainers): all proposals of
 //     that project;
 //   - a verified claim, and the project that it is of: all proposals about a URL
-//     that it covers. That it expires is part of the intervals, and makes nothing
+//     that it covers, and whoever paid for work on them. That it expires is part of the intervals, and makes nothing
 //     dirty; a check that moves its end does;
 //   - an account's status (a hidden account's records are not facts): all
 //     proposals that one of its records names, and those of its projects;
 //   - a receipt of a trusted escrow (it moves its payer's cap): all proposals
 //     that the payer estimated. The same goes for whatever decides that the
 //     receipt is for the payer's own work: the development it names, the
-//     campaign that pinned the payees, the project's maintainers;
+//     campaign that pinned the payees, the project's maintainers, the claims on
+//     the URL;
 //   - the operator's policy (which escrows are trusted, whether test money
 //     counts): everything.
 //

@@ -39,6 +39,9 @@ var bookkeeping = []string{"cursor", "meta", "repo", "actor", "dirty_standing", 
 // their derivation: what has passed in them means nothing.
 var fromNow = []string{"funding", "ranking"}
 
+// rowIDs are tables with row ids of their own.
+var rowIDs = []string{"record", "wording"}
+
 // dump reads all tables that follow from records, as of now. Row ids and the
 // moments of indexing are left out; every table that is not known as
 // bookkeeping is compared, so that a new one is not forgotten.
@@ -69,7 +72,7 @@ func (db database) table(ctx context.Context, name string, now time.Time) (table
 	var selected []string
 	for _, c := range columns {
 		switch {
-		case c[0] == "indexed_at", c[0] == "id" && name == "record":
+		case c[0] == "indexed_at", c[0] == "id" && slices.Contains(rowIDs, name):
 		case c[0] == "record_id":
 			selected = append(selected, `(SELECT uri FROM record WHERE id = t.record_id) AS record`)
 		case c[0] == "from_at" && slices.Contains(fromNow, name):

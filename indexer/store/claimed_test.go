@@ -248,6 +248,38 @@ func TestListProposals_MixesWhatNamesAProjectWithWhatItClaims(t *testing.T) {
 	}
 }
 
+// Until it is derived again, a proposal that named an address and names its
+// project now is listed once.
+func TestListProposals_ListsOnceWhatWasClaimedAndNamesTheProjectNow(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	p := projectURI(bob, "p")
+	w.put(team(t, bob, "p"), proposal(t, carol, 1, onURI(itsPages.String()), nil))
+	w.prove(claimJob(p), lifecycle.ClaimByHost)
+	w.behind = true
+	w.put(proposal(t, carol, 1, onProject(p), nil))
+	if got := w.list(ProposalFilter{Project: p, Sort: SortNew}); len(got) != 1 {
+		t.Errorf("listed %v", got)
+	}
+	mustDrain(t, w.s)
+	if got := w.list(ProposalFilter{Project: p, Sort: SortNew}); len(got) != 1 {
+		t.Errorf("listed %v", got)
+	}
+}
+
+func TestRebuild_FindsWordsOfAClaimThatNeverWas(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	p, about := projectURI(bob, "graysky"), proposalURI(carol, 1)
+	w.put(team(t, bob, "graysky"), proposal(t, carol, 1, onURI(itsPages.String()), nil))
+	mustExec(t, w.s, `INSERT INTO claimed (proposal_uri, from_at, to_at, project) VALUES ($1, $2, $3, $4)`,
+		about, start.UnixMilli(), start.Add(time.Hour).UnixMilli(), p)
+	differences, err := w.s.Rebuild(t.Context(), nil)
+	if want := []Difference{{Table: "claimed", Lost: 1}}; err != nil || !gocmp.Equal(differences, want) {
+		t.Errorf("a rebuild found %v, %v", differences, err)
+	}
+	w.wantBelonging(t, "graysky", p, about, false)
+	w.wantRebuilt(t)
+}
+
 // claimedWork is a proposal about the pages with work by bob that alice paid for,
 // and another proposal, which alice estimates high.
 func claimedWork(t *testing.T, receipts ...Record) (w *world, other syntax.ATURI) {
@@ -325,6 +357,24 @@ func TestR2_WorkOfTheClaimingProjectIsItsTeamsOwn(t *testing.T) {
 				w.wantCounted(other, 20_000, 20_000)
 			})
 		}
+	}
+}
+
+func TestF5_HiddenRecordsMakeNoWorkTheClaimantsOwn(t *testing.T) {
+	w, _ := claimedWork(t)
+	w.put(team(t, alice, "p"))
+	w.prove(claimJob(projectURI(alice, "p")), lifecycle.ClaimByHost)
+	for _, did := range []syntax.DID{bob, carol} { // whose work it is, and whose proposal
+		for status, want := range map[AccountStatus]bool{AccountDeactivated: true, AccountActive: false} {
+			w.status(did, status)
+			mustRead(t, w.s, func(r *Reader) error {
+				if _, ok, err := r.Standing(t.Context(), alice, "USD"); err != nil || ok != want {
+					t.Errorf("%s is %s: a standing %t, %v", did, status, ok, err)
+				}
+				return nil
+			})
+		}
+		w.status(did, AccountActive)
 	}
 }
 

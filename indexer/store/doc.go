@@ -7,8 +7,8 @@
 // at all, so a process that dies loses nothing and doubles nothing.
 //
 // Raw records are kept as they were signed. Everything else follows from them,
-// from the accounts' statuses and from what was observed of claims; typed rows exist for valid records only, and
-// derived rows only for what is visible. What one change makes stale is queued in
+// from the accounts' statuses and from what was observed of claims; typed rows
+// exist for valid records only, and derived rows only for what is visible. What one change makes stale is queued in
 // the tables dirty_standing and dirty_proposal inside the same transaction, and
 // worked off there or, for a wide fan-out, in the transactions that follow.
 //
@@ -16,7 +16,8 @@
 // store. Lists are skeletons: keys in their order, with what lifecycle or an
 // escrow says of each; the records themselves are read by [Reader.Records]. The
 // words of proposals are indexed in the transaction of their record, those of a
-// project's name by the queue dirty_words.
+// project's name by the queue dirty_words. A proposal about a URL is a project's
+// for the times in the table claimed; it is found by other words in each of them.
 //
 // It verifies no signature and fetches nothing: what it is given has been proven
 // by reposync and validated by lexicons. A failed write is never swallowed; the
