@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test lint generate bench bench-indexer oracle mutants fuzz clean
+.PHONY: help build run demo test lint generate bench bench-indexer bench-appview oracle mutants fuzz clean
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 GO_FILES = $(shell git ls-files '*.go')
@@ -42,6 +42,9 @@ bench: ## how soon a record written to the PDS can be read
 
 bench-indexer: ## the indexer beside indigo's tap, on the same frames (6 minutes)
 	go run ./indexer/bench/cmd
+
+bench-appview: ## the AppView's answers beside an echo handler, on a million records (10 minutes; the first time 20)
+	go run ./appview/bench/cmd
 
 SEEDS ?= 200
 oracle: ## the indexer against SEEDS (200) simulated networks full of faults

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -180,4 +181,19 @@ func allowed(verb string) string {
 		verbs = append(verbs, http.MethodHead)
 	}
 	return strings.Join(verbs, ", ")
+}
+
+// Ask answers a query like [Server.Handler] does for the public, without HTTP
+// around it: query is what follows the question mark of a URL. It is for those
+// who measure or compare answers; nothing limits or counts it.
+func (s *Server) Ask(ctx context.Context, nsid syntax.NSID, query string) ([]byte, error) {
+	m, err := s.find(nsid.String())
+	if err != nil {
+		return nil, err
+	}
+	if m.verb != http.MethodGet {
+		return nil, InvalidRequest("%s is not a query", m.nsid)
+	}
+	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/xrpc/" + nsid.String(), RawQuery: query}}).WithContext(ctx)
+	return s.run(ctx, m, nil, r)
 }
