@@ -70,6 +70,9 @@ type Options struct {
 	// about an *Error. Nil knows no errors.
 	MapError func(error) *Error
 
+	// Answers keeps answers of queries. Nil keeps none.
+	Answers Answers
+
 	// ServiceID is the fragment of the service in the DID document, like
 	// "stratos_appview". Empty means that no DID document is served.
 	ServiceID string

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"regexp"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -101,6 +102,8 @@ func (s *Server) fail(c echo.Context, method string, err error) {
 
 // writeJSON sends a whole body. An error here is a client that went away.
 func writeJSON(c echo.Context, status int, body []byte) {
+	// Without a length net/http sends all but short bodies in chunks.
+	c.Response().Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_ = c.Blob(status, "application/json; charset=utf-8", body)
 }
 

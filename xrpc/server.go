@@ -131,11 +131,9 @@ func (s *Server) serveMethod(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
-	defer cancel()
-	body, err := s.run(ctx, m, c.Response(), r)
+	body, err := s.kept(m, r, func(ctx context.Context) ([]byte, error) { return s.run(ctx, m, c.Response(), r) })
 	if err != nil {
-		return endedBy(ctx, err)
+		return err
 	}
 	if body == nil {
 		return c.NoContent(http.StatusOK)

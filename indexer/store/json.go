@@ -2,13 +2,13 @@ package store
 
 import "encoding/json"
 
-// jsonList makes a list of identifiers one argument, for json_each.
-func jsonList[T ~string](values []T) string {
+// jsonList makes a list one argument, for json_each.
+func jsonList[T ~string | ~int64](values []T) string {
 	if values == nil {
 		return "[]"
 	}
 	b, err := json.Marshal(values)
-	if err != nil { // a slice of strings always marshals
+	if err != nil { // strings and numbers always marshal
 		panic(err)
 	}
 	return string(b)

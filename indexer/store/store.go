@@ -50,11 +50,13 @@ type Store struct {
 	// Whoever takes a reader gives it back.
 	writer  *conn
 	readers chan *conn
-	mu      sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
-	now     func() time.Time
-	policy  lifecycle.Policy
-	log     *slog.Logger
-	crash   crashpoint.Hook
+	// versions tell readers whether what they know still holds.
+	versions versions
+	mu       sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
+	now      func() time.Time
+	policy   lifecycle.Policy
+	log      *slog.Logger
+	crash    crashpoint.Hook
 
 	closeOnce sync.Once
 	closeErr  error
@@ -199,6 +201,8 @@ type tx struct {
 	stale map[syntax.ATURI]bool
 	// receipts: there is at least one.
 	receipts bool
+	// unseen: nothing was written that a question could be about.
+	unseen bool
 }
 
 // update runs fn in a writing transaction and commits when it returns nil. What
@@ -231,6 +235,9 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 	}
 	if err := s.crash.At(crashpoint.BeforeCommit); err != nil {
 		return err
+	}
+	if !t.unseen {
+		defer s.versions.committing()() // until the function returns, also when the commit fails
 	}
 	if _, err := s.writer.ExecContext(ctx, `COMMIT`); err != nil {
 		return fmt.Errorf("store: %s: commit: %w", act, err)
