@@ -345,6 +345,38 @@ func TestAnswers_AreThoseThatWouldBeGivenAgain(t *testing.T) {
 	}
 }
 
+func TestAnswers_EndWhenAnAttemptLapses(t *testing.T) {
+	t.Parallel()
+	is := newIsland(t, t.TempDir())
+	t.Cleanup(is.close)
+	owner := islanders[0]
+	uri := func(collection syntax.NSID, key string) string { return fmt.Sprintf("at://%s/%s/%s", owner, collection, key) }
+	began := is.clock().Add(time.Second - lifecycle.AttemptLapse)
+	is.commit(owner, []store.Record{
+		is.record(owner, lexicons.CollectionProject, "p", began, map[string]any{"name": "Project"}),
+		is.record(owner, lexicons.CollectionProposal, "3l6ovf2k7dk2a", began, map[string]any{
+			"title": "Dark mode", "description": "x",
+			"subject": map[string]any{"$type": "fund.stratos.feature.proposal#projectSubject", "project": uri(lexicons.CollectionProject, "p")},
+		}),
+		is.record(owner, lexicons.CollectionDevelopment, "3l6ovf2k7dk2a", began, map[string]any{
+			"proposal": map[string]any{
+				"uri": uri(lexicons.CollectionProposal, "3l6ovf2k7dk2a"), "cid": "bafyreiew3tj3dw3vf5lpo56lezuvcucfxhwrwuqvxrnazseqii3w2gn42q",
+			},
+			"title": "x", "summary": "x", "currency": "USD", "escrow": owner.String(),
+		}),
+	})
+	const method, query = "fund.stratos.feature.listProposals", "stage=development"
+	shown := func() bool { _, body := is.get(method, query); return strings.Contains(body, "Dark mode") }
+	is.set(is.clock().Add(time.Second - time.Millisecond))
+	if !shown() || !shown() {
+		t.Fatal("the attempt is over too early")
+	}
+	is.set(is.clock().Add(time.Millisecond))
+	if shown() {
+		t.Error("an answer outlasted the attempt that it shows")
+	}
+}
+
 func TestAnswers_AreNotForThoseWhoSayWhoTheyAre(t *testing.T) {
 	t.Parallel()
 	is := newIsland(t, t.TempDir())
