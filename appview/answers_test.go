@@ -350,7 +350,9 @@ func TestAnswers_EndWhenAnAttemptLapses(t *testing.T) {
 	is := newIsland(t, t.TempDir())
 	t.Cleanup(is.close)
 	owner := islanders[0]
-	uri := func(collection syntax.NSID, key string) string { return fmt.Sprintf("at://%s/%s/%s", owner, collection, key) }
+	uri := func(collection syntax.NSID, key string) string {
+		return fmt.Sprintf("at://%s/%s/%s", owner, collection, key)
+	}
 	began := is.clock().Add(time.Second - lifecycle.AttemptLapse)
 	is.commit(owner, []store.Record{
 		is.record(owner, lexicons.CollectionProject, "p", began, map[string]any{"name": "Project"}),

@@ -44,7 +44,7 @@ func (a *API) proposals(ctx context.Context, r *store.Reader, asked []syntax.ATU
 		}
 		uris = append(uris, resolved)
 	}
-	f, err := hydrateProposals(ctx, r, uris)
+	f, err := loadProposals(ctx, r, uris)
 	if err != nil {
 		return nil, err
 	}

@@ -87,6 +87,16 @@ func (f *facts) loadHandles(ctx context.Context, r *store.Reader, more ...syntax
 // hydrateProposals reads what the basic views of proposals need: five
 // statements, whatever their number.
 func hydrateProposals(ctx context.Context, r *store.Reader, uris []syntax.ATURI) (*facts, error) {
+	f, err := loadProposals(ctx, r, uris)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.loadHandles(ctx, r)
+}
+
+// loadProposals is hydrateProposals without the handles, for views that name more
+// accounts.
+func loadProposals(ctx context.Context, r *store.Reader, uris []syntax.ATURI) (*facts, error) {
 	f := newFacts()
 	var err error
 	if f.states, err = r.ProposalStates(ctx, uris); err != nil {
@@ -98,10 +108,7 @@ func hydrateProposals(ctx context.Context, r *store.Reader, uris []syntax.ATURI)
 			needed = append(needed, s.Subject.Project)
 		}
 	}
-	if err := f.loadRecords(ctx, r, needed); err != nil {
-		return nil, err
-	}
-	return f, f.loadHandles(ctx, r)
+	return f, f.loadRecords(ctx, r, needed)
 }
 
 // profile names an account. Without a proven handle it is shown with
@@ -125,7 +132,7 @@ type detail struct {
 // loadDetail gathers the rest of a proposal and the records that its full view
 // shows.
 func (f *facts) loadDetail(ctx context.Context, r *store.Reader, uri syntax.ATURI) (*detail, error) {
-	lf, err := r.Facts(ctx, uri)
+	lf, err := r.Work(ctx, uri)
 	if err != nil {
 		return nil, err
 	}

@@ -121,15 +121,14 @@ func (s *Server) register(nsid syntax.NSID, verb string, output *lexicon.SchemaB
 
 // find resolves the last part of an /xrpc/ path.
 func (s *Server) find(name string) (*method, error) {
+	if m, ok := s.methods[syntax.NSID(name)]; ok {
+		return m, nil
+	}
 	nsid, err := syntax.ParseNSID(name)
 	if err != nil {
 		return nil, InvalidRequest("invalid method: %s is not an NSID", quote(name))
 	}
-	m, ok := s.methods[nsid]
-	if !ok {
-		return nil, methodNotImplemented("this service has no method %s", cut(nsid.String(), maxEcho))
-	}
-	return m, nil
+	return nil, methodNotImplemented("this service has no method %s", cut(nsid.String(), maxEcho))
 }
 
 // run answers one request to m with an encoded result, nil when the lexicon has none.

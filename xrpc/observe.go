@@ -42,8 +42,10 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		defer func() { // also when a handler aborts the connection by panicking
 			dur := s.opts.Now().Sub(start)
 			s.metrics.end(method, c.Response().Status, dur)
-			s.opts.Log.DebugContext(ctx, "request", "method", method, "verb", cut(r.Method, 16), "status", c.Response().Status,
-				"bytes", c.Response().Size, "dur", dur, "request", id)
+			if s.opts.Log.Enabled(ctx, slog.LevelDebug) { // what is not logged need not be gathered
+				s.opts.Log.DebugContext(ctx, "request", "method", method, "verb", cut(r.Method, 16), "status", c.Response().Status,
+					"bytes", c.Response().Size, "dur", dur, "request", id)
+			}
 		}()
 		if err := s.guard(next, c); err != nil {
 			s.fail(c, method, err)

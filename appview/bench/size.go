@@ -19,6 +19,11 @@ func Quick() Size {
 	return Size{Accounts: 300, Projects: 20, Proposals: 400, Estimates: 3_000, Pledges: 300}
 }
 
+// OneIn is as much smaller in everything.
+func (s Size) OneIn(n int) Size {
+	return Size{s.Accounts / n, s.Projects / n, s.Proposals / n, s.Estimates / n, s.Pledges / n}
+}
+
 // Validate reports what cannot be made.
 func (s Size) Validate() error {
 	if s.Accounts < 1 || s.Projects < 1 || s.Proposals < oneInDevelopment || s.Estimates < 1 || s.Pledges < 1 {

@@ -16,27 +16,9 @@ import (
 // Records of accounts that are not active are not facts (F5). ErrNotFound is
 // returned when the proposal itself is not one.
 func loadFacts(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Facts, error) {
-	f, has, err := loadProposal(ctx, q, uri)
+	f, has, err := loadWork(ctx, q, uri)
 	if err != nil {
 		return f, err
-	}
-	if has.maintainers {
-		if f.Project.Maintainers, err = loadMaintainers(ctx, q, f.Project.URI); err != nil {
-			return f, err
-		}
-	}
-	if has.responses {
-		if f.Responses, err = loadResponses(ctx, q, uri); err != nil {
-			return f, err
-		}
-	}
-	if has.developments {
-		if f.Developments, err = loadDevelopments(ctx, q, uri); err != nil {
-			return f, err
-		}
-		if err := loadAttemptParts(ctx, q, uri, &f); err != nil {
-			return f, err
-		}
 	}
 	if has.pledges {
 		if f.Pledges, err = loadPledges(ctx, q, uri); err != nil {
@@ -47,6 +29,32 @@ func loadFacts(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Fact
 		f.Estimates, err = loadEstimates(ctx, q, uri)
 	}
 	return f, err
+}
+
+// loadWork is loadFacts but for what backers wrote, which may be thousands of
+// records.
+func loadWork(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Facts, related, error) {
+	f, has, err := loadProposal(ctx, q, uri)
+	if err != nil {
+		return f, has, err
+	}
+	if has.maintainers {
+		if f.Project.Maintainers, err = loadMaintainers(ctx, q, f.Project.URI); err != nil {
+			return f, has, err
+		}
+	}
+	if has.responses {
+		if f.Responses, err = loadResponses(ctx, q, uri); err != nil {
+			return f, has, err
+		}
+	}
+	if has.developments {
+		if f.Developments, err = loadDevelopments(ctx, q, uri); err != nil {
+			return f, has, err
+		}
+		err = loadAttemptParts(ctx, q, uri, &f)
+	}
+	return f, has, err
 }
 
 // related says which kinds of records there are about a proposal, of accounts

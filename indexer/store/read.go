@@ -117,6 +117,17 @@ func scanProposalState(rows *sql.Rows) (syntax.ATURI, *ProposalState, error) {
 // not indexed, hidden, or does not exist yet.
 func (r *Reader) Facts(ctx context.Context, proposal syntax.ATURI) (lifecycle.Facts, error) {
 	f, err := loadFacts(ctx, r.tx, proposal)
+	return r.existing(f, proposal, err)
+}
+
+// Work is Facts without what backers wrote: it says who does and did what about
+// the proposal, and nothing about money.
+func (r *Reader) Work(ctx context.Context, proposal syntax.ATURI) (lifecycle.Facts, error) {
+	f, _, err := loadWork(ctx, r.tx, proposal)
+	return r.existing(f, proposal, err)
+}
+
+func (r *Reader) existing(f lifecycle.Facts, proposal syntax.ATURI, err error) (lifecycle.Facts, error) {
 	if err != nil {
 		return f, fmt.Errorf("store: facts of %s: %w", proposal, err)
 	}

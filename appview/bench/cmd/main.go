@@ -31,6 +31,7 @@ func command() *cli.Command {
 		Usage: "measure the AppView beside an echo handler and its own queries without HTTP",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "quick", Usage: "little data and short measurements"},
+			&cli.IntFlag{Name: "one-in", Value: 1, Usage: "make so much less data"},
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "the data follows from it"},
 			&cli.StringFlag{Name: "folder", Usage: "where the data is kept (default: the user's cache)"},
 			&cli.StringSliceFlag{Name: "only", Usage: "methods to measure, by the start of their names"},
@@ -68,8 +69,12 @@ func run(ctx context.Context, cmd *cli.Command) error {
 		}
 		folder = filepath.Join(cache, "stratosfund-bench")
 	}
+	less := cmd.Int("one-in")
+	if less < 1 {
+		return fmt.Errorf("one-in: must be at least 1, got %d", less)
+	}
 	cfg := bench.Config{
-		Seed: cmd.Uint64("seed"), Size: bench.Full(), Folder: folder, Only: cmd.StringSlice("only"), Clients: cmd.IntSlice("connections"),
+		Seed: cmd.Uint64("seed"), Size: bench.Full().OneIn(less), Folder: folder, Only: cmd.StringSlice("only"), Clients: cmd.IntSlice("connections"),
 		WarmUp: cmd.Duration("warm-up"), Measure: cmd.Duration("measure"), Live: cmd.Duration("live"),
 		Rate: cmd.Int("rate"), Indexed: cmd.Int("indexed"), Program: program, Profile: cmd.String("profile"),
 	}
