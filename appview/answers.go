@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"sync"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 
@@ -34,12 +31,9 @@ const (
 // one of the same era, at which the list was the same.
 type Answers struct {
 	store   *store.Store
+	kept    *bounded[question, answer]
 	flights singleflight.Group
 	metrics *answerMetrics
-
-	mu    sync.Mutex
-	kept  *simplelru.LRU[question, *answer]
-	bytes int
 }
 
 var _ xrpc.Answers = (*Answers)(nil)
@@ -51,22 +45,17 @@ type question struct {
 
 type answer struct {
 	body []byte
-	era  store.Era // the zero era: it is not to be kept
+	era  store.Era
 }
 
-func (q question) size(a *answer) int { return len(q.query) + len(a.body) + answerCost }
+func (q question) size(a answer) int { return len(q.query) + len(a.body) + answerCost }
 
 // NewAnswers keeps nothing yet. A nil registry means no metrics.
 func NewAnswers(st *store.Store, registry prometheus.Registerer) (*Answers, error) {
-	a := &Answers{store: st}
+	a := &Answers{store: st, kept: newBounded(answerBytes, question.size)}
 	var err error
 	if a.metrics, err = newAnswerMetrics(registry, a); err != nil {
 		return nil, err
-	}
-	// The bytes bound it, not the count.
-	a.kept, err = simplelru.NewLRU(math.MaxInt, func(q question, old *answer) { a.bytes -= q.size(old) })
-	if err != nil {
-		return nil, fmt.Errorf("appview: keep answers: %w", err)
 	}
 	return a, nil
 }
@@ -99,8 +88,8 @@ func (a *Answers) Answer(ctx context.Context, method syntax.NSID, query string, 
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			a.keep(q, &answer{body, era})
+		if new := (answer{body, era}); ok && q.size(new) <= answerMost {
+			a.kept.put(q, new)
 		}
 		return body, nil
 	})
@@ -118,35 +107,11 @@ var errNoAnswer = errors.New("appview: an answer is of another type than was ask
 
 // recall finds an answer that still holds.
 func (a *Answers) recall(q question) ([]byte, bool) {
-	a.mu.Lock()
-	found, ok := a.kept.Get(q)
-	a.mu.Unlock()
+	found, ok := a.kept.get(q)
 	if !ok || !a.store.During(found.era) {
 		return nil, false
 	}
 	return found.body, true
-}
-
-func (a *Answers) keep(q question, new *answer) {
-	size := q.size(new)
-	if size > answerMost {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.kept.Remove(q) // tells what it took
-	a.kept.Add(q, new)
-	a.bytes += size
-	for a.bytes > answerBytes {
-		a.kept.RemoveOldest()
-	}
-}
-
-// size is how many bytes all answers take.
-func (a *Answers) size() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.bytes
 }
 
 // Where an answer came from, in metrics.
@@ -167,7 +132,7 @@ func newAnswerMetrics(registry prometheus.Registerer, a *Answers) (*answerMetric
 	}, []string{"from"})}
 	bytes := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "stratos_appview_answers_bytes", Help: "Memory of the answers that are kept.",
-	}, func() float64 { return float64(a.size()) })
+	}, func() float64 { return float64(a.kept.held()) })
 	if err := errors.Join(registry.Register(m.answers), registry.Register(bytes)); err != nil {
 		return nil, fmt.Errorf("appview: register metrics: %w", err)
 	}

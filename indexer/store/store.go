@@ -274,7 +274,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
 		return fmt.Errorf("store: begin to read: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.rollback(whole)) }()
-	return fn(&Reader{tx: c, now: s.now().UTC()})
+	return fn(&Reader{tx: steady{c}, now: s.now().UTC()})
 }
 
 // IsBusy reports whether err says that the database was locked by somebody
