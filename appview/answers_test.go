@@ -416,6 +416,45 @@ func TestAnswers_OutlastFramesThatAreNotOurs(t *testing.T) {
 	}
 }
 
+// Whoever has written, and asks, sees it, however many others ask the same.
+func TestAnswers_ShowWhatWasWrittenBefore(t *testing.T) {
+	t.Parallel()
+	is := newIsland(t, t.TempDir())
+	t.Cleanup(is.close)
+	const method, query = "fund.stratos.feature.listProposals", "sort=new&limit=1"
+	done := make(chan struct{})
+	var others sync.WaitGroup
+	for range 4 {
+		others.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					is.get(method, query)
+				}
+			}
+		})
+	}
+	for n := range 200 {
+		title := fmt.Sprintf("Proposal %d.", n)
+		is.commit(islanders[0], []store.Record{is.record(islanders[0], lexicons.CollectionProposal, "3l6ovf2k7dk2a", is.clock(), map[string]any{
+			"title": title, "description": "x",
+			"subject": map[string]any{"$type": "fund.stratos.feature.proposal#accountSubject", "did": islanders[1].String()},
+		})})
+		for range 2 {
+			if _, body := is.get(method, query); !strings.Contains(body, title) {
+				t.Errorf("after %q was written: %s", title, body)
+			}
+		}
+	}
+	close(done)
+	others.Wait()
+	if is.from("kept") == 0 {
+		t.Error("no answer was kept")
+	}
+}
+
 func TestAnswers_AreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	is := newIsland(t, t.TempDir())

@@ -26,6 +26,9 @@
 // Identities are not read: an Authorization header is ignored, so every handler
 // answers as if to the public. A handler must not take its presence for anything.
 //
+// A service may keep answers ([Answers]); that is decided here, for every query, and
+// never for a request with a credential.
+//
 // It refuses to know records, databases and the domain: domain errors are turned
 // into wire errors by the one function that the service gives. The HTTP framework
 // does not leave this package.

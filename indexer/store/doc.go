@@ -12,6 +12,10 @@
 // the tables dirty_standing and dirty_proposal inside the same transaction, and
 // worked off there or, for a wide fan-out, in the transactions that follow.
 //
+// Whoever keeps what they read asks for the [Era] in which it holds. It ends with
+// the next write, or at the next of the moments that the table moment lists, at
+// which the clock alone changes what the index says.
+//
 // It verifies no signature and fetches nothing: what it is given has been proven
 // by reposync and validated by lexicons. A failed write is never swallowed; the
 // caller stops the process. A Store may be shared between goroutines, a Reader
