@@ -370,8 +370,10 @@ func TestAnswers_EndWhenAnAttemptLapses(t *testing.T) {
 	const method, query = "fund.stratos.feature.listProposals", "stage=development"
 	shown := func() bool { _, body := is.get(method, query); return strings.Contains(body, "Dark mode") }
 	is.set(is.clock().Add(time.Second - time.Millisecond))
-	if !shown() || !shown() {
-		t.Fatal("the attempt is over too early")
+	for range 2 { // asked, and kept
+		if !shown() {
+			t.Fatal("the attempt is over too early")
+		}
 	}
 	is.set(is.clock().Add(time.Millisecond))
 	if shown() {

@@ -24,7 +24,7 @@ import (
 type dataset struct {
 	path   string
 	Escrow syntax.DID `json:"escrow"`
-	// Popular are proposals by popularity; Works those with a developer at work.
+	// Popular are the proposals, the most popular first.
 	Popular []target `json:"popular"`
 }
 
@@ -33,8 +33,6 @@ type target struct {
 	URI syntax.ATURI `json:"uri"`
 	CID string       `json:"cid"`
 }
-
-func (d *dataset) policy() lifecycle.Policy { return policy(d.Escrow) }
 
 func policy(escrow syntax.DID) lifecycle.Policy {
 	return lifecycle.Policy{TrustedEscrows: []syntax.DID{escrow}}
@@ -187,7 +185,7 @@ func settle(ctx context.Context, path string, from *data) (err error) {
 	if err != nil {
 		return fmt.Errorf("bench: settle the handles: %w", err)
 	}
-	defer named.Close()
+	defer func() { err = errors.Join(err, named.Close()) }()
 	due := ends.AddDate(1, 0, 0).UnixMilli()
 	for i, did := range append([]syntax.DID{from.escrow}, from.accounts...) {
 		if _, err := named.ExecContext(ctx, handle(i), due, did); err != nil {
