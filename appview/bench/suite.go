@@ -72,6 +72,7 @@ func Run(ctx context.Context, cfg Config, out, progress io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
 	s.path = filepath.Join(s.dir, "appview.db")
+	s.say("copying the data")
 	if err := copyFile(s.data.path, s.path); err != nil {
 		return err
 	}
