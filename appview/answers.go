@@ -7,7 +7,6 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/xrpc"
@@ -25,14 +24,15 @@ const (
 // Answers keeps what was answered for as long as it is what would be answered
 // again: until the index changes, or the clock changes what the index says (see
 // [store.Era]). That holds for every method, since all of them answer from the
-// index, and for one moment. Questions that come at the same time are asked once.
+// index, and for one moment. The same question of many who ask at the same time is
+// asked by one for all who wait, see turns.
 //
 // Only the moment that a list's cursor carries may be another than without it:
 // one of the same era, at which the list was the same.
 type Answers struct {
 	store   *store.Store
 	kept    *bounded[question, answer]
-	flights singleflight.Group
+	turns   *turns[question, []byte]
 	metrics *answerMetrics
 }
 
@@ -52,7 +52,7 @@ func (q question) size(a answer) int { return len(q.query) + len(a.body) + answe
 
 // NewAnswers keeps nothing yet. A nil registry means no metrics.
 func NewAnswers(st *store.Store, registry prometheus.Registerer) (*Answers, error) {
-	a := &Answers{store: st, kept: newBounded(answerBytes, question.size)}
+	a := &Answers{store: st, kept: newBounded(answerBytes, question.size), turns: newTurns[question, []byte]()}
 	var err error
 	if a.metrics, err = newAnswerMetrics(registry, a); err != nil {
 		return nil, err
@@ -68,18 +68,14 @@ func (a *Answers) Answer(ctx context.Context, method syntax.NSID, query string, 
 		a.metrics.count(answerKept)
 		return body, nil
 	}
-	instant := a.store.Instant()
-	if !instant.Settled() {
+	return a.turns.take(ctx, q, func(ctx context.Context) ([]byte, error) {
+		// Those who asked before may have been answered meanwhile.
+		if body, ok := a.recall(q); ok {
+			a.metrics.count(answerKept)
+			return body, nil
+		}
 		a.metrics.count(answerAsked)
-		return ask(ctx)
-	}
-	// Whoever asks after something was written must not get an answer from before
-	// it, so the version is part of what is shared.
-	flight := fmt.Sprintf("%s?%s %d", method, query, instant.Version())
-	got, err, _ := a.flights.Do(flight, func() (any, error) {
-		a.metrics.count(answerAsked)
-		// One who leaves must not take the answer of the others along.
-		ctx := context.WithoutCancel(ctx)
+		instant := a.store.Instant()
 		body, err := ask(ctx)
 		if err != nil {
 			return nil, err
@@ -93,17 +89,7 @@ func (a *Answers) Answer(ctx context.Context, method syntax.NSID, query string, 
 		}
 		return body, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	body, ok := got.([]byte)
-	if !ok {
-		return nil, errNoAnswer
-	}
-	return body, nil
 }
-
-var errNoAnswer = errors.New("appview: an answer is of another type than was asked for")
 
 // recall finds an answer that still holds.
 func (a *Answers) recall(q question) ([]byte, bool) {

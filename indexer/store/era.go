@@ -19,12 +19,9 @@ type Instant struct {
 	now     time.Time
 }
 
-// Version names the state: instants of equal versions show the same.
-func (i Instant) Version() uint64 { return i.version }
-
-// Settled reports whether the version is a state of the index, and not a
+// settled reports whether the version is a state of the index, and not a
 // transaction that is committing just then.
-func (i Instant) Settled() bool { return i.version%2 == 0 }
+func (i Instant) settled() bool { return i.version%2 == 0 }
 
 // Era is a stretch of time in which the index answers every question alike:
 // nothing is written, and no moment passes at which the clock changes anything.
@@ -58,7 +55,7 @@ func (s *Store) Instant() Instant { return Instant{s.versions.current.Load(), s.
 // Only what this process writes ends an era. Other processes write nothing that a
 // question is about while one holds the [Lock].
 func (s *Store) EraSince(ctx context.Context, i Instant) (e Era, ok bool, err error) {
-	unchanged := func() bool { return i.Settled() && s.versions.current.Load() == i.version }
+	unchanged := func() bool { return i.settled() && s.versions.current.Load() == i.version }
 	if !unchanged() {
 		return Era{}, false, nil
 	}

@@ -82,7 +82,7 @@ func TestEra_IsNoneWhileATransactionCommits(t *testing.T) {
 		}
 		looked = true
 		i := w.s.Instant()
-		if _, ok, err := w.s.EraSince(t.Context(), i); ok || err != nil || i.Settled() || w.s.During(before) {
+		if _, ok, err := w.s.EraSince(t.Context(), i); ok || err != nil || i.settled() || w.s.During(before) {
 			t.Errorf("an era in the middle of a commit: %t, %v", ok, err)
 		}
 		return nil
