@@ -1,6 +1,9 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test lint generate bench bench-indexer bench-appview oracle mutants fuzz clean
+.PHONY: help build run demo test contract lint generate bench bench-indexer bench-appview soak oracle mutants fuzz clean
+
+# Full-text search is a build tag of the SQLite driver.
+export GOFLAGS += -tags=sqlite_fts5
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 GO_FILES = $(shell git ls-files '*.go')
@@ -27,6 +30,9 @@ build: ## the binaries, in bin/
 test: ## all tests, against a real PLC and PDS
 	go test -race -timeout 15m ./...
 
+contract: ## every endpoint by the official client, against its lexicon
+	go test ./appview/contract -v -count 1
+
 lint: ## formatting, vet, staticcheck, unchecked errors
 	@unformatted=$$(gofmt -l $(GO_FILES)); test -z "$$unformatted" || { echo "gofmt these:"; echo "$$unformatted"; exit 1; }
 	go vet ./...
@@ -46,6 +52,10 @@ bench-indexer: ## the indexer beside indigo's tap, on the same frames (6 minutes
 bench-appview: ## the AppView's answers beside an echo handler, on a million records (10 minutes; the first time 20)
 	go run ./appview/bench/cmd
 
+SOAK_FOR ?= 30m
+soak: ## half an hour (SOAK_FOR) of events as fast as the indexer reads: is its memory flat?
+	go run ./indexer/bench/cmd soak --for $(SOAK_FOR)
+
 SEEDS ?= 200
 oracle: ## the indexer against SEEDS (200) simulated networks full of faults
 	ORACLE_SEEDS=$(SEEDS) go test ./indexer/oracle -run '^TestOracle$$' -timeout 60m -count 1
@@ -55,10 +65,10 @@ mutants: ## deliberate bugs, each of which the oracle must catch
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME (30s)
-	@for package in $$(go list ./...); do \
-		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
-			echo "$$package $$target"; \
-			go test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; \
+	@for folder in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
+		for target in $$(git grep -ho '^func Fuzz[A-Za-z]*' -- "$$folder/*_test.go" | cut -c 6-); do \
+			echo "$$folder $$target"; \
+			go test "./$$folder" -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; \
 		done; \
 	done
 

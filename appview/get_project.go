@@ -44,6 +44,10 @@ func projects(ctx context.Context, r *store.Reader, uris []syntax.ATURI) ([]stra
 	if err != nil {
 		return nil, err
 	}
+	claims, err := r.ProjectClaims(ctx, uris)
+	if err != nil {
+		return nil, err
+	}
 	f := newFacts()
 	if err := f.loadRecords(ctx, r, uris); err != nil {
 		return nil, err
@@ -57,7 +61,7 @@ func projects(ctx context.Context, r *store.Reader, uris []syntax.ATURI) ([]stra
 	}
 	views := make([]stratos.ProjectDefs_ProjectView, 0, len(uris))
 	for _, uri := range uris {
-		view, ok, err := f.project(uri, states[uri])
+		view, ok, err := f.project(uri, states[uri], claims[uri], r.Now())
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -48,6 +49,10 @@ func (a *API) proposals(ctx context.Context, r *store.Reader, asked []syntax.ATU
 	if err != nil {
 		return nil, err
 	}
+	viewer, err := loadViewer(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	details := make(map[syntax.ATURI]*detail, len(uris))
 	var named []syntax.DID
 	for uri := range f.states {
@@ -68,6 +73,7 @@ func (a *API) proposals(ctx context.Context, r *store.Reader, asked []syntax.ATU
 			return nil, err
 		}
 		if ok {
+			view.Viewer = viewer.state(f.states[uri].Stage.Stage, lifecycle.CountEstimates(details[uri].Facts, r.Now()))
 			views = append(views, view)
 		}
 	}

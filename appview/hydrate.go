@@ -127,7 +127,7 @@ type detail struct {
 // loadDetail gathers the rest of a proposal and the records that its full view
 // shows.
 func (f *facts) loadDetail(ctx context.Context, r *store.Reader, uri syntax.ATURI) (*detail, error) {
-	lf, err := r.Work(ctx, uri)
+	lf, err := r.Facts(ctx, uri)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (a *API) listEstimates(ctx context.Context, p listEstimatesParams) (*strato
 		if err != nil {
 			return err
 		}
-		counted := lifecycle.CountEstimates(facts.Estimates, r.Now())
+		counted := lifecycle.CountEstimates(facts, r.Now())
 		if p.Currency != "" {
 			counted = slices.DeleteFunc(counted, func(c lifecycle.Counting) bool { return string(c.Value.Currency) != p.Currency })
 		}

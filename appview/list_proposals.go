@@ -12,6 +12,7 @@ import (
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 	"github.com/stratosfund/stratosfund/lexicons/money"
+	"github.com/stratosfund/stratosfund/lexicons/weburi"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
 
@@ -134,10 +135,11 @@ func (p *listProposalsParams) subject(ctx context.Context, r *store.Reader, f *s
 		}
 		f.Project = project
 	default:
-		if _, err := syntax.ParseURI(p.Subject); err != nil {
-			return xrpc.InvalidRequest("subject: must be a DID, an at-uri or a uri, got %q", p.Subject)
+		uri, err := weburi.Normalize(p.Subject)
+		if err != nil {
+			return xrpc.InvalidRequest("subject: must be a DID, an at-uri or an address on the web, got %q", p.Subject)
 		}
-		f.URI = p.Subject
+		f.URI = uri
 	}
 	return nil
 }

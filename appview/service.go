@@ -72,10 +72,11 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	s.server, err = xrpc.New(s.cfg.server(), xrpc.Options{
 		Catalog: lexicons.Catalog(), Methods: Methods(), MapError: WireError,
 		ServiceID: ServiceID, ServiceType: ServiceType,
-		Health:   NewHealth(s.cfg.Version, s.indexer.Progress),
-		Answers:  answers,
-		Log:      opts.Log.With("component", "xrpc"),
-		Registry: s.registry, CheckOutput: opts.CheckOutput, Now: opts.Clock,
+		Identities: indexer.NewDirectory(s.cfg.indexer(), opts.Transport),
+		Health:     NewHealth(s.cfg.Version, s.indexer.Progress),
+		Answers:    answers,
+		Log:        opts.Log.With("component", "xrpc"),
+		Registry:   s.registry, CheckOutput: opts.CheckOutput, Now: opts.Clock,
 	})
 	if err != nil {
 		return err

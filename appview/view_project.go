@@ -3,11 +3,14 @@ package appview
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer/store"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/lexicons/weburi"
 )
 
 // projectBasic names a project; nil when its record is not there.
@@ -28,7 +31,7 @@ func (f *facts) projectBasic(uri syntax.ATURI) *stratos.ProjectDefs_ProjectViewB
 }
 
 // project is the full view; ok is false for one that is not visible.
-func (f *facts) project(uri syntax.ATURI, state *store.ProjectState) (view stratos.ProjectDefs_ProjectView, ok bool, err error) {
+func (f *facts) project(uri syntax.ATURI, state *store.ProjectState, claims []store.ProjectClaim, now time.Time) (view stratos.ProjectDefs_ProjectView, ok bool, err error) {
 	rec, found := f.records[uri]
 	if !found || state == nil {
 		return view, false, nil
@@ -44,9 +47,38 @@ func (f *facts) project(uri syntax.ATURI, state *store.ProjectState) (view strat
 	for _, did := range state.Maintainers {
 		view.Maintainers = append(view.Maintainers, f.profile(did))
 	}
-	// No claim is checked by this version, so none is shown as proved.
 	for _, u := range profile.Uris {
-		view.Claims = append(view.Claims, stratos.ProjectDefs_ClaimView{Uri: u.Uri})
+		claim, err := claimView(u.Uri, claims, now)
+		if err != nil {
+			return view, false, fmt.Errorf("appview: read %s: %w", uri, err)
+		}
+		view.Claims = append(view.Claims, claim)
 	}
 	return view, true, nil
+}
+
+// claimView shows what is known of an address, under the spelling of the record.
+func claimView(listed string, claims []store.ProjectClaim, now time.Time) (stratos.ProjectDefs_ClaimView, error) {
+	view := stratos.ProjectDefs_ClaimView{Uri: listed}
+	form, err := weburi.Normalize(listed)
+	if err != nil {
+		return view, fmt.Errorf("an address of a valid record: %w", err)
+	}
+	i := slices.IndexFunc(claims, func(c store.ProjectClaim) bool { return c.URI == form })
+	if i < 0 {
+		return view, nil
+	}
+	c := claims[i]
+	if c.State == store.ClaimVerified && now.Before(c.ExpiresAt) {
+		method, since := string(c.Method), datetime(c.VerifiedAt)
+		view.Verified, view.Method, view.VerifiedAt = true, &method, &since
+	}
+	if !c.CheckedAt.IsZero() {
+		checked := datetime(c.CheckedAt)
+		view.CheckedAt = &checked
+	}
+	if !view.Verified && c.Reason != "" {
+		view.Message = &c.Reason
+	}
+	return view, nil
 }

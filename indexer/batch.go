@@ -2,6 +2,7 @@ package indexer
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer/store"
+	"github.com/stratosfund/stratosfund/lexicons"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 	batchLength = 1024
 	// deriveWithin is how long derived rows may stay stale, while events come
 	// faster than they are applied, before the deriver is asked to help.
-	deriveWithin = time.Second
+	deriveWithin = 3 * time.Second
 	// cursorEvery is how often the cursor is saved while nothing of ours
 	// passes; the events since then would come again, and change nothing.
 	cursorEvery = time.Second
@@ -137,6 +139,13 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 	b.seq = max(b.seq, b.saved)
 	began := ix.now()
 	defer func() { ix.metrics.apply.Observe(ix.now().Sub(began).Seconds()) }()
+	for _, c := range b.changes {
+		if c.Track {
+			// Before it is written: a resync may begin at once, and what the
+			// stream tells from then on must not be passed over.
+			ix.track(c.DID)
+		}
+	}
 	write := ix.store.Apply
 	if b.behind {
 		write = ix.store.ApplyBehind
@@ -150,7 +159,6 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 		ix.metrics.changes.WithLabelValues(string(c.Kind), string(outcome)).Inc()
 		switch outcome {
 		case store.OutcomeTracked:
-			ix.track(c.DID)
 			ix.wakeHandles.wake()
 		case store.OutcomeDesynchronized:
 			ix.note("a repository went out of step", "did", c.DID, "rev", c.Rev, "reason", c.Kind)
@@ -160,6 +168,10 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 			ix.wakeHandles.wake()
 		case store.ChangeAccount:
 			ix.wakeSweep.wake()
+		case store.ChangeCommit:
+			if slices.ContainsFunc(c.Puts, func(r store.Record) bool { return r.Collection == lexicons.CollectionProject }) {
+				ix.wakeClaims.wake()
+			}
 		}
 	}
 	switch {

@@ -100,11 +100,13 @@ func (ix *Indexer) discoverFrom(ctx context.Context, base *url.URL, collection s
 		if err := ix.crash.At(crashpoint.AfterDiscoveryPage); err != nil {
 			return &storeError{err}
 		}
+		// Before they are noted: a resync may begin at once, and what the stream
+		// tells from then on must not be passed over.
+		ix.track(dids...)
 		tracked, err := ix.store.Discovered(ctx, d, dids, next)
 		if err != nil {
 			return &storeError{err}
 		}
-		ix.track(tracked...)
 		if len(tracked) > 0 {
 			ix.wakeResync.wake()
 			ix.wakeHandles.wake()

@@ -8,7 +8,8 @@
 // cursor), the resyncer (fetches whole repositories that are new or went out of
 // step), discovery (asks who else has records of ours), the sweep (asks each
 // PDS where its repositories are, since frames that an upstream withholds cannot
-// be seen), the handle worker, and the deriver (what a wide fan-out left stale).
+// be seen), the handle worker, the claim worker (asks whether an address is the
+// project's that lists it), and the deriver (what a wide fan-out left stale).
 // They meet in the store, where each of their steps is one transaction, and may
 // be killed at any point.
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/stratosfund/stratosfund/indexer/claims"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/firehose"
 	"github.com/stratosfund/stratosfund/indexer/reposync"
@@ -46,6 +48,7 @@ type Indexer struct {
 	crash   crashpoint.Hook
 	dir     *identity.BaseDirectory
 	keys    *reposync.Keys
+	claims  *claims.Checker
 	log     *slog.Logger
 	loud    *rate.Limiter // for warnings that strangers can cause
 	quiet   *rate.Limiter // for what is in order, so that it does not use up the other
@@ -61,6 +64,7 @@ type Indexer struct {
 
 	wakeResync    signal
 	wakeHandles   signal
+	wakeClaims    signal
 	wakeDerive    signal
 	wakeDiscovery signal
 	wakeSweep     signal
@@ -104,17 +108,19 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 	}
 	// Keys must not depend on handles: an account whose handle does not
 	// resolve, or lies in a reserved domain, signs its records all the same.
-	keyDir := directory(cfg, httpClient)
-	keyDir.SkipHandleVerification = true
-	cached := identity.NewCacheDirectory(keyDir, identityCacheSize, identityTTL, identityErrTTL, identityTTL)
+	cached := identity.NewCacheDirectory(NewDirectory(cfg, transport), identityCacheSize, identityTTL, identityErrTTL, identityTTL)
 	ix := &Indexer{
-		cfg:         cfg,
-		store:       st,
-		clients:     clients,
-		hosts:       hosts,
-		crash:       opts.Crash,
-		dir:         directory(cfg, httpClient),
-		keys:        reposync.NewKeys(cached, keyTimeout),
+		cfg:     cfg,
+		store:   st,
+		clients: clients,
+		hosts:   hosts,
+		crash:   opts.Crash,
+		dir:     directory(cfg, httpClient),
+		keys:    reposync.NewKeys(cached, keyTimeout),
+		claims: claims.New(claims.Config{
+			Transport: transport, Acquire: hosts.acquire, DialDNS: opts.DialDNS,
+			UserAgent: cfg.UserAgent, Limits: claims.DefaultLimits(),
+		}),
 		log:         opts.Log.With("component", "indexer"),
 		loud:        rate.NewLimiter(logsPerSecond, 4*logsPerSecond),
 		quiet:       rate.NewLimiter(logsPerSecond, 4*logsPerSecond),
@@ -124,6 +130,7 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 		tracked:     map[syntax.DID]bool{},
 		wakeResync:  newSignal(),
 		wakeHandles: newSignal(),
+		wakeClaims:  newSignal(),
 		wakeDerive:  newSignal(),
 
 		wakeDiscovery: newSignal(),
@@ -178,6 +185,7 @@ func (ix *Indexer) Run(ctx context.Context) error {
 	g.Go(func() error { return ix.follow(ctx) })
 	g.Go(func() error { return ix.resyncs(ctx) })
 	g.Go(func() error { return ix.handles(ctx) })
+	g.Go(func() error { return ix.checkClaims(ctx) })
 	g.Go(func() error { return ix.derive(ctx) })
 	g.Go(func() error { return ix.discoveries(ctx) })
 	g.Go(func() error { return ix.sweeps(ctx) })
@@ -266,10 +274,13 @@ func (ix *Indexer) note(msg string, args ...any) {
 
 // brief cuts an error that quotes strangers to a size fit for a log.
 func brief(err error) string {
+	return cut(err.Error())
+}
+
+func cut(s string) string {
 	const most = 300
-	s := err.Error()
 	if len(s) > most {
-		return s[:most] + "..."
+		return strings.ToValidUTF8(s[:most], "") + "..."
 	}
 	return s
 }

@@ -68,14 +68,19 @@ type fixture struct {
 // startIndexer follows the upstreams until the end of the test.
 func startIndexer(t *testing.T, network *atmosphere.Network, upstreams ...string) *fixture {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "index.db")}, store.Options{Clock: time.Now, Log: log})
+	return startWith(t, network, indexer.Options{Clock: time.Now, Transport: network.Transport()}, upstreams...)
+}
+
+func startWith(t *testing.T, network *atmosphere.Network, opts indexer.Options, upstreams ...string) *fixture {
+	t.Helper()
+	opts.Log = slog.New(slog.DiscardHandler)
+	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "index.db")}, store.Options{Clock: opts.Clock, Log: opts.Log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &fixture{store: st, registry: prometheus.NewRegistry()}
-	ix, err := indexer.New(indexer.Config{RelayURLs: upstreams, DirectoryURL: network.PDSURL(), PLCURL: network.PLCURL(), UserAgent: "test"}, st,
-		indexer.Options{Log: log, Clock: time.Now, Registry: f.registry, Transport: network.Transport()})
+	opts.Registry = f.registry
+	ix, err := indexer.New(indexer.Config{RelayURLs: upstreams, DirectoryURL: network.PDSURL(), PLCURL: network.PLCURL(), UserAgent: "test"}, st, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

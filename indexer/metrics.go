@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stratosfund/stratosfund/indexer/claims"
 	"github.com/stratosfund/stratosfund/indexer/reposync"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/lexicons"
@@ -19,6 +20,7 @@ type metrics struct {
 	invalid *prometheus.CounterVec
 	resyncs *prometheus.CounterVec
 	sweeps  *prometheus.CounterVec
+	claims  *prometheus.CounterVec
 	verify  prometheus.Histogram
 	apply   prometheus.Histogram
 	lag     prometheus.Gauge
@@ -54,6 +56,7 @@ func newMetrics(registry prometheus.Registerer, st *store.Store) *metrics {
 		invalid: r.counter("invalid_records_total", "Proven records that are kept out of the views, by reason.", "reason"),
 		resyncs: r.counter("resyncs_total", "Whole repositories fetched, by outcome.", "outcome"),
 		sweeps:  r.counter("sweeps_total", "Repositories whose PDS was asked where they are, by outcome.", "outcome"),
+		claims:  r.counter("claims_checked_total", "Claims on addresses that were checked, by outcome.", "outcome"),
 		verify:  r.histogram("verify_seconds", "Time to prove one event, waiting for its key included."),
 		apply:   r.histogram("apply_seconds", "Time to apply one batch, commit included."),
 		lag:     r.gauge("lag_seconds", "Age of the last applied event when it was applied."),
@@ -81,6 +84,9 @@ func (m *metrics) known() {
 	}
 	for _, outcome := range []string{sweepSame, sweepMissed, sweepFailed} {
 		m.sweeps.WithLabelValues(outcome)
+	}
+	for _, outcome := range claims.Outcomes() {
+		m.claims.WithLabelValues(string(outcome))
 	}
 	for _, kind := range store.ChangeKinds() {
 		for _, outcome := range store.Outcomes() {

@@ -165,7 +165,8 @@ func (h *hosts) query(ctx context.Context, base *url.URL, nsid string, params ur
 }
 
 // unavailable reads an error of a PDS about one of its repositories: ok is true
-// when it says that the account is not to be shown.
+// when it says that the account is not to be shown. [store.AccountDeleted] means
+// that it has no such account.
 func unavailable(err error) (status store.AccountStatus, ok bool) {
 	answer, ok := errors.AsType[*answerError](err)
 	if !ok {
@@ -179,16 +180,14 @@ func unavailable(err error) (status store.AccountStatus, ok bool) {
 	case "RepoTakendown":
 		return store.AccountTakendown, true
 	case "RepoNotFound":
-		// A PDS that does not know an account which its DID document sends
-		// there is taken to have hidden it: nothing is purged on its word.
-		return store.AccountDeactivated, true
+		return store.AccountDeleted, true
 	}
 	return "", false
 }
 
 // repoStatus asks a PDS where a repository is.
 func (h *hosts) repoStatus(ctx context.Context, pds *url.URL, did syntax.DID) (store.Swept, error) {
-	swept := store.Swept{DID: did, Status: store.AccountActive}
+	swept := store.Swept{Status: store.AccountActive}
 	var out struct {
 		Active bool    `json:"active"`
 		Status *string `json:"status"`
@@ -204,9 +203,6 @@ func (h *hosts) repoStatus(ctx context.Context, pds *url.URL, did syntax.DID) (s
 	}
 	if !out.Active {
 		swept.Status = hiddenStatus(out.Status)
-		if swept.Status == store.AccountDeleted {
-			swept.Status = store.AccountDeactivated
-		}
 	}
 	if out.Rev != nil {
 		swept.Rev = syntax.TID(*out.Rev)

@@ -132,6 +132,7 @@ func (ix *Indexer) resync(ctx context.Context, r store.Resync) error {
 		ix.wakeDerive.wake()
 	}
 	ix.wakeHandles.wake()
+	ix.wakeClaims.wake()
 	ix.metrics.resyncs.WithLabelValues(resyncDone).Inc()
 	ix.note("fetched a repository", "did", r.DID, "rev", snapshot.Rev, "records", len(records),
 		"synchronized", synchronized, "dur", ix.now().Sub(began))

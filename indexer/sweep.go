@@ -59,20 +59,22 @@ func (ix *Indexer) sweeps(ctx context.Context) error {
 
 func (ix *Indexer) sweep(ctx context.Context, due store.DueSweep) error {
 	did := due.DID
+	swept, err := ix.askPDS(ctx, did)
+	if err != nil || swept.Status != store.AccountActive {
+		// The account may have moved without a word of the stream, and the PDS
+		// that it left knows nothing.
+		if err := ix.keys.Forget(ctx, did); err != nil {
+			return err
+		}
+		swept, err = ix.askPDS(ctx, did)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	ident, err := ix.keys.Identity(ctx, did)
 	if err != nil {
-		return ix.sweepFailed(ctx, did, err)
-	}
-	pds, err := ix.hosts.base(ident.PDSEndpoint())
-	if err != nil {
-		return ix.sweepFailed(ctx, did, fmt.Errorf("the DID document's PDS: %w", err))
-	}
-	swept, err := ix.hosts.repoStatus(ctx, pds, did)
-	if err != nil {
-		return ix.sweepFailed(ctx, did, err)
+		ix.metrics.sweeps.WithLabelValues(sweepFailed).Inc()
+		ix.warn("could not ask where a repository is", "did", did, "err", brief(err))
+		return ix.store.SweepFailed(ctx, due, ix.now().Add(sweepRetry-sweepEvery))
 	}
 	if err := ix.crash.At(crashpoint.AfterSweepAnswer); err != nil {
 		return err
@@ -92,12 +94,15 @@ func (ix *Indexer) sweep(ctx context.Context, due store.DueSweep) error {
 	return nil
 }
 
-// sweepFailed puts a repository off.
-func (ix *Indexer) sweepFailed(ctx context.Context, did syntax.DID, cause error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+// askPDS asks the PDS that the account's DID document names where it is.
+func (ix *Indexer) askPDS(ctx context.Context, did syntax.DID) (store.Swept, error) {
+	ident, err := ix.keys.Identity(ctx, did)
+	if err != nil {
+		return store.Swept{}, err
 	}
-	ix.metrics.sweeps.WithLabelValues(sweepFailed).Inc()
-	ix.warn("could not ask where a repository is", "did", did, "err", brief(cause))
-	return ix.store.SweepFailed(ctx, did, ix.now().Add(sweepRetry-sweepEvery))
+	pds, err := ix.hosts.base(ident.PDSEndpoint())
+	if err != nil {
+		return store.Swept{}, fmt.Errorf("the DID document's PDS: %w", err)
+	}
+	return ix.hosts.repoStatus(ctx, pds, did)
 }

@@ -33,8 +33,11 @@ func (ix *Indexer) follow(ctx context.Context) error {
 			return err
 		}
 		if !known {
-			// What was before is found by discovery, and fetched.
+			// What was before must be looked for.
 			cursor = firehose.Live
+			if err := ix.lostTrack(ctx); err != nil {
+				return err
+			}
 		}
 		ix.cursor.Store(max(cursor, 0))
 		began := ix.now()
@@ -51,7 +54,7 @@ func (ix *Indexer) follow(ctx context.Context) error {
 		}
 		if e, ok := errors.AsType[*firehose.StreamError](err); ok && e.Name == firehose.FutureCursor {
 			ix.log.Error("the upstream's sequence began anew", "host", ix.client().Host(), "cursor", cursor)
-			if err := ix.lostTrack(ctx, name); err != nil {
+			if err := ix.store.ForgetCursor(ctx, name); err != nil {
 				return err
 			}
 		}
@@ -63,9 +66,8 @@ func (ix *Indexer) follow(ctx context.Context) error {
 		ix.warn("the connection to the upstream ended", "host", ix.client().Host(), "err", brief(err), "attempts", failures, "dur", pause)
 		if failures >= takeOverAfter && len(ix.clients) > 1 {
 			failures = 0
-			if err := ix.takeOver(ctx, at); err != nil {
-				return err
-			}
+			ix.takeOver(at)
+			continue // it did not fail
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return err
@@ -88,24 +90,18 @@ func (ix *Indexer) meet(ctx context.Context, name string) error {
 	return nil
 }
 
-// takeOver goes on with the next upstream. Its sequence is another one, so what
-// was missed in between is found by a sweep.
-func (ix *Indexer) takeOver(ctx context.Context, failed int) error {
+// takeOver goes on with the next upstream. Its sequence is another one: it has a
+// cursor of its own, or none, and then we lost track.
+func (ix *Indexer) takeOver(failed int) {
 	next := (failed + 1) % len(ix.clients)
 	ix.log.Error("another upstream takes over", "from", ix.clients[failed].Host(), "host", ix.clients[next].Host())
 	ix.upstream.Store(int64(next))
-	if err := ix.store.RequestSweep(ctx); err != nil {
-		return err
-	}
-	ix.wakeSweep.wake()
-	return nil
 }
 
 // lostTrack is what follows when the stream cannot tell what happened: every
-// repository's PDS is asked, and everybody who may know new ones. A name given
-// is that of an upstream whose cursor means nothing any more.
-func (ix *Indexer) lostTrack(ctx context.Context, forget string) error {
-	if err := ix.store.LostTrack(ctx, forget); err != nil {
+// repository's PDS is asked, and everybody who may know new ones.
+func (ix *Indexer) lostTrack(ctx context.Context) error {
+	if err := ix.store.LostTrack(ctx); err != nil {
 		return err
 	}
 	ix.wakeSweep.wake()
@@ -119,7 +115,7 @@ func (ix *Indexer) info(ctx context.Context, ev firehose.Event) error {
 		return nil
 	}
 	ix.log.Error("the upstream no longer has all that we missed", "host", ix.client().Host(), "cursor", ix.cursor.Load())
-	if err := ix.lostTrack(ctx, ""); err != nil {
+	if err := ix.lostTrack(ctx); err != nil {
 		return &storeError{err}
 	}
 	return nil

@@ -120,18 +120,35 @@ func (ix *Indexer) checkHosted(ctx context.Context, did syntax.DID) error {
 	if !ix.atPDS.Load() {
 		return nil
 	}
-	ident, err := ix.keys.Identity(ctx, did)
-	if err != nil {
-		return err
+	at, err := ix.pdsOf(ctx, did)
+	if err == nil && at != ix.client().Host() {
+		// It may have moved here without a word about it.
+		if err := ix.keys.Forget(ctx, did); err != nil {
+			return err
+		}
+		at, err = ix.pdsOf(ctx, did)
 	}
-	pds, err := ix.hosts.base(ident.PDSEndpoint())
-	if err != nil || pds.Host != ix.client().Host() {
-		return &reposync.DropError{
+	if err == nil && at != ix.client().Host() {
+		err = &reposync.DropError{
 			Reason: reposync.DropNotHosted,
-			Err:    fmt.Errorf("%s speaks of %s, which is at %q", ix.client().Host(), did, ident.PDSEndpoint()),
+			Err:    fmt.Errorf("%s speaks of %s, which is at %q", ix.client().Host(), did, at),
 		}
 	}
-	return nil
+	return err
+}
+
+// pdsOf is the host that the account's DID document names; empty when it names
+// none that we would ask.
+func (ix *Indexer) pdsOf(ctx context.Context, did syntax.DID) (string, error) {
+	ident, err := ix.keys.Identity(ctx, did)
+	if err != nil {
+		return "", err
+	}
+	pds, err := ix.hosts.base(ident.PDSEndpoint())
+	if err != nil {
+		return "", nil //nolint:nilerr // such an account is hosted nowhere
+	}
+	return pds.Host, nil
 }
 
 // accountChange reads a status. It is not signed: it comes from hop to hop, and

@@ -2,7 +2,6 @@ package lexicons
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/multiformats/go-multihash"
 
 	"github.com/stratosfund/stratosfund/lexicons/money"
+	"github.com/stratosfund/stratosfund/lexicons/weburi"
 )
 
 // checkFormat checks what a string's format promises beyond its syntax, which the
@@ -191,15 +191,11 @@ func uriOf(name, value string, schemes ...string) error {
 	return nil
 }
 
-// webURI wants a host and no credentials: "https://trusted.example@evil.example" is
-// how people are led astray.
+// webURI wants an address that can be opened, and no credentials:
+// "https://trusted.example@evil.example" is how people are led astray.
 func webURI(name, value string) error {
-	uri, err := url.Parse(value)
-	if err != nil {
+	if _, err := weburi.Normalize(value); err != nil {
 		return reject(ReasonURI, "%s: %v", name, err)
-	}
-	if uri.Hostname() == "" || uri.User != nil {
-		return reject(ReasonURI, "%s: %s has no host, or has credentials", name, value)
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package lexicons
 
 import (
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
@@ -13,6 +15,7 @@ func checkReceipt(at origin, r *stratos.EscrowReceipt) error {
 		knownCurrency("value", r.Value.Currency),
 		checkFee(r.Fee, r.Value),
 		checkHistory(r),
+		optionalProposal(r.Proposal),
 	)
 	if err != nil {
 		return err
@@ -21,6 +24,13 @@ func checkReceipt(at origin, r *stratos.EscrowReceipt) error {
 		return reject(ReasonPayer, "payer %s did not write %s", r.Payer, r.Subject.Uri)
 	}
 	return nil
+}
+
+func optionalProposal(ref *comatproto.RepoStrongRef) error {
+	if ref == nil {
+		return nil
+	}
+	return refersTo("proposal", *ref, CollectionProposal)
 }
 
 func checkFee(fee *stratos.Defs_Total, value stratos.Defs_Money) error {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/lexicon"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,6 +71,12 @@ type Options struct {
 	// about an *Error. Nil knows no errors.
 	MapError func(error) *Error
 
+	// Identities finds the keys that clients sign their tokens with. It should
+	// neither cache nor resolve handles: the server keeps keys, and bounds how often
+	// it asks. Strangers choose which DIDs, so it must not reach private networks.
+	// Nil means that the service knows no accounts, and refuses every token.
+	Identities identity.Directory
+
 	// Answers keeps answers of queries. Nil keeps none.
 	Answers Answers
 
@@ -91,7 +98,7 @@ type Options struct {
 	// CheckOutput validates every result and error name against the lexicon; what
 	// violates it becomes InternalServerError. For tests and demonstrations.
 	CheckOutput bool
-	// Now is the clock of the rate limit and of durations. Nil means time.Now.
+	// Now is the clock of tokens, rate limits and durations. Nil means time.Now.
 	Now func() time.Time
 }
 

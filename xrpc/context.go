@@ -1,8 +1,15 @@
 package xrpc
 
-import "context"
+import (
+	"context"
 
-type requestIDKey struct{}
+	"github.com/bluesky-social/indigo/atproto/syntax"
+)
+
+type (
+	requestIDKey struct{}
+	viewerKey    struct{}
+)
 
 func withRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestIDKey{}, id)
@@ -13,4 +20,15 @@ func withRequestID(ctx context.Context, id string) context.Context {
 func RequestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
+}
+
+func withViewer(ctx context.Context, did syntax.DID) context.Context {
+	return context.WithValue(ctx, viewerKey{}, did)
+}
+
+// Viewer returns the account that makes the current request, as its signature
+// proved. ok is false when it is made by nobody in particular.
+func Viewer(ctx context.Context) (did syntax.DID, ok bool) {
+	did, ok = ctx.Value(viewerKey{}).(syntax.DID)
+	return did, ok
 }

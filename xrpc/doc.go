@@ -23,8 +23,17 @@
 // is InvalidRequest with status 400, an unknown method is MethodNotImplemented with
 // status 501.
 //
-// Identities are not read: an Authorization header is ignored, so every handler
-// answers as if to the public. A handler must not take its presence for anything.
+// Who asks is proved by a service token, a JWT signed with the account's own key:
+// the account's PDS makes one, for itself when it proxies (atproto-proxy) or for a
+// client that asks (getServiceAuth). A token is for one service, one method and some
+// minutes. One that is offered is checked on every method, needed or not, and
+// answered with 401 and the reference server's names when it is not good; nobody who
+// offers one is silently taken for the public. Handlers ask [Viewer]; [RequireAuth]
+// and [SingleUse] make methods insist. The account's key comes from
+// Options.Identities, is kept for minutes, and is asked for again when a signature
+// does not fit it, so that a rotated key works at once. Look-ups that strangers can
+// cause are bounded, failed ones are remembered, and a directory that cannot be had
+// is 503 and no bad token. Tokens appear in no log, metric or message.
 //
 // A service may keep answers ([Answers]); that is decided here, for every query, and
 // never for a request with a credential.

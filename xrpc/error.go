@@ -34,9 +34,24 @@ const (
 	nameClientGone           = "ClientClosedRequest"
 )
 
+// What is wrong with a request's authentication, by the names of the reference
+// server.
+const (
+	nameAuthenticationRequired = "AuthenticationRequired"
+	nameBadJwt                 = "BadJwt"
+	nameBadJwtType             = "BadJwtType"
+	nameJwtExpired             = "JwtExpired"
+	nameBadJwtAudience         = "BadJwtAudience"
+	nameBadJwtLexiconMethod    = "BadJwtLexiconMethod"
+	nameBadJwtIss              = "BadJwtIss"
+	nameBadJwtSignature        = "BadJwtSignature"
+)
+
 var protocolNames = map[string]bool{
 	nameInvalidRequest: true, namePayloadTooLarge: true, nameRateLimitExceeded: true, nameInternalServerError: true,
 	nameMethodNotImplemented: true, nameNotEnoughResources: true, nameClientGone: true,
+	nameAuthenticationRequired: true, nameBadJwt: true, nameBadJwtType: true, nameJwtExpired: true, nameBadJwtAudience: true,
+	nameBadJwtLexiconMethod: true, nameBadJwtIss: true, nameBadJwtSignature: true,
 }
 
 // statusClientGone is what proxies log for a client that did not wait. Nobody
@@ -57,6 +72,12 @@ func Named(name, format string, args ...any) *Error {
 // NotEnoughResources asks the client to come back later.
 func NotEnoughResources(format string, args ...any) *Error {
 	return &Error{Name: nameNotEnoughResources, Status: http.StatusServiceUnavailable, Message: fmt.Sprintf(format, args...)}
+}
+
+// unauthorized refuses a token, or the lack of one. No part of a token belongs into
+// the message.
+func unauthorized(name, format string, args ...any) *Error {
+	return &Error{Name: name, Status: http.StatusUnauthorized, Message: fmt.Sprintf(format, args...)}
 }
 
 func methodNotImplemented(format string, args ...any) *Error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"strings"
@@ -20,6 +21,9 @@ type method struct {
 	call   func(ctx context.Context, w http.ResponseWriter, r *http.Request) (any, error)
 	output *bodySchema     // nil when the lexicon has none
 	errors map[string]bool // names that the lexicon lists
+
+	authRequired bool
+	usedTokens   UsedTokens // nil when tokens work until they expire
 }
 
 // Query registers the handler of a query. P is a struct with one field per parameter
@@ -35,13 +39,13 @@ type method struct {
 //
 // It panics when the NSID is not a declared query, when it is registered already, and
 // when P and the lexicon differ, naming every difference.
-func Query[P, O any](s *Server, nsid syntax.NSID, handle func(context.Context, P) (*O, error)) {
+func Query[P, O any](s *Server, nsid syntax.NSID, handle func(context.Context, P) (*O, error), opts ...MethodOption) {
 	def := declared[lexicon.SchemaQuery](s, nsid)
 	ps, err := newParams(def.Parameters, reflect.TypeFor[P]())
 	if err != nil {
 		panic(fmt.Sprintf("xrpc: parameters of %s:\n%v", nsid, err))
 	}
-	s.register(nsid, http.MethodGet, def.Output, def.Errors, func(ctx context.Context, _ http.ResponseWriter, r *http.Request) (any, error) {
+	s.register(nsid, http.MethodGet, def.Output, def.Errors, opts, func(ctx context.Context, _ http.ResponseWriter, r *http.Request) (any, error) {
 		if r.ContentLength != 0 {
 			return nil, InvalidRequest("a query takes no request body")
 		}
@@ -60,7 +64,7 @@ func Query[P, O any](s *Server, nsid syntax.NSID, handle func(context.Context, P
 //
 // It panics as Query does, and for a procedure with query parameters, which nothing
 // here needs.
-func Procedure[I, O any](s *Server, nsid syntax.NSID, handle func(context.Context, I) (*O, error)) {
+func Procedure[I, O any](s *Server, nsid syntax.NSID, handle func(context.Context, I) (*O, error), opts ...MethodOption) {
 	def := declared[lexicon.SchemaProcedure](s, nsid)
 	in, err := newInput(s.opts.Catalog, def.Input, reflect.TypeFor[I]())
 	if err == nil && def.Parameters != nil {
@@ -69,7 +73,7 @@ func Procedure[I, O any](s *Server, nsid syntax.NSID, handle func(context.Contex
 	if err != nil {
 		panic(fmt.Sprintf("xrpc: input of %s:\n%v", nsid, err))
 	}
-	s.register(nsid, http.MethodPost, def.Output, def.Errors, func(ctx context.Context, w http.ResponseWriter, r *http.Request) (any, error) {
+	s.register(nsid, http.MethodPost, def.Output, def.Errors, opts, func(ctx context.Context, w http.ResponseWriter, r *http.Request) (any, error) {
 		var input I
 		if err := in.decode(http.MaxBytesReader(w, r.Body, s.cfg.MaxBody), r, &input); err != nil {
 			return nil, err
@@ -103,7 +107,7 @@ func declared[D lexicon.SchemaQuery | lexicon.SchemaProcedure](s *Server, nsid s
 	return d
 }
 
-func (s *Server) register(nsid syntax.NSID, verb string, output *lexicon.SchemaBody, errs []lexicon.SchemaError,
+func (s *Server) register(nsid syntax.NSID, verb string, output *lexicon.SchemaBody, errs []lexicon.SchemaError, opts []MethodOption,
 	call func(context.Context, http.ResponseWriter, *http.Request) (any, error)) {
 	if _, ok := s.methods[nsid]; ok {
 		panic(fmt.Sprintf("xrpc: %s is registered twice", nsid))
@@ -115,6 +119,9 @@ func (s *Server) register(nsid syntax.NSID, verb string, output *lexicon.SchemaB
 	m := &method{nsid: nsid, verb: verb, call: call, output: out, errors: make(map[string]bool, len(errs))}
 	for _, e := range errs {
 		m.errors[e.Name] = true
+	}
+	for _, opt := range opts {
+		opt(m)
 	}
 	s.methods[nsid] = m
 }
@@ -194,5 +201,5 @@ func (s *Server) Ask(ctx context.Context, nsid syntax.NSID, query string) ([]byt
 		return nil, InvalidRequest("%s is not a query", m.nsid)
 	}
 	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/xrpc/" + nsid.String(), RawQuery: query}}).WithContext(ctx)
-	return s.run(ctx, m, nil, r)
+	return s.answer(ctx, m, nil, r, netip.Prefix{})
 }

@@ -24,6 +24,9 @@ type metrics struct {
 	refused  *prometheus.CounterVec
 	inFlight prometheus.Gauge
 	panics   prometheus.Counter
+	auth     *prometheus.CounterVec
+	lookups  *prometheus.CounterVec
+	registry prometheus.Registerer
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -31,6 +34,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return nil, nil
 	}
 	m := &metrics{
+		registry: reg,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "xrpc_requests_total", Help: "Requests answered, by method and outcome (ok, client-error, server-error).",
 		}, []string{"method", "outcome"}),
@@ -47,9 +51,15 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "xrpc_panics_total", Help: "Handlers that panicked.",
 		}),
+		auth: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "xrpc_auth_total", Help: "Requests with a token, or that need one, by outcome (ok, or the name of the error).",
+		}, []string{"outcome"}),
+		lookups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "xrpc_key_lookups_total", Help: "Look-ups of an account's key, by outcome (ok, not-found, no-key, failed, limited).",
+		}, []string{"outcome"}),
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.inFlight, m.panics} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.refused, m.inFlight, m.panics, m.auth, m.lookups} {
 		errs = append(errs, reg.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -90,4 +100,38 @@ func (m *metrics) panicked() {
 	if m != nil {
 		m.panics.Inc()
 	}
+}
+
+// authenticated counts how the check of a token ended.
+func (m *metrics) authenticated(err error) {
+	if m == nil {
+		return
+	}
+	outcome := "ok"
+	if e, ok := errors.AsType[*Error](err); ok {
+		outcome = e.Name
+	} else if err != nil {
+		outcome = nameInternalServerError
+	}
+	m.auth.WithLabelValues(outcome).Inc()
+}
+
+func (m *metrics) lookedUp(outcome string) {
+	if m != nil {
+		m.lookups.WithLabelValues(outcome).Inc()
+	}
+}
+
+// countKeys shows how full the cache of keys is.
+func (m *metrics) countKeys(length func() int) error {
+	if m == nil {
+		return nil
+	}
+	err := m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "xrpc_keys_known", Help: "Accounts whose key, or the lack of one, is remembered.",
+	}, func() float64 { return float64(length()) }))
+	if err != nil {
+		return fmt.Errorf("xrpc: register metrics: %w", err)
+	}
+	return nil
 }

@@ -92,6 +92,9 @@ func (s *Server) fail(c echo.Context, method string, err error) {
 		http.Error(c.Response(), e.Message, e.Status)
 		return
 	}
+	if e.Status == http.StatusUnauthorized {
+		c.Response().Header().Set("WWW-Authenticate", challenge(e))
+	}
 	body, err := encodeJSON(struct {
 		Error   string `json:"error"`
 		Message string `json:"message"`

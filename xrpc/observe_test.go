@@ -138,7 +138,7 @@ func TestLogIsDiscreetAndBounded(t *testing.T) {
 	})
 	for range 200 {
 		r := httptest.NewRequest(http.MethodGet, "/xrpc/com.example.getStats?token=hunter2", nil)
-		r.Header.Set("Authorization", "Bearer hunter2")
+		r.Header.Set("Cookie", "session=hunter2")
 		send(t, srv, r)
 	}
 	get(t, srv, "/xrpc/"+strings.Repeat("path", 5000))

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ type Server struct {
 	methods  map[syntax.NSID]*method
 	pages    *http.ServeMux
 	echo     *echo.Echo
+	auth     *authentication
 	metrics  *metrics
 	clients  *clientLimit  // nil for no limit
 	places   chan struct{} // nil for no limit
@@ -83,6 +85,9 @@ func New(cfg Config, opts Options) (*Server, error) {
 	if s.metrics, err = newMetrics(opts.Registry); err != nil {
 		return nil, err
 	}
+	if s.auth, err = newAuthentication(did, opts, s.metrics); err != nil {
+		return nil, err
+	}
 	s.route()
 	return s, nil
 }
@@ -131,7 +136,10 @@ func (s *Server) serveMethod(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := s.kept(m, r, func(ctx context.Context) ([]byte, error) { return s.run(ctx, m, c.Response(), r) })
+	c.Response().Header().Set("Vary", "Authorization") // of what is kept, too
+	body, err := s.kept(m, r, func(ctx context.Context) ([]byte, error) {
+		return s.answer(ctx, m, c.Response(), r, client(c.RealIP()))
+	})
 	if err != nil {
 		return err
 	}
@@ -140,6 +148,15 @@ func (s *Server) serveMethod(c echo.Context) error {
 	}
 	writeJSON(c, http.StatusOK, body)
 	return nil
+}
+
+// answer finds out who asks, and answers them.
+func (s *Server) answer(ctx context.Context, m *method, w http.ResponseWriter, r *http.Request, from netip.Prefix) ([]byte, error) {
+	ctx, err := s.auth.authenticate(ctx, m, r.Header, from)
+	if err != nil {
+		return nil, err
+	}
+	return s.run(ctx, m, w, r)
 }
 
 func (s *Server) serveDID(c echo.Context) error {

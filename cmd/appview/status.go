@@ -67,6 +67,7 @@ func printStatus(w io.Writer, s store.Status) error {
 	section("repos", s.Repos)
 	section("records", s.Records)
 	section("invalid", s.Invalid)
+	section("claims", s.Claims)
 	fmt.Fprintf(t, "stale\t\t%d\n", s.Stale)
 	return t.Flush()
 }

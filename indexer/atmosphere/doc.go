@@ -22,6 +22,9 @@
 // knows them: Transport and Directory find them at the PDS, by the same
 // /.well-known/atproto-did that any handle is verified with.
 //
+// A Program is another Node.js program with npm packages of its own, installed in the
+// same way: what a test needs of the reference implementation.
+//
 // A Network and an Account may be shared between goroutines. The package does
 // not know lexicons of ours: records go to the PDS unvalidated.
 package atmosphere

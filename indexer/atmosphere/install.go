@@ -15,43 +15,37 @@ import (
 	"time"
 )
 
-//go:embed package.json package-lock.json
-var manifest embed.FS
-
-//go:embed *.mjs
-var scripts embed.FS
-
-// install returns the path of atmosphere.mjs in a directory from which its
-// packages resolve, installing what is missing.
+// install returns the path of the program's main script in a directory from which
+// its packages resolve, installing what is missing.
 //
-//	CACHE/atmosphere-<manifest and Node.js>/node_modules/
-//	CACHE/atmosphere-<manifest and Node.js>/<scripts>/atmosphere.mjs
+//	CACHE/<name>-<manifest and Node.js>/node_modules/
+//	CACHE/<name>-<manifest and Node.js>/<scripts>/<main>
 //
 // Directories are named after their content and appear by rename, so what exists
 // is complete, another version never uses it by mistake, and a change of the
 // scripts alone installs nothing.
-func install(ctx context.Context, cache string, n node, log io.Writer) (script string, err error) {
-	packages, err := digest(manifest, n.build)
+func (p Program) install(ctx context.Context, cache string, n node, log io.Writer) (script string, err error) {
+	manifest, err := digest(p.Packages, n.build)
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "atmosphere-"+packages)
-	if err := installPackages(ctx, dir, n, log); err != nil {
+	dir := filepath.Join(cache, p.Name+"-"+manifest)
+	if err := p.installPackages(ctx, dir, n, log); err != nil {
 		return "", err
 	}
-	version, err := digest(scripts, "")
+	version, err := digest(p.Scripts, "")
 	if err != nil {
 		return "", err
 	}
 	if err := appear(filepath.Join(dir, version), func(temp string) error {
-		return unpack(scripts, temp)
+		return unpack(p.Scripts, temp)
 	}); err != nil {
 		return "", fmt.Errorf("atmosphere: unpack the scripts: %w", err)
 	}
-	return filepath.Join(dir, version, "atmosphere.mjs"), nil
+	return filepath.Join(dir, version, p.Main), nil
 }
 
-func installPackages(ctx context.Context, dir string, n node, log io.Writer) error {
+func (p Program) installPackages(ctx context.Context, dir string, n node, log io.Writer) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
@@ -75,9 +69,9 @@ func installPackages(ctx context.Context, dir string, n node, log io.Writer) err
 			return fmt.Errorf("atmosphere: remove an interrupted installation: %w", err)
 		}
 	}
-	fmt.Fprintf(log, "atmosphere: installing the npm packages of the local PLC and PDS into %s (once, a minute or two)\n", dir)
+	fmt.Fprintf(log, "atmosphere: installing the npm packages of %s into %s (once, a minute or two)\n", p.Name, dir)
 	if err := appear(dir, func(temp string) error {
-		if err := unpack(manifest, temp); err != nil {
+		if err := unpack(p.Packages, temp); err != nil {
 			return err
 		}
 		return npmCI(ctx, temp, n, log)

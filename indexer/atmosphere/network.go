@@ -53,15 +53,7 @@ func Start(ctx context.Context, cfg Config) (*Network, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	nodejs, err := findNode(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cache, err := cfg.cacheDir()
-	if err != nil {
-		return nil, err
-	}
-	script, err := install(ctx, cache, nodejs, cfg.log())
+	nodejs, script, err := servers.prepare(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +65,7 @@ func Start(ctx context.Context, cfg Config) (*Network, error) {
 	} else if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("atmosphere: find the data directory: %w", err)
 	}
-	args := []string{"--no-warnings", script,
+	args := []string{
 		"--data", dir,
 		"--plc-port", strconv.Itoa(cfg.PLCPort),
 		"--pds-port", strconv.Itoa(cfg.PDSPort),
@@ -81,7 +73,7 @@ func Start(ctx context.Context, cfg Config) (*Network, error) {
 	if ephemeral {
 		args = append(args, "--ephemeral")
 	}
-	n, err := start(ctx, exec.Command(nodejs.path, args...), cfg.log())
+	n, err := start(ctx, servers.command(nodejs, script, args...), cfg.log())
 	if err != nil && ephemeral {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}

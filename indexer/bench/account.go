@@ -73,6 +73,15 @@ func newAccount(seed, index uint64) (*account, error) {
 	return a, nil
 }
 
+// multibase is the account's public key as its DID document shows it.
+func (a *account) multibase() (string, error) {
+	pub, err := a.key.PublicKey()
+	if err != nil {
+		return "", fmt.Errorf("bench: make a public key: %w", err)
+	}
+	return pub.Multibase(), nil
+}
+
 func randomDID(r *rand.Rand) syntax.DID {
 	const letters = "abcdefghijklmnopqrstuvwxyz234567"
 	id := make([]byte, 24)
@@ -118,7 +127,7 @@ func (a *account) apply(edits ...edit) (*comatproto.SyncSubscribeRepos_Commit, e
 	a.revs++
 	at := began.Add(time.Duration(a.revs) * time.Second)
 	msg := &comatproto.SyncSubscribeRepos_Commit{
-		Repo: a.did.String(), Rev: syntax.NewTIDFromTime(at, 0).String(), Time: at.Format(syntax.AtprotoDatetimeLayout),
+		Repo: a.did.String(), Rev: syntax.NewTIDFromTime(at, 0).String(), Time: at.Format(timeLayout),
 		Ops: ops, Blobs: []util.LexLink{},
 	}
 	if a.data.Defined() {
@@ -203,8 +212,12 @@ func (a *account) snapshot() (snapshot, error) {
 		return snapshot{}, err
 	}
 	raw, err := writeCAR(a.commit, all...)
-	rev := syntax.NewTIDFromTime(began.Add(time.Duration(a.revs)*time.Second), 0)
-	return snapshot{rev: rev, head: a.commit.cid, data: a.data, car: raw}, err
+	return snapshot{rev: a.rev(), head: a.commit.cid, data: a.data, car: raw}, err
+}
+
+// rev is that of the last commit.
+func (a *account) rev() syntax.TID {
+	return syntax.NewTIDFromTime(began.Add(time.Duration(a.revs)*time.Second), 0)
 }
 
 // diff collects the blocks that a commit changed. It is a blockstore only as far

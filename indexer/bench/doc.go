@@ -13,6 +13,12 @@
 // last frame. Afterwards its database is compared with what the feed should
 // leave, record by record, read by SQL and not by the code that is measured.
 //
+// A [Soak] is the other question: whether the indexer's memory stays flat when
+// events come for half an hour as fast as it reads, and whether nothing is lost
+// over what a long time brings. No feed is that long, so the accounts of ours
+// live while the stream is sent, and what the index must hold in the end is what
+// they then have. Its verdict can fail.
+//
 // Foreign frames are signed and real as well, but there is only a pool of them
 // that comes round again with new sequence numbers: nobody who ignores them
 // looks further than their account and paths.

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 
-	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/repo/mst"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
@@ -158,20 +157,34 @@ func inParallel(n int, fn func(i int) error) error {
 	return g.Wait()
 }
 
-// makeOurs makes the accounts of ours and their events, counts[i] of account i.
-func makeOurs(cfg FeedConfig, counts []int) ([]member, map[syntax.ATURI]string, [][]frame, error) {
+// newOurs makes the accounts of ours, with no more than the records that others
+// point to.
+func newOurs(cfg FeedConfig) ([]*account, *targets, error) {
 	accounts := make([]*account, cfg.Ours)
 	err := inParallel(cfg.Ours, func(i int) (err error) {
-		if accounts[i], err = newAccount(cfg.Seed, uint64(i)); err != nil {
-			return err
-		}
-		accounts[i].records = map[string]block{}
-		return nil
+		accounts[i], err = newOurAccount(cfg.Seed, uint64(i))
+		return err
 	})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	to, err := makeTargets(accounts)
+	return accounts, to, err
+}
+
+// newOurAccount makes one whose repository somebody will ask for.
+func newOurAccount(seed, index uint64) (*account, error) {
+	a, err := newAccount(seed, index)
+	if err != nil {
+		return nil, err
+	}
+	a.records = map[string]block{}
+	return a, nil
+}
+
+// makeOurs makes the accounts of ours and their events, counts[i] of account i.
+func makeOurs(cfg FeedConfig, counts []int) ([]member, map[syntax.ATURI]string, [][]frame, error) {
+	accounts, to, err := newOurs(cfg)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -190,15 +203,21 @@ func makeOurs(cfg FeedConfig, counts []int) ([]member, map[syntax.ATURI]string, 
 		return nil, nil, nil, err
 	}
 	want := map[syntax.ATURI]string{}
-	collections := lexicons.Collections()
 	for _, a := range accounts {
-		for path, record := range a.records {
-			if uri := a.uri(path); slices.Contains(collections, uri.Collection()) {
-				want[uri] = record.cid.String()
-			}
-		}
+		a.addWanted(want)
 	}
 	return own, want, frames, nil
+}
+
+// addWanted adds what an index must hold of the account: the CID of each record
+// in a collection of ours.
+func (a *account) addWanted(want map[syntax.ATURI]string) {
+	collections := lexicons.Collections()
+	for path, record := range a.records {
+		if uri := a.uri(path); slices.Contains(collections, uri.Collection()) {
+			want[uri] = record.cid.String()
+		}
+	}
 }
 
 // makeTargets lets each account write the records that others point to.
@@ -230,21 +249,11 @@ func makeTargets(accounts []*account) (*targets, error) {
 
 // live is an account of ours from its first records to the end of the stream.
 func (a *account) live(cfg FeedConfig, to *targets, events int) (m member, frames []frame, err error) {
-	pub, err := a.key.PublicKey()
-	if err != nil {
-		return m, nil, fmt.Errorf("bench: make a public key: %w", err)
+	m = member{did: a.did}
+	if m.key, err = a.multibase(); err != nil {
+		return m, nil, err
 	}
-	m = member{did: a.did, key: pub.Multibase()}
-	var edits []edit
-	for len(a.records)+len(edits) < ownRecords {
-		e := a.create(a.wish(to))
-		edits = append(edits, e)
-		a.paths = append(a.paths, e.path)
-	}
-	for len(a.records)+len(edits) < cfg.Records {
-		edits = append(edits, a.create(a.chatter()))
-	}
-	if _, err := a.apply(edits...); err != nil {
+	if _, err := a.apply(a.fill(cfg.Records, to)...); err != nil {
 		return m, nil, err
 	}
 	if m.before, err = a.snapshot(); err != nil {
@@ -263,6 +272,20 @@ func (a *account) live(cfg FeedConfig, to *targets, events int) (m member, frame
 	}
 	m.after, err = a.snapshot()
 	return m, frames, err
+}
+
+// fill is what makes the repository of an account of ours so many records large:
+// ownRecords of ours, the rest the rest of the network's.
+func (a *account) fill(records int, to *targets) (edits []edit) {
+	for len(a.records)+len(edits) < ownRecords {
+		e := a.create(a.wish(to))
+		edits = append(edits, e)
+		a.paths = append(a.paths, e.path)
+	}
+	for len(a.records)+len(edits) < records {
+		edits = append(edits, a.create(a.chatter()))
+	}
+	return edits
 }
 
 // edits is what an account of ours does in one commit: mostly it adds a record,
@@ -301,11 +324,6 @@ func (a *account) rewrite(path string, to *targets) map[string]any {
 			return record
 		}
 	}
-}
-
-func commitFrame(msg *comatproto.SyncSubscribeRepos_Commit) (frame, error) {
-	msg.Seq = firstSeq
-	return newFrame("#commit", msg)
 }
 
 // makeForeign makes the pool of frames that are not ours: in each round every
@@ -392,8 +410,7 @@ func chat(cfg FeedConfig, index uint64, from template) ([]frame, error) {
 	if index%oneInIdentity != 0 {
 		return frames, nil
 	}
-	at := began.Format(syntax.AtprotoDatetimeLayout)
-	identity, err1 := newFrame("#identity", &comatproto.SyncSubscribeRepos_Identity{Did: a.did.String(), Seq: firstSeq, Time: at})
-	status, err2 := newFrame("#account", &comatproto.SyncSubscribeRepos_Account{Did: a.did.String(), Seq: firstSeq, Time: at, Active: true})
+	identity, err1 := identityFrame(a.did)
+	status, err2 := accountFrame(a.did, true)
 	return append(frames, identity, status), errors.Join(err1, err2)
 }

@@ -24,22 +24,40 @@ const readAll = "read all"
 // readBuffer is the reader's, in bytes.
 const readBuffer = 64 << 10
 
-// Index is the process of [Indexer]: it follows the upstream until ctx ends.
-// From SIGUSR1 on it writes a CPU profile to profile, if that is set.
-func Index(ctx context.Context, upstream, database, profile string) error {
+// IndexConfig is what the process of an indexer is told.
+type IndexConfig struct {
+	// Upstream is its relay, PDS and PLC directory; Database is a file.
+	Upstream, Database string
+	// Profile, when set, is where a CPU profile is written, from SIGUSR1 on.
+	Profile string
+	// Inside, when set, is a unix socket at which the process says how it is
+	// doing: its metrics, and a profile of its heap.
+	Inside string
+}
+
+// Index is the process of an indexer: it follows the upstream until ctx ends.
+func Index(ctx context.Context, cfg IndexConfig) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	st, err := store.Open(ctx, store.Config{Path: database}, store.Options{Log: log, Clock: time.Now})
+	st, err := store.Open(ctx, store.Config{Path: cfg.Database}, store.Options{Log: log, Clock: time.Now})
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	ix, err := indexer.New(indexer.Config{RelayURLs: []string{upstream}, PLCURL: upstream, UserAgent: userAgent}, st,
-		indexer.Options{Log: log, Clock: time.Now})
+	options := indexer.Options{Log: log, Clock: time.Now}
+	if cfg.Inside != "" {
+		registry, stop, err := showInside(cfg.Inside)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		options.Registry = registry
+	}
+	ix, err := indexer.New(indexer.Config{RelayURLs: []string{cfg.Upstream}, PLCURL: cfg.Upstream, UserAgent: userAgent}, st, options)
 	if err != nil {
 		return err
 	}
-	if profile != "" {
-		stop, err := profileOnSignal(profile)
+	if cfg.Profile != "" {
+		stop, err := profileOnSignal(cfg.Profile)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	cbg "github.com/whyrusleeping/cbor-gen"
 
 	"github.com/bluesky-social/indigo/events"
@@ -18,11 +20,12 @@ const firstSeq int64 = 20_000_000_001
 // frame is one message of the stream. Its sequence number is filled in when it
 // is sent, because foreign frames are sent more than once.
 type frame struct {
-	raw   []byte
-	seqAt int // where the eight bytes are
+	raw    []byte
+	seqAt  int // where the eight bytes are
+	timeAt int // where its time is, as long as timeLayout
 }
 
-var errNoSeq = errors.New("bench: a message without a sequence number")
+var errNoPlace = errors.New("bench: a message without a sequence number or time")
 
 // newFrame encodes a message whose sequence number is firstSeq.
 func newFrame(kind string, body cbg.CBORMarshaler) (frame, error) {
@@ -34,12 +37,48 @@ func newFrame(kind string, body cbg.CBORMarshaler) (frame, error) {
 	if err := body.MarshalCBOR(&buf); err != nil {
 		return frame{}, fmt.Errorf("bench: encode a %s: %w", kind, err)
 	}
-	field := binary.BigEndian.AppendUint64([]byte("\x63seq\x1b"), uint64(firstSeq))
-	at := bytes.Index(buf.Bytes(), field)
-	if at < 0 {
-		return frame{}, errNoSeq
+	seq := binary.BigEndian.AppendUint64([]byte("\x63seq\x1b"), uint64(firstSeq))
+	at := append([]byte("\x64time\x78"), byte(len(timeLayout)))
+	f := frame{buf.Bytes(), bytes.Index(buf.Bytes(), seq), bytes.Index(buf.Bytes(), at)}
+	if f.seqAt < 0 || f.timeAt < 0 {
+		return frame{}, errNoPlace
 	}
-	return frame{buf.Bytes(), at + len(field) - 8}, nil
+	f.seqAt += len(seq) - 8
+	f.timeAt += len(at)
+	return f, nil
+}
+
+func commitFrame(msg *comatproto.SyncSubscribeRepos_Commit) (frame, error) {
+	msg.Seq = firstSeq
+	return newFrame("#commit", msg)
+}
+
+func identityFrame(did syntax.DID) (frame, error) {
+	return newFrame("#identity", &comatproto.SyncSubscribeRepos_Identity{
+		Did: did.String(), Seq: firstSeq, Time: began.Format(timeLayout),
+	})
+}
+
+func accountFrame(did syntax.DID, active bool) (frame, error) {
+	msg := &comatproto.SyncSubscribeRepos_Account{
+		Did: did.String(), Seq: firstSeq, Time: began.Format(timeLayout), Active: active,
+	}
+	if !active {
+		status := deactivated
+		msg.Status = &status
+	}
+	return newFrame("#account", msg)
+}
+
+// syncFrame says where the account's repository is.
+func syncFrame(a *account) (frame, error) {
+	raw, err := writeCAR(a.commit)
+	if err != nil {
+		return frame{}, err
+	}
+	return newFrame("#sync", &comatproto.SyncSubscribeRepos_Sync{
+		Did: a.did.String(), Rev: a.rev().String(), Seq: firstSeq, Time: began.Format(timeLayout), Blocks: raw,
+	})
 }
 
 // appendMessage appends the frame as a websocket message of a server: one
@@ -57,5 +96,12 @@ func (f frame) appendMessage(out []byte, seq int64) []byte {
 	begin := len(out)
 	out = append(out, f.raw...)
 	binary.BigEndian.PutUint64(out[begin+f.seqAt:], uint64(seq))
+	return out
+}
+
+// appendMessageAt is appendMessage with another time, in timeLayout.
+func (f frame) appendMessageAt(out []byte, seq int64, at string) []byte {
+	out = f.appendMessage(out, seq)
+	copy(out[len(out)-len(f.raw)+f.timeAt:], at)
 	return out
 }

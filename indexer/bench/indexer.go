@@ -37,7 +37,22 @@ func (c Indexer) start(_ context.Context, dir string, up *Upstream) (run, error)
 			return nil, fmt.Errorf("bench: %w", err)
 		}
 	}
-	p, err := start(dir, c.Program, "index", "--database", path, "--upstream", up.URL(), "--profile", c.Profile)
+	ix, err := startIndex(path, c.Program, "--upstream", up.URL(), "--profile", c.Profile)
+	if err != nil {
+		return nil, err
+	}
+	return &indexerRun{ix, up, c.Profile != ""}, nil
+}
+
+// index is the process of an indexer, and a look into its database.
+type index struct {
+	p  *process
+	db *sql.DB
+}
+
+// startIndex runs the command "index" of a program on the database at path.
+func startIndex(path, program string, args ...string) (*index, error) {
+	p, err := start(filepath.Dir(path), program, append([]string{"index", "--database", path}, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -46,14 +61,7 @@ func (c Indexer) start(_ context.Context, dir string, up *Upstream) (run, error)
 		p.stop()
 		return nil, err
 	}
-	return &indexerRun{p: p, db: db, up: up, profile: c.Profile != ""}, nil
-}
-
-type indexerRun struct {
-	p       *process
-	db      *sql.DB
-	up      *Upstream
-	profile bool
+	return &index{p, db}, nil
 }
 
 // indexBehind counts what an index still has to do for the records that it has
@@ -61,15 +69,51 @@ type indexerRun struct {
 const indexBehind = `SELECT (SELECT count(*) FROM repo WHERE state <> 'synchronized')
 	+ (SELECT count(*) FROM dirty_proposal) + (SELECT count(*) FROM dirty_standing)`
 
+// holds reports whether so many repositories have been fetched and looked up,
+// and nothing is left to do.
+func (ix *index) holds(ctx context.Context, repositories int) bool {
+	have, ok := count(ctx, ix.db, `SELECT count(*) FROM repo WHERE state = 'synchronized' AND data IS NOT NULL
+		AND EXISTS (SELECT 1 FROM record WHERE record.did = repo.did)`)
+	unknown, ok2 := count(ctx, ix.db, `SELECT count(*) FROM actor WHERE due_at = 0`)
+	behind, ok3 := count(ctx, ix.db, indexBehind)
+	return ok && ok2 && ok3 && have == repositories && unknown+behind == 0
+}
+
+// cursor is how far the index has come; ok is false while it has none.
+func (ix *index) cursor(ctx context.Context) (seq int64, ok bool) {
+	n, ok := count(ctx, ix.db, `SELECT max(seq) FROM cursor`)
+	return int64(n), ok
+}
+
+// reached reports whether the event is applied and nothing is left to do.
+func (ix *index) reached(ctx context.Context, seq int64) bool {
+	if at, ok := ix.cursor(ctx); !ok || at < seq {
+		return false
+	}
+	behind, ok := count(ctx, ix.db, indexBehind)
+	return ok && behind == 0
+}
+
+func (ix *index) records(ctx context.Context) (map[syntax.ATURI]string, error) {
+	return readRecords(ctx, ix.db, `SELECT uri, cid FROM record`)
+}
+
+func (ix *index) close() error {
+	ix.p.stop()
+	return errors.Join(ix.db.Close(), ix.p.err)
+}
+
+type indexerRun struct {
+	*index
+	up      *Upstream
+	profile bool
+}
+
 func (r *indexerRun) process() *process   { return r.p }
 func (r *indexerRun) poll() time.Duration { return 2 * time.Millisecond }
 
 func (r *indexerRun) ready(ctx context.Context) (bool, error) {
-	have, ok := count(ctx, r.db, `SELECT count(*) FROM repo WHERE state = 'synchronized' AND data IS NOT NULL
-		AND EXISTS (SELECT 1 FROM record WHERE record.did = repo.did)`)
-	unknown, ok2 := count(ctx, r.db, `SELECT count(*) FROM actor WHERE due_at = 0`)
-	behind, ok3 := count(ctx, r.db, indexBehind)
-	return ok && ok2 && ok3 && have == len(r.up.feed.ours) && unknown+behind == 0 && r.up.Waiting() > 0, nil
+	return r.holds(ctx, len(r.up.feed.ours)) && r.up.Waiting() > 0, nil
 }
 
 func (r *indexerRun) begin() error {
@@ -80,19 +124,5 @@ func (r *indexerRun) begin() error {
 }
 
 func (r *indexerRun) done(ctx context.Context) (bool, error) {
-	seq, ok := count(ctx, r.db, `SELECT max(seq) FROM cursor`)
-	if !ok || int64(seq) < r.up.feed.LastSeq() {
-		return false, nil
-	}
-	behind, ok := count(ctx, r.db, indexBehind)
-	return ok && behind == 0, nil
-}
-
-func (r *indexerRun) records(ctx context.Context) (map[syntax.ATURI]string, error) {
-	return readRecords(ctx, r.db, `SELECT uri, cid FROM record`)
-}
-
-func (r *indexerRun) close() error {
-	r.p.stop()
-	return errors.Join(r.db.Close(), r.p.err)
+	return r.reached(ctx, r.up.feed.LastSeq()), nil
 }

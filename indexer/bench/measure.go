@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
 )
 
 const (
@@ -71,25 +73,27 @@ func Measure(ctx context.Context, feed *Feed, c Contender) (f Figures, err error
 	}
 	f.Events, f.Elapsed = feed.Events(), time.Since(began)
 	after, err1 := p.cpu()
-	peak, err2 := p.peak()
-	f.CPU, f.Peak = after-before, peak
-	return f, errors.Join(err1, err2, settled(ctx, feed, c, r))
+	held, err2 := p.memory()
+	f.CPU, f.Peak = after-before, held.peak
+	return f, errors.Join(err1, err2, settled(ctx, feed.Want, c.Name(), p, r.records))
 }
 
-// settled compares the result with what it should be.
-func settled(ctx context.Context, feed *Feed, c Contender, r run) error {
+// settled compares the records that a process has left with what it should.
+func settled(ctx context.Context, want map[syntax.ATURI]string, name string, p *process,
+	records func(context.Context) (map[syntax.ATURI]string, error),
+) error {
 	var d difference
-	err := r.process().until(ctx, "complete", 200*time.Millisecond, settleWithin, func() (bool, error) {
-		got, err := r.records(ctx)
+	err := p.until(ctx, "complete", 200*time.Millisecond, settleWithin, func() (bool, error) {
+		got, err := records(ctx)
 		if err != nil || got == nil {
 			return got == nil, err
 		}
-		d = compare(feed.Want, got)
+		d = compare(want, got)
 		return d == difference{}, nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %s: of %d records %d are missing, %d wrong, %d too many",
-			errIncomplete, c.Name(), len(feed.Want), d.missing, d.wrong, d.extra)
+			errIncomplete, name, len(want), d.missing, d.wrong, d.extra)
 	}
 	return err
 }

@@ -74,10 +74,12 @@ func (p *process) stop() {
 	}
 }
 
-func (p *process) proc(name string) ([]byte, error) {
-	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), name))
+func (p *process) proc(name string) ([]byte, error) { return proc(p.cmd.Process.Pid, name) }
+
+func proc(pid int, name string) ([]byte, error) {
+	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), name))
 	if err != nil {
-		return nil, fmt.Errorf("bench: read the process's figures: %w", err)
+		return nil, fmt.Errorf("bench: read a process's figures: %w", err)
 	}
 	return raw, nil
 }
@@ -100,19 +102,38 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(u+s) * clockTick, errors.Join(err1, err2)
 }
 
-// peak is the most memory that the process has held, in bytes.
-func (p *process) peak() (int64, error) {
-	raw, err := p.proc("status")
+// memory is what a process holds, in bytes.
+type memory struct {
+	resident  int64 // pages of files, which the kernel may take back, included
+	anonymous int64
+	peak      int64 // the most that was resident
+}
+
+func (p *process) memory() (memory, error) { return memoryOf(p.cmd.Process.Pid) }
+
+func memoryOf(pid int) (m memory, err error) {
+	raw, err := proc(pid, "status")
 	if err != nil {
-		return 0, err
+		return m, err
 	}
+	fields := map[string]*int64{"VmRSS": &m.resident, "RssAnon": &m.anonymous, "VmHWM": &m.peak}
 	for line := range strings.Lines(string(raw)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-			return kib << 10, err
+		name, value, _ := strings.Cut(line, ":")
+		into, ok := fields[name]
+		if !ok {
+			continue
 		}
+		kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		if err != nil {
+			return m, fmt.Errorf("bench: read %q of process %d: %w", line, pid, err)
+		}
+		*into = kib << 10
+		delete(fields, name)
 	}
-	return 0, fmt.Errorf("bench: no VmHWM of process %d", p.cmd.Process.Pid)
+	if len(fields) > 0 {
+		return m, fmt.Errorf("bench: process %d does not say how much memory it holds", pid)
+	}
+	return m, nil
 }
 
 // until asks again and again until the answer is yes; it ends early with the

@@ -15,6 +15,10 @@ import (
 // past of any clock that runs this, and never moves: the feed depends on it.
 var began = time.Date(2025, 6, 1, 12, 0, 0, 0, time.UTC)
 
+// timeLayout is how records and messages here write times: all as long as one
+// another, so that a message's can be filled in when it is sent.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
 // ref points to a version of a record.
 type ref struct {
 	uri syntax.ATURI
@@ -49,7 +53,7 @@ func text(r *rand.Rand, n int) string {
 }
 
 func (a *account) createdAt() string {
-	return began.Add(time.Duration(a.revs) * time.Second).Format("2006-01-02T15:04:05.000Z")
+	return began.Add(time.Duration(a.revs) * time.Second).Format(timeLayout)
 }
 
 func money(r *rand.Rand) map[string]any {

@@ -2,18 +2,14 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
-	"github.com/gorilla/websocket"
 )
 
 // sendBuffer is how many bytes of frames go into one write. A write for each
@@ -27,8 +23,7 @@ const sendBuffer = 256 << 10
 type Upstream struct {
 	feed    *Feed
 	members map[syntax.DID]*member
-	server  *http.Server
-	addr    string
+	*hosting
 
 	gate    chan struct{}
 	open    sync.Once
@@ -38,30 +33,14 @@ type Upstream struct {
 
 // NewUpstream listens and serves until Close.
 func NewUpstream(f *Feed) (*Upstream, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("bench: listen: %w", err)
-	}
-	u := &Upstream{feed: f, members: map[syntax.DID]*member{}, addr: listener.Addr().String(), gate: make(chan struct{})}
+	u := &Upstream{feed: f, members: map[syntax.DID]*member{}, gate: make(chan struct{})}
 	for i := range f.ours {
 		u.members[f.ours[i].did] = &f.ours[i]
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /xrpc/com.atproto.sync.subscribeRepos", u.subscribeRepos)
-	mux.HandleFunc("GET /xrpc/com.atproto.sync.listRepos", u.listRepos)
-	mux.HandleFunc("GET /xrpc/com.atproto.sync.listReposByCollection", u.listRepos)
-	mux.HandleFunc("GET /xrpc/com.atproto.sync.getRepo", u.getRepo)
-	mux.HandleFunc("GET /xrpc/com.atproto.sync.getLatestCommit", u.getLatestCommit)
-	mux.HandleFunc("GET /xrpc/com.atproto.sync.getRepoStatus", u.getRepoStatus)
-	mux.HandleFunc("GET /xrpc/com.atproto.repo.describeRepo", u.describeRepo)
-	mux.HandleFunc("GET /{did}", u.document)
-	u.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = u.server.Serve(listener) }() // ends by Close, and says only that
-	return u, nil
+	var err error
+	u.hosting, err = host(u, u.subscribeRepos)
+	return u, err
 }
-
-// URL is where the upstream is: as relay, PDS and PLC directory.
-func (u *Upstream) URL() string { return "http://" + u.addr }
 
 // FirstSeq is the sequence number of the first event.
 func (u *Upstream) FirstSeq() int64 { return firstSeq }
@@ -87,48 +66,31 @@ func (u *Upstream) opened() bool {
 // Close ends all connections.
 func (u *Upstream) Close() error {
 	u.Open()
-	if err := u.server.Close(); err != nil {
-		return fmt.Errorf("bench: close the upstream: %w", err)
-	}
-	return nil
+	return u.hosting.Close()
 }
 
 // subscribeRepos streams the feed from the cursor; one from before the feed, or
 // none, means all of it.
 func (u *Upstream) subscribeRepos(w http.ResponseWriter, r *http.Request) {
 	var from int
-	if raw := r.FormValue("cursor"); raw != "" {
-		cursor, err := strconv.ParseInt(raw, 10, 64)
-		if err != nil {
-			refuse(w, http.StatusBadRequest, "InvalidRequest")
-			return
-		}
+	if cursor, ok, err := cursorOf(r); err != nil {
+		refuse(w, http.StatusBadRequest, "InvalidRequest")
+		return
+	} else if ok {
 		from = int(max(0, cursor-firstSeq+1))
 	}
-	var upgrader websocket.Upgrader
-	conn, err := upgrader.Upgrade(w, r, nil)
+	ctx, conn, err := accept(w, r)
 	if err != nil {
-		return // the upgrader has answered
+		return // it has been answered
 	}
 	defer func() { _ = conn.Close() }() // there is nothing left to lose
-	ctx, cancel := context.WithCancel(context.Background())
-	go func() {
-		defer cancel()
-		// Reading answers pings. A pong is one write, as a buffer of frames is,
-		// so that they do not mix.
-		for {
-			if _, _, err := conn.ReadMessage(); err != nil {
-				return
-			}
-		}
-	}()
 	u.waiting.Add(1)
 	select {
 	case <-u.gate:
 	case <-ctx.Done():
 	}
 	u.waiting.Add(-1)
-	if err := u.send(ctx, conn.NetConn(), from); err == nil {
+	if err := u.send(ctx, conn, from); err == nil {
 		<-ctx.Done() // a subscriber leaves by itself
 	}
 }
@@ -164,100 +126,24 @@ func (u *Upstream) now(m *member) *snapshot {
 	return &m.before
 }
 
-// listRepos answers listReposByCollection as well: all the accounts that it
-// knows have records of all collections that anybody asks for.
-func (u *Upstream) listRepos(w http.ResponseWriter, r *http.Request) {
-	const page = 500
-	type row struct {
-		DID    syntax.DID `json:"did"`
-		Head   string     `json:"head"`
-		Rev    syntax.TID `json:"rev"`
-		Active bool       `json:"active"`
-	}
-	var out struct {
-		Cursor string `json:"cursor,omitempty"`
-		Repos  []row  `json:"repos"`
-	}
-	out.Repos = []row{}
-	from, err := strconv.Atoi(r.FormValue("cursor"))
-	if err != nil {
-		from = 0 // the first page has no cursor, and nobody makes one up
-	}
-	for i := from; i < min(from+page, len(u.feed.ours)); i++ {
-		m := &u.feed.ours[i]
-		s := u.now(m)
-		out.Repos = append(out.Repos, row{m.did, s.head.String(), s.rev, true})
-		out.Cursor = strconv.Itoa(i + 1)
-	}
-	answer(w, out)
+func (u *Upstream) hosted(m *member) hosted {
+	s := u.now(m)
+	return hosted{did: m.did, key: m.key, active: true, rev: s.rev, head: s.head}
 }
 
-// member finds the account that a request is about, or refuses it.
-func (u *Upstream) member(w http.ResponseWriter, did string) (*member, bool) {
-	m, ok := u.members[syntax.DID(did)]
+func (u *Upstream) list(from, most int) (out []hosted) {
+	for i := from; i < min(from+most, len(u.feed.ours)); i++ {
+		out = append(out, u.hosted(&u.feed.ours[i]))
+	}
+	return out
+}
+
+func (u *Upstream) find(did syntax.DID) (hosted, bool) {
+	m, ok := u.members[did]
 	if !ok {
-		refuse(w, http.StatusNotFound, "RepoNotFound")
+		return hosted{}, false
 	}
-	return m, ok
+	return u.hosted(m), true
 }
 
-func (u *Upstream) getRepo(w http.ResponseWriter, r *http.Request) {
-	if m, ok := u.member(w, r.FormValue("did")); ok {
-		w.Header().Set("Content-Type", "application/vnd.ipld.car")
-		_, _ = w.Write(u.now(m).car) // whoever hung up will ask again
-	}
-}
-
-func (u *Upstream) getLatestCommit(w http.ResponseWriter, r *http.Request) {
-	if m, ok := u.member(w, r.FormValue("did")); ok {
-		s := u.now(m)
-		answer(w, map[string]any{"cid": s.head.String(), "rev": s.rev})
-	}
-}
-
-func (u *Upstream) getRepoStatus(w http.ResponseWriter, r *http.Request) {
-	if m, ok := u.member(w, r.FormValue("did")); ok {
-		answer(w, map[string]any{"did": m.did, "active": true, "rev": u.now(m).rev})
-	}
-}
-
-func (u *Upstream) describeRepo(w http.ResponseWriter, r *http.Request) {
-	if m, ok := u.member(w, r.FormValue("repo")); ok {
-		answer(w, map[string]any{
-			"did": m.did, "handle": syntax.HandleInvalid, "handleIsCorrect": false,
-			"didDoc": u.didDocument(m), "collections": []string{"fund.stratos.feature.proposal"},
-		})
-	}
-}
-
-func (u *Upstream) document(w http.ResponseWriter, r *http.Request) {
-	if m, ok := u.member(w, r.PathValue("did")); ok {
-		answer(w, u.didDocument(m))
-	}
-}
-
-// didDocument names no handle: looking one up would leave this machine.
-func (u *Upstream) didDocument(m *member) map[string]any {
-	return map[string]any{
-		"id": m.did,
-		"verificationMethod": []any{map[string]any{
-			"id": m.did.String() + "#atproto", "type": "Multikey", "controller": m.did, "publicKeyMultibase": m.key,
-		}},
-		"service": []any{map[string]any{
-			"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": u.URL(),
-		}},
-	}
-}
-
-func answer(w http.ResponseWriter, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(body); err != nil && !errors.Is(err, net.ErrClosed) {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-	}
-}
-
-func refuse(w http.ResponseWriter, status int, name string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, `{"error":%q,"message":"no"}`, name)
-}
+func (u *Upstream) repo(did syntax.DID) ([]byte, error) { return u.now(u.members[did]).car, nil }

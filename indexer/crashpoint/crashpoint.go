@@ -30,6 +30,9 @@ const (
 	// AfterSweepAnswer: a PDS said where a repository is, and it is not noted.
 	// The repository counts as not swept, so the PDS is asked again.
 	AfterSweepAnswer Point = "after-sweep-answer"
+	// AfterClaimCheck: a claim was checked, and the finding is not noted. The
+	// claim is due again when its lease ends, and is checked once more.
+	AfterClaimCheck Point = "after-claim-check"
 )
 
 // Points lists all points.

@@ -37,38 +37,6 @@ func Cap(currency money.Currency, largest int64) (limit int64, ok bool) {
 	return max(base, 2*largest), true
 }
 
-// ReceiptStatus is what an escrow says of one payment.
-type ReceiptStatus string
-
-// The statuses that make a contribution successful (rule 2).
-const (
-	ReceiptReleased ReceiptStatus = "released"
-	ReceiptPaid     ReceiptStatus = "paid"
-)
-
-// Receipt is an escrow.receipt record as far as a payer's standing needs it.
-type Receipt struct {
-	Meta   // Author is the escrow
-	Payer  syntax.DID
-	Value  money.Money
-	Status ReceiptStatus
-	Test   bool
-	// Team holds the accounts for whose own work the payment was: the
-	// developer, the payees and the maintainers.
-	Team []syntax.DID
-}
-
-// Policy is what the operator of an index decides.
-type Policy struct {
-	// TrustedEscrows are the accounts whose campaigns and receipts count.
-	TrustedEscrows []syntax.DID
-	// TestMoney lets receipts of test money count. For demonstrations.
-	TestMoney bool
-}
-
-// Trusts reports whether the operator trusts the escrow.
-func (p Policy) Trusts(escrow syntax.DID) bool { return slices.Contains(p.TrustedEscrows, escrow) }
-
 // Standing is an account's largest successful contribution in one currency,
 // and the receipt that shows it.
 type Standing struct {
@@ -102,13 +70,7 @@ func Standings(payer syntax.DID, receipts []Receipt, policy Policy) []Standing {
 }
 
 func successful(r Receipt, policy Policy) bool {
-	switch {
-	case !policy.Trusts(r.Author):
-		return false
-	case r.Status != ReceiptReleased && r.Status != ReceiptPaid:
-		return false
-	case r.Test && !policy.TestMoney:
-		return false
-	}
-	return !slices.Contains(r.Team, r.Payer)
+	return policy.counts(r.Author, r.Test) &&
+		(r.Status == ReceiptReleased || r.Status == ReceiptPaid) &&
+		!slices.Contains(r.Team, r.Payer)
 }

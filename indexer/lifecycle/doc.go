@@ -1,7 +1,7 @@
 // Package lifecycle decides what the records mean: the stage of a proposal, who
-// may act on it, which estimates count and for how much. It is the only place
-// where those rules stand; rule and fact numbers in comments (F1, rule 2) are
-// those of the product's rules.
+// may act on it, which estimates count and for how much, where the money is, and
+// what does not fit together. It is the only place where those rules stand; rule
+// and fact numbers in comments (F1, rule 2) are those of the product's rules.
 //
 // Everything here is a pure function of its arguments. There is no I/O, no SQL,
 // no clock and no order of arrival: the caller loads [Facts], asks, and gets the
@@ -14,17 +14,71 @@
 // record dated ahead comes into being later without anybody touching it. Stages
 // are therefore returned as [Interval]s over the whole of time, and a reader asks
 // which of them holds now. Funding is returned from the moment of evaluation on,
-// with the moment until which it holds.
+// with the moment until which it holds. Everything else is asked for a moment.
+//
+// # Who decides
+//
+// Before an opening the developer's records decide; from then on the campaign of
+// the attempt's escrow does (F2), that is the earliest campaign of a trusted
+// escrow for the development. A campaign says where it stands, not when it came
+// there, so its phase is taken to hold since it exists; only an escrow moves it,
+// no clock, and when it does not, that is a warning. The proposal's, development's
+// and preview's later versions, or that they are gone, are warnings as well.
+//
+// The current attempt is the one of the earliest campaign under way, else the
+// earliest of an authorised developer that has no campaign and is not over. Two
+// campaigns under way should not be: the earlier one decides.
+//
+// # Money
+//
+// Only receipts of trusted escrows count, of test money only where the operator
+// says so. A receipt belongs to the proposal that it pins, else to that of its
+// attempt. By its status it stands in exactly one sum of [Funding]; money on its
+// way out or back is in a sum of its own, neither held nor there. A refund that
+// the bank returned is still on its way back: it is owed. Sums are exact, and end
+// at [MaxTotal] where they are shown.
+//
+// An estimate created after an opening does not count and takes no older one's
+// place; while or once the money of that attempt goes back, it counts again.
+//
+// # What an index cannot know
+//
+// These parts of the rules have no function here and no test:
+//
+//   - rule 1's and rule 6's pages and links, and rule 7's advice, are for people;
+//   - rule 4's proofs are made by whoever verifies claims: they come as facts;
+//   - rule 8's conditions of an opening, rule 10's sessions, rule 12's checks and
+//     mirror: the escrow's campaign is the word that they were met;
+//   - rule 12's three corrections: a campaign keeps its last checks only, so the
+//     time after a failed one is granted as often as the escrow grants it;
+//   - rule 13's ruling by default, rule 14's transfers and rule 15's refunds
+//     happen at the escrow; here they are phases, receipts, and "overdue";
+//   - rule 16, the terms: their numbers are checked with the record, and what they
+//     allow is the escrow's to refuse.
+//
+// # What it costs
+//
+// Anybody can write any number of records about a proposal, so nothing here is
+// worse than sorting them. Only a trusted escrow that dates campaigns ahead makes
+// each of them cost a look at all estimates.
 //
 // # What makes what dirty
 //
 // Whoever stores results must evaluate a proposal again when one of its inputs
 // changes:
 //
-//   - the proposal itself, and every record that names it: estimate, pledge (with
-//     the receipt for it), response, development, and the preview, release and cancellation of that development;
+//   - the proposal itself, and every record that names it: estimate, pledge,
+//     donation, response, development, and the preview, release and cancellation
+//     of that development;
+//   - a campaign, of whatever escrow: the proposal that it names, and the one that
+//     its development names;
+//   - a receipt: the proposal that it pins, those that its development and the
+//     campaigns of that name, and the one that its pledge or donation names;
 //   - the project that its subject names (name, maintainers): all proposals of
 //     that project;
+//   - a verified claim, and the project that it is of: all proposals about a URL
+//     that it covers. That it expires is part of the intervals, and makes nothing
+//     dirty; a check that moves its end does;
 //   - an account's status (a hidden account's records are not facts): all
 //     proposals that one of its records names, and those of its projects;
 //   - a receipt of a trusted escrow (it moves its payer's cap): all proposals
@@ -33,6 +87,9 @@
 //     campaign that pinned the payees, the project's maintainers;
 //   - the operator's policy (which escrows are trusted, whether test money
 //     counts): everything.
+//
+// Consents, disputes, rulings and verifications move no stage and no sum: what is
+// said of them is asked when it is read.
 //
 // The store does not work this list out by hand for caps: it keeps each
 // account's [Standing] as a row, derives it again when one of those inputs

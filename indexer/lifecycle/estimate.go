@@ -5,7 +5,18 @@ import (
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
+
+// Estimate is a feature.estimate record. Largest is the author's standing in
+// the estimate's currency, as [Standing] gives it; 0 when there is none.
+type Estimate struct {
+	Meta
+	Proposal Ref
+	Value    money.Money
+	Largest  int64
+}
 
 // NotCounted says why an estimate is listed and does not count.
 type NotCounted string
@@ -15,6 +26,8 @@ const (
 	NotCountedSuperseded NotCounted = "superseded"
 	// NotCountedCurrency: nothing counts in this currency (rule 2).
 	NotCountedCurrency NotCounted = "currency-not-counted"
+	// NotCountedAfterOpening: it was created after a preview had opened (rule 6).
+	NotCountedAfterOpening NotCounted = "after-opening"
 )
 
 // Counting is what an estimate amounts to at some moment.
@@ -26,44 +39,73 @@ type Counting struct {
 	Cap int64
 	// Proven: the author has a successful contribution in that currency.
 	Proven bool
-	Reason NotCounted
+	// Outdated: it was given for another version of the proposal (F4).
+	Outdated bool
+	Reason   NotCounted
 }
 
 // CountEstimates says of every estimate that exists at t what it counts for
-// (rule 2): the newest of each account, once, up to the account's cap. The
-// result is sorted newest first.
-func CountEstimates(estimates []Estimate, t time.Time) []Counting {
-	existing := slices.DeleteFunc(oldestFirst(estimates), func(e Estimate) bool { return !e.existsAt(t) })
-	slices.Reverse(existing)
+// (rule 2): the newest of each account, once, up to the account's cap. One that
+// was created after the opening of a preview does not count, nor does it take
+// the place of an older one (rule 6). The result is sorted newest first.
+func CountEstimates(f Facts, t time.Time) []Counting {
+	existing := make([]Estimate, 0, len(f.Estimates))
+	for _, e := range f.Estimates {
+		if e.existsAt(t) {
+			existing = append(existing, e)
+		}
+	}
+	slices.SortFunc(existing, func(a, b Estimate) int { return b.compare(a.Meta) })
+	existing = slices.CompactFunc(existing, func(a, b Estimate) bool { return a.URI == b.URI })
 
+	until := evaluate(&f).estimatesCountUntil(t)
 	seen := make(map[syntax.DID]bool, len(existing))
 	out := make([]Counting, 0, len(existing))
 	for _, e := range existing {
-		out = append(out, count(e, seen[e.Author]))
-		seen[e.Author] = true
+		c := count(e)
+		c.Outdated = e.Proposal.CID != f.Proposal.CID
+		switch {
+		case e.CreatedAt.After(until):
+			c.Counted, c.Reason = 0, NotCountedAfterOpening
+		case seen[e.Author]:
+			c.Counted, c.Reason = 0, NotCountedSuperseded
+		default:
+			seen[e.Author] = true
+		}
+		out = append(out, c)
 	}
 	return out
 }
 
-// oldestFirst returns the estimates in the order in which they come into being,
-// each once.
-func oldestFirst(estimates []Estimate) []Estimate {
-	out := slices.Clone(estimates)
-	slices.SortFunc(out, func(a, b Estimate) int { return a.compare(b.Meta) })
-	return slices.CompactFunc(out, func(a, b Estimate) bool { return a.URI == b.URI })
-}
-
-func count(e Estimate, superseded bool) Counting {
+// count says what an estimate counts for by itself.
+func count(e Estimate) Counting {
 	c := Counting{Estimate: e, Proven: e.Largest > 0}
 	limit, counts := Cap(e.Value.Currency, e.Largest)
 	c.Cap = limit
-	switch {
-	case superseded:
-		c.Reason = NotCountedSuperseded
-	case !counts:
+	if !counts {
 		c.Reason = NotCountedCurrency
-	default:
-		c.Counted = min(e.Value.Amount, limit)
+		return c
 	}
+	c.Counted = min(e.Value.Amount, limit)
 	return c
+}
+
+// estimatesCountUntil is the moment after which an estimate must not have been
+// created to count at t: the first opening of a preview, but for those whose
+// attempt ends in refunds (rule 6).
+func (e *evaluation) estimatesCountUntil(t time.Time) time.Time {
+	until := End
+	for _, a := range e.attempts {
+		if c := existing(a.campaign, t); c != nil && !c.Phase.refunds() {
+			until = earlier(until, c.OpensAt)
+		}
+	}
+	return until
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }

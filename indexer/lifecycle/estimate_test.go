@@ -154,7 +154,7 @@ func TestR2_TheNewestEstimateOfAnAccountCountsOnce(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var got []counted
-			for _, c := range lifecycle.CountEstimates(facts(byURL, tt.parts...).Estimates, t0.Add(tt.when)) {
+			for _, c := range lifecycle.CountEstimates(facts(byURL, tt.parts...), t0.Add(tt.when)) {
 				got = append(got, counted{c.Author, c.Value.Amount, c.Counted, c.Cap, c.Proven, c.Reason})
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -189,11 +189,11 @@ func TestR2_FundingShowsTheProvenPartSeparately(t *testing.T) {
 			{Until: end, Funding: []lifecycle.Funding{{Currency: "USD", Estimated: 200, Estimators: 1}}},
 		}},
 		{"the goal of the current attempt lapses", []part{goal(owner, "d", 0, 7000, "EUR")}, []lifecycle.FundingInterval{
-			{Until: t0.Add(lapse), Funding: []lifecycle.Funding{{Currency: "EUR", Goal: ptr[int64](7000)}}},
+			{Until: t0.Add(lapse), Funding: []lifecycle.Funding{{Currency: "EUR", Goal: ptr[int64](7000), Raised: ptr[int64](0)}}},
 			{Until: end, Funding: []lifecycle.Funding{}},
 		}},
 		{"the next attempt's goal", []part{goal(owner, "d", 0, 7000, "USD"), goal(owner, "e", 5*day, 7000, "USD"), estimate(backer, "a", 0, 100, "USD", 0)}, []lifecycle.FundingInterval{
-			{Until: t0.Add(5*day + lapse), Funding: []lifecycle.Funding{{Currency: "USD", Estimated: 100, Estimators: 1, Goal: ptr[int64](7000)}}},
+			{Until: t0.Add(5*day + lapse), Funding: []lifecycle.Funding{{Currency: "USD", Estimated: 100, Estimators: 1, Goal: ptr[int64](7000), Raised: ptr[int64](0)}}},
 			{Until: end, Funding: []lifecycle.Funding{{Currency: "USD", Estimated: 100, Estimators: 1}}},
 		}},
 		{"a stranger's goal", []part{goal(stranger, "d", 0, 7000, "USD")}, []lifecycle.FundingInterval{{Until: end, Funding: []lifecycle.Funding{}}}},

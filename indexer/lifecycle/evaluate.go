@@ -3,6 +3,8 @@ package lifecycle
 import (
 	"slices"
 	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
 )
 
 // Evaluate returns the stages of a proposal over the whole of time, in order,
@@ -10,18 +12,20 @@ import (
 // moment there is no interval. Neighbours differ.
 //
 // What is asked of the past is answered from the records as they are now: an
-// edited record leaves no trace of what it said before (F1).
+// edited record leaves no trace of what it said before (F1). A campaign's phase
+// is taken to hold since its beginning.
 func Evaluate(f Facts) []Interval {
-	f.dropOutsiders()
-	attempts := f.attempts()
-	points := f.breakpoints(attempts)
+	e := evaluate(&f)
+	s := e.sweep()
+	points := e.breakpoints()
 	var out []Interval
 	for i, from := range points {
 		to := End
 		if i+1 < len(points) {
 			to = points[i+1]
 		}
-		iv, ok := f.at(attempts, from)
+		s.advance(from)
+		iv, ok := s.state(from)
 		if !ok {
 			continue
 		}
@@ -35,14 +39,6 @@ func Evaluate(f Facts) []Interval {
 	return out
 }
 
-// dropOutsiders leaves out the records of accounts that never have authority.
-// Anybody may write them, by the thousand: they must not cost us time either.
-func (f *Facts) dropOutsiders() {
-	devs := f.authority(End)
-	f.Responses = slices.DeleteFunc(slices.Clone(f.Responses), func(r Response) bool { return !devs[r.Author] })
-	f.Developments = slices.DeleteFunc(slices.Clone(f.Developments), func(d Development) bool { return !devs[d.Author] })
-}
-
 // StageAt picks the interval that holds at t; ok is false before the proposal
 // exists.
 func StageAt(intervals []Interval, t time.Time) (Interval, bool) {
@@ -54,43 +50,64 @@ func StageAt(intervals []Interval, t time.Time) (Interval, bool) {
 	return Interval{}, false
 }
 
-// at evaluates the stage at one moment, by the first row that fits. The current
-// attempt is the earliest of an authorised developer that is not over.
-func (f *Facts) at(attempts []attempt, t time.Time) (Interval, bool) {
-	if !f.Proposal.existsAt(t) {
-		return Interval{}, false
-	}
-	devs := f.authority(t)
+// evaluation is the facts of a proposal, joined and in order.
+type evaluation struct {
+	*Facts
+	reigns   reigns
+	devs     map[syntax.DID]bool      // who has authority at some time
+	deciding map[AttemptURI]*Campaign // of each attempt the one that decides
+	byURI    map[AttemptURI]*attempt
+	attempts []*attempt // oldest first
+	receipts map[word]*Receipt
+}
 
-	for i := range attempts { // oldest first
-		a := &attempts[i]
-		if !a.existsAt(t) {
-			break
-		}
-		if devs[a.Author] && !a.overAt(t) {
-			return Interval{Stage: StageDevelopment, Attempt: a.URI, Next: a.next(t)}, true
-		}
-	}
+func evaluate(f *Facts) *evaluation {
+	e := &evaluation{Facts: f, reigns: f.reigns(), deciding: f.deciding(), receipts: f.joinReceipts()}
+	e.devs = e.reigns.everybody()
+	e.joinAttempts()
+	return e
+}
 
-	answer := f.answer(devs, t)
-	if answer != nil && (answer.Answer == AnswerDeclined || answer.Answer == AnswerDuplicate) {
-		return Interval{Stage: StageDeclined}, true
+// deciding finds each attempt's campaign: the earliest of a trusted escrow. One
+// in a phase that we do not know decides nothing.
+func (f *Facts) deciding() map[AttemptURI]*Campaign {
+	out := map[AttemptURI]*Campaign{}
+	for i := range f.Campaigns {
+		c := &f.Campaigns[i]
+		if _, known := c.Phase.stage(); !known || !f.Policy.counts(c.Author, c.Test) {
+			continue
+		}
+		if first := out[c.Development.URI]; first == nil || c.before(first.Meta) {
+			out[c.Development.URI] = c
+		}
 	}
-	return Interval{Stage: StageProposed}, true
+	return out
+}
+
+// at evaluates the stage at one moment.
+func (e *evaluation) at(t time.Time) (Interval, bool) {
+	s := e.sweep()
+	s.advance(t)
+	return s.state(t)
 }
 
 // breakpoints lists, in order and once each, the moments at which the stage may
-// change: between two of them it cannot.
-func (f *Facts) breakpoints(attempts []attempt) []time.Time {
-	points := []time.Time{f.Proposal.existsFrom()}
-	if f.Project != nil {
-		points = append(points, f.Project.existsFrom())
+// change: between two of them it cannot. The records of accounts that never have
+// authority are left out: anybody may write them, by the thousand.
+func (e *evaluation) breakpoints() []time.Time {
+	points := []time.Time{e.Proposal.existsFrom()}
+	for _, r := range e.reigns[1:] {
+		points = append(points, r.from)
 	}
-	for _, r := range f.Responses {
-		points = append(points, r.existsFrom())
+	for _, r := range e.Responses {
+		if e.devs[r.Author] {
+			points = append(points, r.existsFrom())
+		}
 	}
-	for i := range attempts {
-		points = append(points, attempts[i].breakpoints()...)
+	for _, a := range e.attempts {
+		if e.devs[a.Author] || a.campaign != nil {
+			points = append(points, a.breakpoints()...)
+		}
 	}
 	slices.SortFunc(points, time.Time.Compare)
 	points = slices.CompactFunc(points, time.Time.Equal)

@@ -5,19 +5,26 @@ import (
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
-
-	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
-// AttemptURI is the at-uri of a development record; it names the attempt.
+// AttemptURI is the at-uri of a development record; it names the attempt, also
+// after the record is gone.
 type AttemptURI = syntax.ATURI
 
-// Meta is what every record brings: where it lives, who signed it, and the
-// time that it says of itself. Author is the DID of URI.
+// Meta is what every record brings: where it lives, which version it is, who
+// signed it, and the time that it says of itself. Author is the DID of URI.
 type Meta struct {
 	URI       syntax.ATURI
+	CID       syntax.CID
 	Author    syntax.DID
 	CreatedAt time.Time
+}
+
+// Ref is a strongRef: what a record says of another one. The uri decides; a CID
+// that is not that of the record as it stands is a warning (F4).
+type Ref struct {
+	URI syntax.ATURI
+	CID syntax.CID
 }
 
 // existsFrom is the moment from which the record exists (F3).
@@ -38,10 +45,18 @@ func (m Meta) compare(o Meta) int {
 // Facts are the inputs from which a proposal's state follows. They hold what
 // exists now; records of hidden accounts are left out by the caller (F5).
 // Their order does not matter, and a record given twice counts once.
+//
+// The caller may give more records than belong to the proposal, as long as none
+// that does is missing: whether one counts is decided here.
 type Facts struct {
-	Proposal      Proposal
-	Project       *Project // the record that the subject names; nil when there is none
-	Responses     []Response
+	Policy   Policy
+	Proposal Proposal
+	Project  *Project // the record that the subject names; nil when there is none
+	// Claims are the verified ones on the URL that the subject names.
+	Claims    []Claim
+	Responses []Response
+	// Developments name the proposal. Their parts are those of the same attempt,
+	// and of the attempts of Campaigns.
 	Developments  []Development
 	Previews      []Preview
 	Releases      []Release
@@ -49,89 +64,16 @@ type Facts struct {
 	Consents      []Consent
 	Estimates     []Estimate
 	Pledges       []Pledge
-}
-
-// Proposal is a feature.proposal record.
-type Proposal struct {
-	Meta
-	Subject Subject
-}
-
-// Subject is what a proposal is about: exactly one of its fields is set.
-type Subject struct {
-	Project syntax.ATURI
-	Account syntax.DID
-	URI     string
-}
-
-// Project is a project.profile record.
-type Project struct {
-	Meta
-	Maintainers []syntax.DID
-}
-
-// Answer is what a developer says to a proposal.
-type Answer string
-
-// The answers known to the rules. Another one declines nothing, and is an answer
-// like any other: when it is the newest, it stands.
-const (
-	AnswerPlanned   Answer = "planned"
-	AnswerDeclined  Answer = "declined"
-	AnswerDuplicate Answer = "duplicate"
-)
-
-// Response is a work.response record.
-type Response struct {
-	Meta
-	Answer Answer
-}
-
-// Development is a work.development record; it opens an attempt.
-type Development struct {
-	Meta
-	Goal *money.Money
-}
-
-// Preview is a work.preview record. It belongs to the attempt of the same
-// author and record key, which is what Attempt holds.
-type Preview struct {
-	Meta
-	Attempt  AttemptURI
-	OpensAt  time.Time
-	ClosesAt time.Time
-}
-
-// Release is a work.release record; see [Preview] for Attempt.
-type Release struct {
-	Meta
-	Attempt AttemptURI
-}
-
-// Cancellation is a work.cancellation record; see [Preview] for Attempt.
-type Cancellation struct {
-	Meta
-	Attempt AttemptURI
-}
-
-// Consent is a work.consent record: its author agrees to be a payee of Attempt.
-type Consent struct {
-	Meta
-	Attempt AttemptURI
-}
-
-// Estimate is a feature.estimate record. Largest is the author's standing in
-// the estimate's currency, as [Standing] gives it; 0 when there is none.
-type Estimate struct {
-	Meta
-	Value   money.Money
-	Largest int64
-}
-
-// Pledge is a feature.pledge record: a wish, until a receipt says more (rule 9).
-type Pledge struct {
-	Meta
-	Value money.Money
-	// Receipted: the escrow that the pledge names has a receipt for it.
-	Receipted bool
+	Donations     []Donation
+	// Campaigns are those that name the proposal as frozen, and those of
+	// Developments, whatever proposal they name.
+	Campaigns []Campaign
+	// Receipts are those that pin the proposal, those of Developments and
+	// Campaigns, and those for Pledges and Donations.
+	Receipts []Receipt
+	// Disputes and Verifications are about releases of Developments and
+	// Campaigns, Rulings about Disputes.
+	Disputes      []Dispute
+	Rulings       []Ruling
+	Verifications []Verification
 }

@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -11,17 +10,35 @@ import (
 )
 
 // Funding is what a community put behind a proposal in one currency, in minor
-// units, with counts of accounts. Goal is the current attempt's; nil when it
-// has none in this currency.
+// units, with counts of accounts.
+//
+// Each receipt of a trusted escrow stands in exactly one of the sums, by its
+// status: Pledged (held), Releasing, Released, Refunding (refunding, or returned
+// by the bank and owed: refund-failed), Refunded, ChargedBack (charged back or
+// reversed), and Donated (paid, a donation). So money on its way is neither held
+// nor there yet, and what went back is gone from all other sums (rule 18).
 type Funding struct {
 	Currency         money.Currency
 	Estimated        int64
 	Estimators       int64
 	EstimatedProven  int64
 	EstimatorsProven int64
+	Pledged          int64
+	Pledgers         int64 // accounts whose money is held
 	// Pending counts pledges without a receipt; their amounts are never summed.
 	Pending int64
-	Goal    *int64
+	Donated int64
+	Donors  int64
+	// Goal is the current attempt's; nil when it has none in this currency.
+	Goal *int64
+	// Raised is the money towards the goal: what was donated for the current
+	// attempt, is held for it, or went to its payees. nil without a goal.
+	Raised      *int64
+	Releasing   int64
+	Released    int64
+	Refunding   int64
+	Refunded    int64
+	ChargedBack int64
 }
 
 // FundingInterval is the funding that holds until Until (exclusive), beginning
@@ -36,44 +53,31 @@ type FundingInterval struct {
 // attempt comes or goes with the clock.
 //
 // It goes through time once, keeping the sums: strangers may date thousands of
-// estimates ahead, and each moment must not cost as much as all of them.
+// records ahead, and each moment must not cost as much as all of them.
 func EvaluateFunding(f Facts, intervals []Interval, now time.Time) []FundingInterval {
-	goals := make(map[AttemptURI]*money.Money, len(f.Developments))
-	for _, d := range f.Developments {
-		goals[d.URI] = d.Goal
-	}
-	waiting := oldestFirst(f.Estimates) // those that do not exist yet
-	wishes := f.pendingPledges()        // likewise
-	sums := tally{standing: map[syntax.DID]Counting{}, totals: map[money.Currency]*Funding{}}
+	e := evaluate(&f)
+	sums := newTally()
+	later := e.tell(sums, now)
 
 	var out []FundingInterval
 	for t := now; ; {
-		for len(waiting) > 0 && waiting[0].existsAt(t) {
-			sums.add(waiting[0])
-			waiting = waiting[1:]
-		}
-		for len(wishes) > 0 && wishes[0].existsAt(t) {
-			sums.total(wishes[0].Value.Currency).Pending++
-			wishes = wishes[1:]
+		for ; len(later) > 0 && !later[0].at.After(t); later = later[1:] {
+			later[0].apply()
 		}
 		for len(intervals) > 0 && !t.Before(intervals[0].To) {
 			intervals = intervals[1:]
 		}
 		until := End
-		if len(waiting) > 0 {
-			until = earlier(until, waiting[0].existsFrom())
+		if len(later) > 0 {
+			until = earlier(until, later[0].at)
 		}
-		if len(wishes) > 0 {
-			until = earlier(until, wishes[0].existsFrom())
-		}
-		var goal *money.Money
-		switch {
-		case len(intervals) == 0:
-		case t.Before(intervals[0].From):
-			until = earlier(until, intervals[0].From)
-		default:
+		var goal *Development
+		if len(intervals) > 0 {
+			goal = e.goal(intervals[0], t)
 			until = earlier(until, intervals[0].To)
-			goal = goals[intervals[0].Attempt]
+			if t.Before(intervals[0].From) {
+				until = earlier(until, intervals[0].From)
+			}
 		}
 
 		funding := sums.funding(goal)
@@ -89,93 +93,117 @@ func EvaluateFunding(f Facts, intervals []Interval, now time.Time) []FundingInte
 	}
 }
 
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
+// goal is the development whose goal is shown: the current attempt's, until its
+// money goes back.
+func (e *evaluation) goal(iv Interval, t time.Time) *Development {
+	if t.Before(iv.From) || iv.Stage == StageCancelled || iv.Attempt == "" {
+		return nil
 	}
-	return a
+	a := e.byURI[iv.Attempt]
+	if a == nil || a.development == nil || a.development.Goal == nil {
+		return nil
+	}
+	return a.development
 }
 
-// tally sums up estimates that are added oldest first: of each account the last
-// one stands. Its totals are exact; only what it shows ends at MaxTotal.
-type tally struct {
-	standing map[syntax.DID]Counting
-	totals   map[money.Currency]*Funding
+// change is what a record dated ahead does to the sums when it comes into being.
+type change struct {
+	at    time.Time
+	apply func()
 }
 
-func (s *tally) add(e Estimate) {
-	if old, ok := s.standing[e.Author]; ok {
-		s.move(old, -1)
+// tell adds to the sums what exists now, and returns the changes to come, in
+// order.
+func (e *evaluation) tell(sums *tally, now time.Time) (later []change) {
+	when := func(at time.Time, apply func()) {
+		if at.After(now) {
+			later = append(later, change{at, apply})
+			return
+		}
+		apply()
 	}
-	c := count(e, false)
-	s.standing[e.Author] = c
-	s.move(c, 1)
+	e.tellEstimates(sums, now, when)
+	e.tellReceipts(sums, when)
+	e.tellWishes(sums, when)
+	slices.SortStableFunc(later, func(a, b change) int { return a.at.Compare(b.at) })
+	return later
 }
 
-func (s *tally) move(c Counting, sign int64) {
-	if c.Reason != "" {
-		return
+func (e *evaluation) tellEstimates(sums *tally, now time.Time, when func(time.Time, func())) {
+	until := e.estimatesCountUntil(now)
+	for _, estimate := range e.Estimates {
+		when(estimate.existsFrom(), func() {
+			if !estimate.CreatedAt.After(until) {
+				sums.estimate(estimate)
+			}
+		})
 	}
-	total := s.total(c.Value.Currency)
-	total.Estimated += sign * c.Counted
-	total.Estimators += sign
-	if c.Proven {
-		total.EstimatedProven += sign * c.Counted
-		total.EstimatorsProven += sign
+	// A trusted escrow that dates campaigns ahead costs as many looks at all
+	// estimates; nobody else can make it happen.
+	for _, a := range e.attempts {
+		if a.campaign == nil || !a.campaign.existsFrom().After(now) {
+			continue
+		}
+		at := a.campaign.existsFrom()
+		when(at, func() {
+			until = e.estimatesCountUntil(at)
+			sums.forgetEstimates()
+			for _, estimate := range e.Estimates {
+				if estimate.existsAt(at) && !estimate.CreatedAt.After(until) {
+					sums.estimate(estimate)
+				}
+			}
+		})
 	}
 }
 
-func (s *tally) total(c money.Currency) *Funding {
-	if s.totals[c] == nil {
-		s.totals[c] = &Funding{Currency: c}
-	}
-	return s.totals[c]
-}
-
-// pendingPledges are those without a receipt, once each, oldest first.
-func (f *Facts) pendingPledges() []Pledge {
-	out := make([]Pledge, 0, len(f.Pledges))
-	for _, p := range f.Pledges {
-		if !p.Receipted {
-			out = append(out, p)
+func (e *evaluation) tellReceipts(sums *tally, when func(time.Time, func())) {
+	for _, r := range e.receipts {
+		if e.counts(r) {
+			when(r.existsFrom(), func() { sums.receipt(r) })
 		}
 	}
-	slices.SortFunc(out, func(a, b Pledge) int { return a.compare(b.Meta) })
-	return slices.CompactFunc(out, func(a, b Pledge) bool { return a.URI == b.URI })
 }
 
-func (s *tally) funding(goal *money.Money) []Funding {
-	out := make([]Funding, 0, len(s.totals)+1)
-	for _, total := range s.totals {
-		if total.Estimators > 0 || total.Pending > 0 {
-			out = append(out, *total)
+// tellWishes counts a pledge from when it exists until its receipt does.
+func (e *evaluation) tellWishes(sums *tally, when func(time.Time, func())) {
+	seen := make(map[syntax.ATURI]bool, len(e.Pledges))
+	for _, p := range e.Pledges {
+		if seen[p.URI] {
+			continue
 		}
-	}
-	if goal != nil {
-		i := slices.IndexFunc(out, func(f Funding) bool { return f.Currency == goal.Currency })
-		if i < 0 {
-			i = len(out)
-			out = append(out, Funding{Currency: goal.Currency})
+		seen[p.URI] = true
+		r := e.receipts[word{p.URI, p.Escrow}]
+		if r != nil && r.Payer == p.Author {
+			if !p.existsFrom().Before(r.existsFrom()) {
+				continue
+			}
+			when(r.existsFrom(), func() { sums.of(p.Value.Currency).pending-- })
 		}
-		amount := goal.Amount
-		out[i].Goal = &amount
+		when(p.existsFrom(), func() { sums.of(p.Value.Currency).pending++ })
 	}
-	for i := range out {
-		out[i].Estimated = min(out[i].Estimated, MaxTotal)
-		out[i].EstimatedProven = min(out[i].EstimatedProven, MaxTotal)
-	}
-	slices.SortFunc(out, func(a, b Funding) int { return cmp.Compare(a.Currency, b.Currency) })
-	return out
 }
 
-// MaxTotal bounds every sum; the lexicon's totals end there too. What one
-// estimate counts for is so much smaller that no sum overflows before it.
-const MaxTotal = 1_000_000_000_000_000
+// money is all that was paid and did not go back, or not yet.
+func (a Funding) money() int64 {
+	var s sum
+	for _, amount := range []int64{a.Pledged, a.Donated, a.Releasing, a.Released} {
+		s.add(amount)
+	}
+	return s.shown()
+}
 
 func (a Funding) equal(b Funding) bool {
-	if (a.Goal == nil) != (b.Goal == nil) || a.Goal != nil && *a.Goal != *b.Goal {
+	if !samePointee(a.Goal, b.Goal) || !samePointee(a.Raised, b.Raised) {
 		return false
 	}
-	a.Goal, b.Goal = nil, nil
+	a.Goal, b.Goal, a.Raised, b.Raised = nil, nil, nil, nil
 	return a == b
+}
+
+func samePointee(a, b *int64) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
 }

@@ -7,32 +7,55 @@ import "time"
 // every function here returns the same for the same facts. There may be moments
 // among them at which nothing changes.
 func MomentsAfter(f Facts, now time.Time) []time.Time {
-	var out []time.Time
-	add := func(t time.Time) {
-		if t.After(now) && t.Before(End) {
-			out = append(out, t)
-		}
-	}
-	add(f.Proposal.existsFrom())
+	e := evaluate(&f)
+	out := ahead{now: now}
+	out.add(f.Proposal.existsFrom())
 	if f.Project != nil {
-		add(f.Project.existsFrom())
+		out.add(f.Project.existsFrom())
 	}
-	for _, r := range f.Responses {
-		add(r.existsFrom())
+	for _, r := range e.reigns[1:] { // the first began before everything
+		out.add(r.from)
 	}
-	for _, c := range f.Consents {
-		add(c.existsFrom())
+	addExistence(&out, f.Responses)
+	addExistence(&out, f.Consents)
+	addExistence(&out, f.Estimates)
+	addExistence(&out, f.Pledges)
+	addExistence(&out, f.Donations)
+	addExistence(&out, f.Receipts)
+	addExistence(&out, f.Disputes)
+	addExistence(&out, f.Rulings)
+	addExistence(&out, f.Verifications)
+	for _, a := range e.attempts {
+		out.add(a.breakpoints()...)
 	}
-	for _, e := range f.Estimates {
-		add(e.existsFrom())
+	for i := range f.Campaigns { // also those that decide nothing, and are shown as that
+		out.add(f.Campaigns[i].moments()...)
 	}
-	for _, p := range f.Pledges {
-		add(p.existsFrom())
-	}
-	for _, a := range f.attempts() {
-		for _, t := range a.breakpoints() {
-			add(t)
+	for _, r := range f.Receipts {
+		if r.HeldUntil != nil {
+			out.add(overdueFrom(*r.HeldUntil))
 		}
 	}
-	return out
+	return out.moments
+}
+
+// ahead collects the moments that are still to come.
+type ahead struct {
+	now     time.Time
+	moments []time.Time
+}
+
+func (a *ahead) add(moments ...time.Time) {
+	for _, t := range moments {
+		if t.After(a.now) && t.Before(End) {
+			a.moments = append(a.moments, t)
+		}
+	}
+}
+
+// addExistence adds when records begin to exist.
+func addExistence[R interface{ existsFrom() time.Time }](a *ahead, records []R) {
+	for _, r := range records {
+		a.add(r.existsFrom())
+	}
 }

@@ -1,6 +1,9 @@
 package lifecycle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Stage is where a proposal stands in its life.
 type Stage string
@@ -29,12 +32,7 @@ func Stages() []Stage {
 
 // Valid reports whether s is one of the stages.
 func (s Stage) Valid() bool {
-	for _, known := range Stages() {
-		if s == known {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(Stages(), s)
 }
 
 const (
@@ -57,8 +55,8 @@ var (
 type Interval struct {
 	From, To time.Time
 	Stage    Stage
-	// Attempt is the development record of the current attempt; empty when
-	// there is none.
+	// Attempt is the current attempt, or the one that decided the stage; empty
+	// when there is neither.
 	Attempt AttemptURI
 	// Next is what the clock alone will bring; nil when it brings nothing.
 	Next *Next
@@ -74,8 +72,35 @@ type Next struct {
 type NextEvent string
 
 const (
+	// NextPreviewExpected is when the developer expects to show a preview.
+	NextPreviewExpected NextEvent = "preview-expected"
 	// NextPreviewOpens is when an announced preview asks to open.
 	NextPreviewOpens NextEvent = "preview-opens"
+	// NextPreviewCloses is when pledging ends.
+	NextPreviewCloses NextEvent = "preview-closes"
+	// NextReleaseDue is the end of the release window.
+	NextReleaseDue NextEvent = "release-due"
+	// NextChecksFinish is until when a release must have passed its checks.
+	NextChecksFinish NextEvent = "checks-finish"
+	// NextVerificationEnds is when a release can be disputed no longer.
+	NextVerificationEnds NextEvent = "verification-ends"
+	// NextRulingDue is until when the escrow must rule on a dispute.
+	NextRulingDue NextEvent = "ruling-due"
+	// NextPayout is until when the payees must have their money. When it is
+	// expected stands in the receipts.
+	NextPayout NextEvent = "payout"
+	// NextRefund is likewise for the backers.
+	NextRefund NextEvent = "refund"
+	// NextFinalDate is when undecided money goes back.
+	NextFinalDate NextEvent = "final-date"
 	// NextAttemptLapses is when an attempt nobody touched is over.
 	NextAttemptLapses NextEvent = "expires"
 )
+
+// NextEvents lists them in the order in which they may come.
+func NextEvents() []NextEvent {
+	return []NextEvent{
+		NextPreviewExpected, NextPreviewOpens, NextPreviewCloses, NextReleaseDue, NextChecksFinish,
+		NextVerificationEnds, NextRulingDue, NextPayout, NextRefund, NextFinalDate, NextAttemptLapses,
+	}
+}

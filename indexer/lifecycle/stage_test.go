@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
-	"slices"
 	"testing"
 	"time"
 
@@ -173,6 +172,26 @@ func TestR7_AnAnnouncedPreviewStaysInDevelopment(t *testing.T) {
 	})
 }
 
+func TestR7_WhenAPreviewIsExpectedIsNext(t *testing.T) {
+	t.Parallel()
+	d := func(expected time.Duration) part {
+		return func(f *lifecycle.Facts) {
+			develop(owner, "d", 0)(f)
+			f.Developments[len(f.Developments)-1].ExpectedAt = ptr(t0.Add(expected))
+		}
+	}
+	expecting := at{development, attemptURI(owner, "d"), lifecycle.NextPreviewExpected, 20 * day}
+	runStages(t, []stageCase{
+		{"until then", facts(byAccount, d(20*day)), 20*day - ms, expecting},
+		{"not any more", facts(byAccount, d(20*day)), 20 * day, lapsing(owner, "d", lapse)},
+		{"beyond the lapse", facts(byAccount, d(lapse)), day, lapsing(owner, "d", lapse)},
+		{"once a preview is announced, its opening", facts(byAccount, d(20*day), preview(owner, "d", day, 30*day)), 2 * day,
+			at{development, attemptURI(owner, "d"), lifecycle.NextPreviewOpens, 30 * day}},
+		{"until it is announced", facts(byAccount, d(20*day), preview(owner, "d", 9*day, 30*day)), 2 * day, expecting},
+		{"an announced one is expected no more, also when its opening passed", facts(byAccount, d(20*day), preview(owner, "d", day, 5*day)), 6 * day, lapsing(owner, "d", day+lapse)},
+	})
+}
+
 func TestF3_ARecordFromTheFutureDoesNotExistYet(t *testing.T) {
 	t.Parallel()
 	const tolerance = 5 * time.Minute
@@ -239,6 +258,51 @@ func TestAttemptsAt_ShowsEveryAttempt(t *testing.T) {
 	}
 }
 
+func TestR3_AuthorityIsPinnedAtTheOpening(t *testing.T) {
+	t.Parallel()
+	f := facts(byProject, develop(maintainer, "m", 0), campaignOf(maintainer, "m", 10*day, refunded), // not listed any more
+		campaignOf(maintainer, "gone", 20*day, open), // the record is gone
+		develop(owner, "o", day), consent(stranger, attemptURI(owner, "o"), 2*day), consent(backer, attemptURI(owner, "o"), 2*day),
+		consent(backer, attemptURI(owner, "o"), 3*day), consent(maintainer, attemptURI(owner, "o"), 99*day))
+	type shown struct {
+		URI                       lifecycle.AttemptURI
+		Recorded, Decided         bool
+		Authorized, Over, Current bool
+		Consents                  []syntax.DID
+	}
+	show := func(when time.Duration) (out []shown) {
+		for _, a := range lifecycle.AttemptsAt(f, t0.Add(when)) {
+			out = append(out, shown{
+				URI: a.URI, Recorded: a.Development != nil, Decided: a.Campaign != nil,
+				Authorized: a.Authorized, Over: a.Over, Current: a.Current, Consents: a.Consents,
+			})
+		}
+		return out
+	}
+	m, o, gone := attemptURI(maintainer, "m"), attemptURI(owner, "o"), attemptURI(maintainer, "gone")
+	agreed := []syntax.DID{backer, stranger}
+	tests := []struct {
+		name string
+		when time.Duration
+		want []shown
+	}{
+		{"before any opening", 5 * day, []shown{{URI: m, Recorded: true}, {URI: o, Recorded: true, Authorized: true, Current: true, Consents: agreed}}},
+		{"after the first", 11 * day, []shown{{URI: m, Recorded: true, Decided: true, Authorized: true, Over: true}, {URI: o, Recorded: true, Authorized: true, Current: true, Consents: agreed}}},
+		{"after the second", 21 * day, []shown{
+			{URI: m, Recorded: true, Decided: true, Authorized: true, Over: true}, {URI: o, Recorded: true, Authorized: true, Consents: agreed},
+			{URI: gone, Decided: true, Authorized: true, Current: true},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tt.want, show(tt.when)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestStages_AreThoseOfTheSchemaAndTheLexicon(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -264,10 +328,12 @@ func TestStages_AreThoseOfTheSchemaAndTheLexicon(t *testing.T) {
 func TestNextEvents_AreInTheLexicon(t *testing.T) {
 	t.Parallel()
 	known := knownValues(t, "next", "event")
-	for _, event := range []lifecycle.NextEvent{lifecycle.NextPreviewOpens, lifecycle.NextAttemptLapses} {
-		if !slices.Contains(known, string(event)) {
-			t.Errorf("the lexicon does not know %q of %v", event, known)
-		}
+	var want []string
+	for _, event := range lifecycle.NextEvents() {
+		want = append(want, string(event))
+	}
+	if diff := cmp.Diff(want, known); diff != "" {
+		t.Errorf("(-events +lexicon):\n%s", diff)
 	}
 }
 

@@ -41,7 +41,15 @@ type account struct {
 	key    *atcrypto.PrivateKeyK256
 	host   *pds
 	status store.AccountStatus
-	ours   bool // had a record of our collections, now or once
+	// changes counts those of the status.
+	changes int
+	ours    bool // had a record of our collections, now or once
+	rekeyed bool // has another key than at first
+	// owed is a rev that an index must find because it knows that it lost track.
+	owed syntax.TID
+	// excused is the newest rev for which the PDS gave out an older one: who
+	// knew only that something happened may have taken that for it.
+	excused syntax.TID
 
 	tree    mst.Tree
 	blocks  map[cid.Cid][]byte // every record and node there ever was
@@ -91,6 +99,9 @@ func (a *account) apply(now time.Time, edits ...edit) (*comatproto.SyncSubscribe
 		if err != nil {
 			return nil, fmt.Errorf("oracle: apply %s: %w", e.path, err)
 		}
+		if a.tree.IsEmpty() {
+			a.tree = mst.NewEmptyTree() // the library keeps a height that an empty tree has not
+		}
 		ops = append(ops, claim(op))
 	}
 	nodes, err := a.writeTree()
@@ -136,9 +147,6 @@ func (a *account) writeTree() ([]block, error) {
 			return nil, fmt.Errorf("oracle: read a node of %s: %w", a.did, err)
 		}
 		nodes = append(nodes, block{c, node.RawData()})
-	}
-	if a.tree.IsEmpty() {
-		a.tree = mst.NewEmptyTree() // the library keeps a height that an empty tree has not
 	}
 	a.data = *root
 	return nodes, nil

@@ -1,22 +1,31 @@
 package oracle
 
 import (
-	"bytes"
-	"io"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/bluesky-social/indigo/events"
-
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
+
+// outage is how many connections in a row a relay refuses: enough for the next
+// one to take over.
+const outage = 6
 
 // Act lets one thing happen.
 func (w *World) Act() {
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
 	a := pick(w.dice, w.net.accounts)
+	if back := w.flickers; back != nil {
+		w.flickers = nil
+		w.setStatus(back, store.AccountActive)
+		return
+	}
 	if a.status == store.AccountDeleted {
+		if w.one(10) {
+			pick(w.dice, w.voices).raise(a)
+		}
 		return
 	}
 	if a.status != store.AccountActive {
@@ -26,14 +35,21 @@ func (w *World) Act() {
 		return
 	}
 	switch n := w.IntN(100); {
-	case n < 52:
+	case n < 47:
 		w.write(a, 1)
+	case n < 52:
+		w.revert(a)
 	case n < 60:
 		w.write(a, 2+w.IntN(6))
 	case n < 68:
 		w.delete(a)
 	case n < 72:
 		w.setStatus(a, pick(w.dice, []store.AccountStatus{store.AccountDeactivated, store.AccountTakendown, store.AccountSuspended}))
+		if w.one(2) {
+			// Whoever asks now is told when it is no longer so.
+			a.host.armed = append([]Fault{FaultPDSLate}, a.host.armed...)
+			w.flickers = a
+		}
 	case n < 73:
 		w.setStatus(a, store.AccountDeleted)
 	case n < 76:
@@ -54,22 +70,25 @@ func (w *World) Act() {
 		w.net.plc.armed = append(w.net.plc.armed, pick(w.dice, plcFaults))
 		w.note("the directory is armed")
 	case n < 97:
-		if w.relay.conns > 0 {
+		if len(w.voices) > 1 && w.one(2) {
+			w.voices[0].relay.refuses = outage
+		}
+		if v := pick(w.dice, w.voices); v.relay.conns > 0 {
 			w.fire(FaultDrop, a)
-			w.relay.drop()
+			v.relay.drop()
 		}
 	case n < 98:
-		w.restart(a)
+		pick(w.dice, w.voices).restart(a)
 	case n < 99:
-		if w.relay.forget(w.IntN(5)) {
+		if v := pick(w.dice, w.voices); v.relay.forget(w.IntN(5)) {
 			w.fire(FaultForget, a)
-			w.loseAll()
+			v.loseAll()
 		}
 	default:
 		w.leap(time.Duration(w.IntN(3)) * 40 * time.Minute)
 	}
 	if w.one(6) {
-		w.release(pick(w.dice, w.net.accounts))
+		pick(w.dice, w.voices).release(pick(w.dice, w.net.accounts))
 	}
 }
 
@@ -119,6 +138,35 @@ func (w *World) delete(a *account) {
 	}
 }
 
+// revert takes the repository back to what it held a few commits ago, under a
+// new rev. An old commit seems to follow then.
+func (w *World) revert(a *account) {
+	revs := sorted(setOf(a.history))
+	if len(revs) < 2 {
+		return
+	}
+	const few = 3
+	before := a.history[pick(w.dice, revs[max(0, len(revs)-1-few):len(revs)-1])].records
+	var edits []edit
+	for _, path := range sorted(setOf(a.records)) {
+		if _, ok := before[path]; !ok {
+			edits = append(edits, edit{entry{path: path}})
+		}
+	}
+	for _, path := range sorted(setOf(before)) {
+		if e := before[path]; a.records[path].cid != e.cid {
+			edits = append(edits, edit{e})
+		}
+	}
+	if len(edits) == 0 {
+		return
+	}
+	w.commit(a, edits...)
+	if w.one(2) {
+		pick(w.dice, w.voices).replay(a)
+	}
+}
+
 // stow keeps the repository as it is, for a PDS that answers from a stale copy.
 func (w *World) stow(a *account) {
 	if a.rev != "" && w.one(4) {
@@ -128,6 +176,7 @@ func (w *World) stow(a *account) {
 
 func (w *World) setStatus(a *account, status store.AccountStatus) {
 	a.status = status
+	a.changes++
 	w.note("%s is %s", a.handle, status)
 	if status == store.AccountDeleted {
 		a.records = contents{}
@@ -136,27 +185,50 @@ func (w *World) setStatus(a *account, status store.AccountStatus) {
 }
 
 func (w *World) rotate(a *account) {
-	a.key = w.dice.key()
+	a.key, a.rekeyed = w.dice.key(), true
 	w.note("%s has a new key", a.handle)
 	w.tellIdentity(a)
 	// Its repository is signed anew: what the old key signed proves nothing.
 	w.resign(a)
 }
 
-// move takes the account to another PDS, which signs with a key of its own.
+// move takes the account to another PDS, which signs with a key of its own. A
+// PDS that no relay follows yet is heard by nobody.
 func (w *World) move(a *account) {
-	from := a.host
-	a.host = pick(w.dice, w.net.hosts)
-	if a.host == from {
+	if w.one(3) {
+		w.moveUnheard(a)
 		return
 	}
+	if w.settleElsewhere(a) {
+		w.tellIdentity(a)
+		w.tellAccount(a)
+		w.resign(a)
+	}
+}
+
+func (w *World) moveUnheard(a *account) {
+	if !w.settleElsewhere(a) {
+		return
+	}
+	w.fire(FaultSilentMove, a)
+	w.lose(a)
+	if a.rev != "" {
+		w.mustSign(a)
+	}
+}
+
+// settleElsewhere is a move that is not told yet; false when the account stays.
+func (w *World) settleElsewhere(a *account) bool {
+	from, to := a.host, pick(w.dice, w.net.hosts)
+	if from == to {
+		return false
+	}
+	a.host = to
 	from.left[a.did] = true
-	delete(a.host.left, a.did)
-	a.key = w.dice.key()
-	w.note("%s moves from %s to %s", a.handle, from.name, a.host.name)
-	w.tellIdentity(a)
-	w.tellAccount(a)
-	w.resign(a)
+	delete(to.left, a.did)
+	a.key, a.rekeyed = w.dice.key(), true
+	w.note("%s moves from %s to %s", a.handle, from.name, to.name)
+	return true
 }
 
 // resign signs the same tree anew and says so by a #sync.
@@ -187,7 +259,7 @@ func (w *World) rewrite(a *account) {
 		panic(err) // the simulation is broken
 	}
 	w.note("%s is rewritten to %s: %s", a.handle, a.rev, e.path)
-	w.lost[a.did] = true
+	w.lose(a)
 	if !w.one(3) {
 		w.tell(a, &events.XRPCStreamEvent{RepoSync: a.sync(w.net.clock.Now())})
 	}
@@ -202,27 +274,25 @@ func (w *World) rename(a *account) {
 
 // restart gives the relay a new sequence. What its backlog held is gone, and
 // consumers that were behind never get it.
-func (w *World) restart(a *account) {
-	w.fire(FaultRestart, a)
-	w.relay.restart()
-	w.loseAll()
+func (v *voice) restart(a *account) {
+	v.fire(FaultRestart, a)
+	v.relay.restart()
+	v.loseAll()
 }
 
-func (w *World) loseAll() {
-	for _, a := range w.net.accounts {
-		w.lost[a.did] = true
+func (v *voice) loseAll() {
+	for _, a := range v.net.accounts {
+		v.lost[a.did] = true
 	}
 }
 
-func setOf[V any](m map[string]V) map[string]bool {
-	out := make(map[string]bool, len(m))
+func setOf[K comparable, V any](m map[K]V) map[K]bool {
+	out := make(map[K]bool, len(m))
 	for k := range m {
 		out[k] = true
 	}
 	return out
 }
-
-func newReader(b []byte) io.Reader { return bytes.NewReader(b) }
 
 // unknownFrame is of a kind that the protocol may have one day: a header
 // {"t": "#future", "op": 1} and an empty body.

@@ -9,14 +9,26 @@
 // At any moment, also while faults last ([World.checkAlways], looked at again
 // and again and after every death): of each repository the index holds exactly
 // the records that its account signed at the rev which the index names. Nothing
-// is believed that nobody signed, not even until a resync, and cursor, rev and
-// records never part.
+// is believed that nobody signed, not even until a resync; nobody is purged who
+// is not deleted. And the cursor keeps its word ([World.forgotten]): whatever an
+// upstream told honestly up to there is in the index, or its repository is known
+// to be out of step.
 //
-// At the end all faults are healed, the process is restarted a day later, and
-// the index gets some seconds of real time until nothing is left to do: no
-// repository out of step, nothing stale, the cursor at the relay's head, every
-// repository swept and every collection looked for. What failed at a single
-// repository by chance may take one day more. Then
+// When the faults end, before any time passes and while the process goes on
+// ([World.checkTold]): what was told last about an account, its status and its
+// rev, is in the index, and so is whatever the index must have looked for because
+// it knows that it lost track. Excused are accounts whose PDS failed and is to be
+// asked later, and commits which could not be proven while the PDS answered from
+// before them. In every other world the relays then tell of every account
+// something that proves nothing, and how it is: all that is followed must be
+// right after that ([World.checkAgain]), fetched from where it is. How much was
+// judged so is counted, and the test wants enough of it.
+//
+// At the end the process is restarted a day later, and the index gets some
+// seconds of real time until nothing is left to do: no repository out of step,
+// nothing stale, the cursor at the relay's head, every repository swept and every
+// collection looked for. What failed at a single repository by chance may take
+// one day more. Then
 //
 //   - every repository with records of ours is at its account's last rev, with
 //     its status, and every handle is the proven one; what the stream never
@@ -38,9 +50,11 @@
 //
 // The accounts, their repositories, signatures, trees and CAR files are real
 // (indigo); PLC, PDSs and a collection directory answer over HTTP and relays over
-// a websocket, on loopback. [Fault] lists what goes wrong. Each fault counts when
-// it met the index or stood in its stream, and the test wants all of them fired
-// once enough seeds were run.
+// a websocket, on loopback. Some worlds have two relays, each with its own
+// sequence, lies and gaps, of which one takes over when the other is down; in some
+// the upstream is a PDS, which also speaks of accounts that have left it.
+// [Fault] lists what goes wrong. Each fault counts when it met the index or stood
+// in its stream, and the test wants all of them fired once enough seeds were run.
 //
 // Time is real, and leaps ([Clock]).
 //

@@ -34,6 +34,17 @@ func (d *doom) revive() {
 	d.at, d.dead = "", false
 }
 
+// spare lets a process that lives go on, and reports whether it did not live any
+// more.
+func (d *doom) spare() (died bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.dead {
+		d.at = ""
+	}
+	return d.dead
+}
+
 // point is where the process died.
 func (d *doom) point() crashpoint.Point {
 	d.mu.Lock()

@@ -16,6 +16,7 @@ const (
 	FaultDrop         Fault = "relay: connection dropped"
 	FaultRepeat       Fault = "relay: frame repeated"
 	FaultRenumber     Fault = "relay: old frame under a new number"
+	FaultReplay       Fault = "relay: old commit that fits again"
 	FaultWithhold     Fault = "relay: frame withheld"
 	FaultHold         Fault = "relay: accounts reordered"
 	FaultTruncate     Fault = "relay: frame truncated"
@@ -34,6 +35,10 @@ const (
 	FaultForgedFuture Fault = "lie: rev from the future"
 	FaultForgedSync   Fault = "lie: sync of another key"
 	FaultTooBig       Fault = "lie: tooBig"
+	FaultForgedStatus Fault = "lie: an account hidden or deleted"
+	FaultForgedReturn Fault = "lie: a deleted account is back"
+	FaultNotHosted    Fault = "lie: status of an account that the PDS does not host"
+	FaultOutage       Fault = "relay: no connection accepted"
 )
 
 // What hosts of repositories and identities do.
@@ -48,6 +53,7 @@ const (
 	FaultPDSForged    Fault = "pds: signed with another key"
 	FaultPDSOther     Fault = "pds: another account's repo"
 	FaultPDSOlder     Fault = "pds: older CAR"
+	FaultSilentMove   Fault = "pds: account came and no relay heard"
 	FaultPLCError     Fault = "plc: status 500"
 	FaultPLCStall     Fault = "plc: stalls"
 )
@@ -68,14 +74,15 @@ var (
 	lies      = []Fault{
 		FaultForgedKey, FaultForgedDelete, FaultForgedPrev, FaultForgedRepo, FaultForgedOps,
 		FaultForgedBlock, FaultForgedFuture, FaultForgedSync, FaultTooBig,
+		FaultForgedStatus,
 	}
 )
 
 // Faults lists all faults.
 func Faults() []Fault {
 	out := []Fault{
-		FaultDrop, FaultRepeat, FaultRenumber, FaultWithhold, FaultHold, FaultTruncate, FaultGarbage, FaultUnknown,
-		FaultRestart, FaultFuture, FaultForget, FaultOutdated, FaultStop,
+		FaultDrop, FaultRepeat, FaultRenumber, FaultReplay, FaultWithhold, FaultHold, FaultTruncate, FaultGarbage, FaultUnknown,
+		FaultRestart, FaultFuture, FaultForget, FaultOutdated, FaultSilentMove, FaultForgedReturn, FaultNotHosted, FaultOutage, FaultStop,
 	}
 	out = slices.Concat(out, lies, pdsFaults, plcFaults)
 	for _, p := range crashpoint.Points() {

@@ -5,15 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/lexicons"
 )
 
-// Heal ends all faults. When everything is to be told, each account of which
-// the stream may not have told all commits once more and says how it is; what a
-// foreign account's commit adds is that the relay's head is a frame that the
-// index must pass.
-func (w *World) Heal(told bool) {
+// Heal ends all faults.
+func (w *World) Heal() {
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
 	w.note("all is well")
@@ -22,22 +18,16 @@ func (w *World) Heal(told bool) {
 	for _, h := range w.net.hosts {
 		h.armed = nil
 	}
-	for _, a := range w.net.accounts {
-		w.release(a)
-		if !told || !w.lost[a.did] {
-			continue
-		}
-		w.tellAccount(a)
-		if a.status == store.AccountActive && a.ours {
-			w.writer.now = w.net.clock.Now()
-			w.commit(a, edit{w.writer.asPerson(a.did)})
+	for _, v := range w.voices {
+		v.relay.refuses = 0
+		for _, a := range w.net.accounts {
+			v.release(a)
 		}
 	}
-	last := w.net.accounts[len(w.net.accounts)-1]
-	w.tellIdentity(last)
+	w.cough() // the head is a frame that the index must pass
 }
 
-// beat lets the relay speak when nothing else does: a consumer without a cursor
+// beat lets the relays speak when nothing else does: a consumer without a cursor
 // knows where it is only after a frame.
 func (r *run) beat() {
 	r.net.mu.Lock()
@@ -45,25 +35,95 @@ func (r *run) beat() {
 	if now := time.Now(); now.Sub(r.beaten) > 50*time.Millisecond {
 		r.beaten = now
 		if !r.hasCursor {
-			r.tellIdentity(r.net.accounts[len(r.net.accounts)-1])
+			r.cough()
 		}
 	}
 }
 
-// caughtUp says how far the index is behind the relay.
+// caughtUp says how far the index is behind the relay that it follows.
 func (r *run) caughtUp(ctx context.Context) ([]string, error) {
-	var cursor int64
-	err := r.db.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM cursor`).Scan(&cursor)
+	rows, err := query(ctx, r.db, `SELECT upstream, seq FROM cursor`)
 	if err != nil {
-		return nil, fmt.Errorf("oracle: read the cursor: %w", err)
+		return nil, err
 	}
-	r.hasCursor = cursor > 0
+	cursors := map[string]string{}
+	for _, row := range rows {
+		cursors[row[0]] = row[1]
+	}
 	r.net.mu.Lock()
 	defer r.net.mu.Unlock()
-	if cursor != r.relay.head {
-		return []string{fmt.Sprintf("cursor: %d, the relay's head is %d", cursor, r.relay.head)}, nil
+	for _, v := range r.voices {
+		if v.relay.conns == 0 {
+			continue
+		}
+		at, known := cursors[v.relay.URL()]
+		r.hasCursor = known
+		if head := fmt.Sprint(v.relay.head); at != head {
+			return []string{fmt.Sprintf("cursor: %q, the relay's head is %s", at, head)}, nil
+		}
+		return nil, nil
 	}
-	return nil, nil
+	return []string{"cursor: no relay is followed"}, nil
+}
+
+// waiting lists what the index has to do now, however it learned of that.
+func (r *run) waiting(ctx context.Context) ([]string, error) {
+	left, err := r.caughtUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := r.net.clock.Now()
+	soon := now.Add(500 * time.Millisecond).UnixMilli()
+	more, err := r.listed(ctx, []question{
+		{`SELECT 'repo: ' || did || ' is to be fetched' FROM repo WHERE state = 'desynchronized' AND status = 'active' AND retry_at <= $1`, []any{soon}},
+		{`SELECT 'repo: ' || did || ' is to be swept' FROM repo WHERE swept_at <= $1`, []any{now.Add(-24 * time.Hour).UnixMilli()}},
+		{`SELECT 'dirty_standing: ' || did FROM dirty_standing`, nil},
+		{`SELECT 'dirty_proposal: ' || uri FROM dirty_proposal`, nil},
+	})
+	return append(left, more...), err
+}
+
+// unsettled lists what the index has to do now, and what it failed to fetch and
+// will try again.
+func (r *run) unsettled(ctx context.Context) ([]string, error) {
+	left, err := r.waiting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	more, err := r.fetching(ctx)
+	return append(left, more...), err
+}
+
+// fetching lists what the index has to read of its relay, and to fetch.
+func (r *run) fetching(ctx context.Context) ([]string, error) {
+	left, err := r.caughtUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	more, err := r.listed(ctx, []question{{
+		`SELECT 'repo: ' || did || ' is desynchronized: ' || coalesce(error, '') FROM repo WHERE state = 'desynchronized' AND status = 'active'`, nil,
+	}})
+	return append(left, more...), err
+}
+
+// question is one of SQL.
+type question struct {
+	text string
+	args []any
+}
+
+func (r *run) listed(ctx context.Context, questions []question) ([]string, error) {
+	var out []string
+	for _, q := range questions {
+		rows, err := query(ctx, r.db, q.text, q.args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			out = append(out, row[0])
+		}
+	}
+	return out, nil
 }
 
 // busy lists what the index still has to do, of what it must have done since
@@ -75,23 +135,16 @@ func (r *run) busy(ctx context.Context, known [][]string, since time.Time) ([]st
 		return nil, err
 	}
 	now := r.net.clock.Now().UnixMilli()
-	for _, q := range []struct {
-		text string
-		args []any
-	}{
+	more, err := r.listed(ctx, []question{
 		{`SELECT 'repo: ' || did || ' is desynchronized: ' || coalesce(error, '') FROM repo WHERE state = 'desynchronized' AND status = 'active'`, nil},
 		{`SELECT 'dirty_standing: ' || did FROM dirty_standing`, nil},
 		{`SELECT 'dirty_proposal: ' || uri FROM dirty_proposal`, nil},
 		{`SELECT 'actor: ' || did || ' is due' FROM actor WHERE due_at <= $1`, []any{now}},
-	} {
-		rows, err := query(ctx, r.db, q.text, q.args...)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range rows {
-			left = append(left, row[0])
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
+	left = append(left, more...)
 	swept, err := query(ctx, r.db, `SELECT did, swept_at >= $1 FROM repo`, since.UnixMilli())
 	if err != nil {
 		return nil, err

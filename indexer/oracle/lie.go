@@ -8,6 +8,8 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/bluesky-social/indigo/events"
 	"github.com/ipfs/go-cid"
+
+	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
 // lie makes of an honest message one that nobody should believe. nil when that
@@ -73,6 +75,8 @@ func (n *Network) lie(d *dice, kind Fault, a *account, honest *comatproto.SyncSu
 		msg.Rev = syntax.NewTIDFromTime(n.clock.Now().AddDate(1, 0, 0), 0).String()
 	case FaultTooBig:
 		msg.TooBig, msg.Blocks, msg.Ops = true, nil, []*comatproto.SyncSubscribeRepos_RepoOp{}
+	case FaultForgedStatus:
+		return accountEvent(a.did, pick(d, []store.AccountStatus{store.AccountDeleted, store.AccountDeleted, store.AccountTakendown}), n.clock.Now())
 	default:
 		return nil
 	}

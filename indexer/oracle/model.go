@@ -3,8 +3,9 @@ package oracle
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -13,40 +14,71 @@ import (
 
 // held is what an index says of one repository.
 type held struct {
-	status store.AccountStatus
-	state  store.RepoState
-	rev    syntax.TID
+	status  store.AccountStatus
+	state   store.RepoState
+	rev     syntax.TID
+	sweptAt time.Time
 	// records: uri and CID of each, sorted.
 	records []string
 }
 
-// read takes what the index holds in one snapshot.
-func (db database) read(ctx context.Context) (map[syntax.DID]*held, error) {
+// snapshot is what an index holds at one moment.
+type snapshot struct {
+	repos   map[syntax.DID]*held
+	cursors map[string]int64 // by the URL of the upstream
+}
+
+// read takes what the index holds.
+func (db database) read(ctx context.Context) (snapshot, error) {
+	out := snapshot{map[syntax.DID]*held{}, map[string]int64{}}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, fmt.Errorf("oracle: read the index: %w", err)
+		return out, fmt.Errorf("oracle: read the index: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	repos, err := query(ctx, tx, `SELECT did, status, state, coalesce(rev, '') FROM repo`)
+	repos, err := query(ctx, tx, `SELECT did, status, state, coalesce(rev, ''), swept_at FROM repo`)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	out := map[syntax.DID]*held{}
 	for _, r := range repos {
-		out[syntax.DID(r[0])] = &held{status: store.AccountStatus(r[1]), state: store.RepoState(r[2]), rev: syntax.TID(r[3])}
+		sweptAt, err := integer(r[4])
+		if err != nil {
+			return out, err
+		}
+		out.repos[syntax.DID(r[0])] = &held{
+			status: store.AccountStatus(r[1]), state: store.RepoState(r[2]), rev: syntax.TID(r[3]), sweptAt: time.UnixMilli(sweptAt),
+		}
+	}
+	cursors, err := query(ctx, tx, `SELECT upstream, seq FROM cursor`)
+	if err != nil {
+		return out, err
+	}
+	for _, r := range cursors {
+		if out.cursors[r[0]], err = integer(r[1]); err != nil {
+			return out, err
+		}
 	}
 	records, err := query(ctx, tx, `SELECT did, uri, cid, coalesce(invalid, '') FROM record ORDER BY uri`)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	for _, r := range records {
-		h := out[syntax.DID(r[0])]
+		h := out.repos[syntax.DID(r[0])]
 		if h == nil {
-			return nil, fmt.Errorf("oracle: the record %s has no repo", r[1])
+			return out, fmt.Errorf("oracle: the record %s has no repo", r[1])
 		}
 		h.records = append(h.records, r[1]+" "+r[2]+" "+r[3])
 	}
 	return out, nil
+}
+
+// integer reads what query gave as text.
+func integer(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("oracle: read a number of the index: %w", err)
+	}
+	return n, nil
 }
 
 // expect lists what an index should hold of a state, as read gives it.
@@ -63,8 +95,8 @@ func (a *account) expect(rev syntax.TID) []string {
 
 // checkAlways says what must hold at any moment, whatever is still under way:
 // the index holds of each repository exactly what the account signed at the rev
-// that the index says, and that rev never goes back. Nothing is believed, not
-// even for a moment.
+// that the index says, and that rev never goes back; and what the cursor passed
+// is there, or known to be missing. Nothing is believed, not even for a moment.
 func (w *World) checkAlways(ctx context.Context, db database) ([]string, error) {
 	index, err := db.read(ctx)
 	if err != nil {
@@ -72,9 +104,9 @@ func (w *World) checkAlways(ctx context.Context, db database) ([]string, error) 
 	}
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
-	var wrong []string
-	for _, did := range sorted(setOfDIDs(index)) {
-		h, a := index[did], w.net.byDID[did]
+	wrong := w.forgotten(index)
+	for _, did := range sorted(setOf(index.repos)) {
+		h, a := index.repos[did], w.net.byDID[did]
 		switch {
 		case a == nil:
 			wrong = append(wrong, fmt.Sprintf("repo: %s is nobody", did))
@@ -87,7 +119,10 @@ func (w *World) checkAlways(ctx context.Context, db database) ([]string, error) 
 			if _, ok := a.history[h.rev]; h.rev != "" && !ok {
 				wrong = append(wrong, fmt.Sprintf("repo: %s never was at %s", did, h.rev))
 			}
-			wrong = append(wrong, difference(fmt.Sprintf("record at rev %q", h.rev), a.expect(h.rev), h.records)...)
+			// Whoever tells that a deleted account is back does not bring its records.
+			if purged := a.status == store.AccountDeleted && len(h.records) == 0; !purged {
+				wrong = append(wrong, difference(fmt.Sprintf("record at rev %q", h.rev), a.expect(h.rev), h.records)...)
+			}
 			if h.rev < w.reached[did] {
 				wrong = append(wrong, fmt.Sprintf("repo: %s went back from %s to %s", did, w.reached[did], h.rev))
 			}
@@ -108,14 +143,14 @@ func (w *World) checkEnd(ctx context.Context, db database) ([]string, error) {
 	defer w.net.mu.Unlock()
 	var wrong []string
 	for _, a := range w.net.accounts {
-		h := index[a.did]
+		h := index.repos[a.did]
 		if h == nil {
 			if len(a.expect(a.rev)) > 0 && a.status == store.AccountActive {
 				wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is not known", a.did, a.handle))
 			}
 			continue
 		}
-		if h.status != a.status && !w.mayBeHidden(a, h) {
+		if h.status != a.status && !w.mayBeHidden(a, h) && !w.mayHaveMissed(a, h) {
 			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is %s, not %s", a.did, a.handle, a.status, h.status))
 		}
 		if a.status == store.AccountActive && h.rev != a.rev {
@@ -139,15 +174,17 @@ func (w *World) checkEnd(ctx context.Context, db database) ([]string, error) {
 }
 
 // mayBeHidden: of a deleted account whose deletion the stream could not tell,
-// the index only knows that its PDS has it no more. That hides it.
+// the index only knows that its PDS has it no more. That hides it. So it is with
+// one that was deleted before the index began to follow it.
 func (w *World) mayBeHidden(a *account, h *held) bool {
-	return a.status == store.AccountDeleted && h.status == store.AccountDeactivated && (w.lost[a.did] || w.relay.blind)
+	if a.status != store.AccountDeleted || h.status != store.AccountDeactivated {
+		return false
+	}
+	return h.rev == "" || slices.ContainsFunc(w.voices, func(v *voice) bool { return v.lost[a.did] })
 }
 
-func setOfDIDs[V any](m map[syntax.DID]V) map[syntax.DID]bool {
-	out := make(map[syntax.DID]bool, len(m))
-	for did := range maps.Keys(m) {
-		out[did] = true
-	}
-	return out
+// mayHaveMissed: who came without a cursor missed what was told before.
+func (w *World) mayHaveMissed(a *account, h *held) bool {
+	blind := slices.ContainsFunc(w.voices, func(v *voice) bool { return v.relay.blind })
+	return a.status == store.AccountDeleted && h.status == store.AccountDeactivated && blind
 }

@@ -32,6 +32,8 @@ type Network struct {
 	plc      *plc
 	relays   []*Relay
 	fired    *Fired
+	// astray counts who wanted a repository from a PDS that does not host it.
+	astray int
 
 	server    *httptest.Server
 	transport *http.Transport
@@ -39,8 +41,15 @@ type Network struct {
 	close     context.CancelFunc
 }
 
+// Upstream is what the index follows in a world.
+type Upstream struct {
+	Relays int
+	// AtPDS: the first one is no relay, but a PDS.
+	AtPDS bool
+}
+
 // NewNetwork starts the hosts of an empty network.
-func NewNetwork(clock *Clock, pdses, relays int) *Network {
+func NewNetwork(clock *Clock, pdses int, up Upstream) *Network {
 	n := &Network{clock: clock, byDID: map[syntax.DID]*account{}, fired: newFired()}
 	n.closing, n.close = context.WithCancel(context.Background())
 	n.plc = &plc{net: n}
@@ -58,8 +67,13 @@ func NewNetwork(clock *Clock, pdses, relays int) *Network {
 			return dialer.DialContext(ctx, network, addr)
 		},
 	}
-	for range relays {
+	for range up.Relays {
 		n.relays = append(n.relays, newRelay(n))
+	}
+	if up.AtPDS {
+		// It is known by the name under which the index follows it.
+		n.relays[0].pds = n.hosts[0]
+		n.hosts[0].name = strings.TrimPrefix(n.relays[0].URL(), "http://")
 	}
 	return n
 }

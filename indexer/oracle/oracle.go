@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
 // Options of a run.
@@ -19,10 +20,6 @@ type Options struct {
 	Folder string
 	// Steps is how many things happen; 0 means the usual number.
 	Steps int
-	// Told: at the end each account of which the stream may not have told
-	// everything commits once more. Without it only a look at the PDSs can
-	// find what the relay withheld.
-	Told bool
 	// Patience is how long the index may take, in real time, to get everything
 	// right on a day on which all is well; 0 means the usual time.
 	Patience time.Duration
@@ -35,6 +32,9 @@ const (
 	// longPatience is for what no other day will bring: only a failure waits
 	// so long, or a machine that has much else to do.
 	longPatience = 2 * time.Minute
+	// days is how many may pass until what failed at one repository by chance is
+	// right.
+	days = 2
 	// catchUp is how long a run waits, at times, for the index to catch up.
 	catchUp = 250 * time.Millisecond
 	// tail is how much of what happened a failure shows.
@@ -44,10 +44,21 @@ const (
 // ErrWrong is returned by Run when the index is not what it should be.
 var ErrWrong = errors.New("oracle: the index is wrong")
 
+// Report is what a run saw.
+type Report struct {
+	Fired map[Fault]int
+	// Told counts what was judged before a day had passed: a status, or the rev
+	// of a repository, that the index must know because it was told.
+	Told int
+	// Again counts the repositories that were judged after a relay lied once
+	// more about each.
+	Again int
+}
+
 // Run lets a world happen to an indexer, puts everything right, and compares.
 // The error wraps [ErrWrong] when the index differs, and is of the simulation
 // otherwise.
-func Run(ctx context.Context, o Options) (fired map[Fault]int, err error) {
+func Run(ctx context.Context, o Options) (report Report, err error) {
 	if o.Steps == 0 {
 		o.Steps = usualSteps
 	}
@@ -55,35 +66,48 @@ func Run(ctx context.Context, o Options) (fired map[Fault]int, err error) {
 		o.Patience = usualPatience
 	}
 	if err := os.MkdirAll(o.Folder, 0o755); err != nil {
-		return nil, fmt.Errorf("oracle: make a folder: %w", err)
+		return report, fmt.Errorf("oracle: make a folder: %w", err)
 	}
-	net := NewNetwork(new(Clock), pdses, 1)
+	net := NewNetwork(new(Clock), pdses, upstream(o.Seed))
 	defer net.Close()
 	r := &run{Options: o, World: NewWorld(o.Seed, net)}
 	r.index = newIndex(net, o.Folder, r.trusted(), o.Log)
 	if err := r.index.Start(); err != nil {
-		return nil, err
+		return report, err
 	}
 	defer func() {
 		err = errors.Join(err, r.index.Stop())
-		fired = net.fired.Counts()
+		report = r.report
+		report.Fired = net.fired.Counts()
 	}()
 	if r.db, err = openDatabase(r.index.path()); err != nil {
-		return nil, err
+		return report, err
 	}
 	defer r.db.Close()
 	if err := r.live(ctx); err != nil {
-		return nil, err
+		return report, err
 	}
-	return nil, r.end(ctx)
+	return report, r.end(ctx)
+}
+
+// upstream is what the index of a world follows: mostly a relay.
+func upstream(seed uint64) Upstream {
+	switch seed % 5 {
+	case 3:
+		return Upstream{Relays: 2}
+	case 4:
+		return Upstream{Relays: 1, AtPDS: true}
+	}
+	return Upstream{Relays: 1}
 }
 
 // run is a world and the index that watches it.
 type run struct {
 	Options
 	*World
-	index *Index
-	db    database
+	index  *Index
+	db     database
+	report Report
 
 	born      time.Time // when the index began its present life
 	hasCursor bool      // the index knew a cursor when we looked last
@@ -148,7 +172,22 @@ func (r *run) restartIndex(ctx context.Context, how Fault, after time.Duration) 
 // end puts everything right, waits until the index has nothing left to do, and
 // compares it with the truth.
 func (r *run) end(ctx context.Context) error {
-	r.Heal(r.Told)
+	if r.index.doom.spare() {
+		if err := r.restartIndex(ctx, FaultCrash+Fault(r.index.doom.point()), 0); err != nil {
+			return err
+		}
+	}
+	r.Heal()
+	if err := r.judgeTold(ctx); err != nil {
+		return err
+	}
+	// What a lie makes the index fetch, no sweep needs to find any more: only
+	// some worlds go this way.
+	if r.one(2) {
+		if err := r.tellAgain(ctx); err != nil {
+			return err
+		}
+	}
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
@@ -173,6 +212,77 @@ func (r *run) end(ctx context.Context) error {
 	return r.wrong(wrong, "beside an index of the same truth")
 }
 
+// judgeTold judges what was told, while no day passes and the process goes on.
+func (r *run) judgeTold(ctx context.Context) error {
+	const when = "while the process goes on and all is well"
+	if err := r.quiet(ctx, when, r.waiting); err != nil {
+		return err
+	}
+	index, err := r.db.read(ctx)
+	if err != nil {
+		return err
+	}
+	judged, wrong := r.checkTold(index)
+	r.report.Told += judged
+	return r.wrong(wrong, when)
+}
+
+// tellAgain lets the relays tell of every account something that cannot be
+// proven, again when it has moved since, and then how it is. The first makes the
+// index fetch it, the last look: what it follows is all right then, while the
+// process goes on.
+func (r *run) tellAgain(ctx context.Context) error {
+	const when = "when something was told of every account again"
+	r.net.mu.Lock()
+	r.leap(2 * time.Hour) // whatever was put off is due
+	for _, a := range r.net.accounts {
+		r.tellNothing(a)
+	}
+	r.net.mu.Unlock()
+	if err := r.quiet(ctx, when, r.fetching); err != nil {
+		return err
+	}
+	r.net.mu.Lock()
+	r.net.astray = 0
+	for _, a := range r.net.accounts {
+		if a.status == store.AccountActive {
+			r.moveUnheard(a)
+			r.tellNothing(a)
+		}
+	}
+	r.net.mu.Unlock()
+	if err := r.quiet(ctx, when, r.fetching); err != nil {
+		return err
+	}
+	r.net.mu.Lock()
+	for _, a := range r.net.accounts {
+		r.tellAccount(a)
+	}
+	r.net.mu.Unlock()
+	if err := r.quiet(ctx, when, r.unsettled); err != nil {
+		return err
+	}
+	index, err := r.db.read(ctx)
+	if err != nil {
+		return err
+	}
+	judged, wrong := r.checkAgain(index)
+	r.report.Again += judged
+	return r.wrong(wrong, when)
+}
+
+// quiet waits until there is no such work left.
+func (r *run) quiet(ctx context.Context, when string, work func(context.Context) ([]string, error)) error {
+	left, err := r.rest(ctx, longPatience, work)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return r.wrong(left, when+", there is still work")
+	}
+	return nil
+}
+
 // settle lets days pass until the index has nothing left to do. What went wrong
 // at one repository by chance may take it to the next day, and no longer.
 func (r *run) settle(ctx context.Context) error {
@@ -186,10 +296,12 @@ func (r *run) settle(ctx context.Context) error {
 			return err
 		}
 		healed := r.born
-		left, err := r.rest(ctx, r.Patience, known, healed)
-		if err == nil && len(left) > 0 && (day == 2 || !strings.HasPrefix(left[0], "repo: ")) {
-			left, err = r.rest(ctx, longPatience, known, healed)
-			if err == nil && len(left) > 0 {
+		busy := func(ctx context.Context) ([]string, error) { return r.busy(ctx, known, healed) }
+		byChance := func(left []string) bool { return day < days && strings.HasPrefix(left[0], "repo: ") }
+		left, err := r.rest(ctx, r.Patience, busy)
+		if err == nil && len(left) > 0 && !byChance(left) {
+			left, err = r.rest(ctx, longPatience, busy)
+			if err == nil && len(left) > 0 && !byChance(left) {
 				return r.wrong(left, fmt.Sprintf("on day %d after all was well, there is still work", day))
 			}
 		}
@@ -201,15 +313,15 @@ func (r *run) settle(ctx context.Context) error {
 }
 
 // rest waits for the index, and returns what is left for it to do.
-func (r *run) rest(ctx context.Context, patience time.Duration, known [][]string, healed time.Time) ([]string, error) {
+func (r *run) rest(ctx context.Context, patience time.Duration, work func(context.Context) ([]string, error)) ([]string, error) {
 	err := r.await(ctx, patience, func(ctx context.Context) ([]string, error) {
 		r.beat()
-		return r.busy(ctx, known, healed)
+		return work(ctx)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return r.busy(ctx, known, healed)
+	return work(ctx)
 }
 
 func (r *run) check(ctx context.Context, when string, what func(context.Context, database) ([]string, error)) error {

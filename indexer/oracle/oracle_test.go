@@ -20,6 +20,10 @@ const (
 	usualSeeds = 8
 	// enoughSeeds is how many it takes until every fault must have fired.
 	enoughSeeds = 100
+	// toldPerWorld and againPerWorld are how much each world must let us judge
+	// before a day has passed, on the average: who judges nothing finds nothing.
+	toldPerWorld  = 5
+	againPerWorld = 1
 )
 
 // seeds are those that the environment asks for: ORACLE_SEED=x is that one,
@@ -52,6 +56,7 @@ func TestOracle(t *testing.T) {
 	asked := seeds(t)
 	var mu sync.Mutex
 	total := map[oracle.Fault]int{}
+	told, again := 0, 0
 	var worlds errgroup.Group
 	// Most of a world's time is waiting, so more of them run than there are
 	// processors.
@@ -59,22 +64,26 @@ func TestOracle(t *testing.T) {
 	for _, seed := range asked {
 		worlds.Go(func() error {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				fired, err := oracle.Run(t.Context(), oracle.Options{
-					Seed: seed, Folder: t.TempDir(), Log: logger(t), Told: os.Getenv("ORACLE_TOLD") != "",
-				})
+				report, err := oracle.Run(t.Context(), oracle.Options{Seed: seed, Folder: t.TempDir(), Log: logger(t)})
 				if err != nil {
 					t.Fatalf("%v\nreproduce: ORACLE_SEED=%d go test ./indexer/oracle", err, seed)
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				for f, n := range fired {
+				for f, n := range report.Fired {
 					total[f] += n
 				}
+				told += report.Told
+				again += report.Again
 			})
 			return nil // the subtest has said it
 		})
 	}
 	_ = worlds.Wait() // see above
+	t.Logf("%6d statuses and revs judged because they were told, %d repositories after they were told of again", told, again)
+	if len(asked) >= enoughSeeds && (told < toldPerWorld*len(asked) || again < againPerWorld*len(asked)) {
+		t.Errorf("too few were judged before a day had passed")
+	}
 	for _, f := range oracle.Faults() {
 		t.Logf("%6d  %s", total[f], f)
 		if total[f] == 0 && len(asked) >= enoughSeeds {

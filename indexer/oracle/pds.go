@@ -41,14 +41,14 @@ func (p *pds) serve(w http.ResponseWriter, req *http.Request) {
 	case "/xrpc/com.atproto.sync.getRepo":
 		p.getRepo(w, req, did)
 	case "/xrpc/com.atproto.sync.getRepoStatus":
-		p.state(w, did, func(a *account) { answer(w, a.repoStatus()) }, true)
+		p.state(w, req, did, (*account).repoStatus, true)
 	case "/xrpc/com.atproto.sync.getLatestCommit":
-		p.state(w, did, func(a *account) {
-			answer(w, map[string]any{"cid": a.commit.cid.String(), "rev": a.rev.String()})
+		p.state(w, req, did, func(a *account) map[string]any {
+			return map[string]any{"cid": a.commit.cid.String(), "rev": a.rev.String()}
 		}, false)
 	case "/xrpc/com.atproto.repo.describeRepo":
-		p.state(w, syntax.DID(req.URL.Query().Get("repo")), func(a *account) {
-			answer(w, map[string]any{"did": a.did, "handle": a.handle, "handleIsCorrect": a.proven, "didDoc": map[string]any{}, "collections": a.collections()})
+		p.state(w, req, syntax.DID(req.URL.Query().Get("repo")), func(a *account) map[string]any {
+			return map[string]any{"did": a.did, "handle": a.handle, "handleIsCorrect": a.proven, "didDoc": map[string]any{}, "collections": a.collections()}
 		}, false)
 	case "/xrpc/com.atproto.sync.listRepos":
 		p.net.mu.Lock()
@@ -63,20 +63,30 @@ func (p *pds) serve(w http.ResponseWriter, req *http.Request) {
 
 // state answers about an account that the PDS hosts, or says why not. A status
 // is told of hidden accounts as well.
-func (p *pds) state(w http.ResponseWriter, did syntax.DID, tell func(*account), hidden bool) {
+func (p *pds) state(w http.ResponseWriter, req *http.Request, did syntax.DID, tell func(*account) map[string]any, hidden bool) {
 	p.net.mu.Lock()
-	defer p.net.mu.Unlock()
-	if fault := p.take(FaultPDSError); fault != "" {
+	fault := p.take(FaultPDSError, FaultPDSLate)
+	if fault != "" {
 		p.net.fired.fire(fault)
+	}
+	var what map[string]any
+	a, refusal := p.find(did)
+	if refusal == "" || a != nil && hidden && a.status != store.AccountDeleted {
+		what, refusal = tell(a), ""
+	}
+	p.net.mu.Unlock()
+	switch fault {
+	case FaultPDSError:
 		refuse(w, http.StatusInternalServerError, "InternalServerError")
 		return
+	case FaultPDSLate:
+		p.net.pause(req.Context(), pdsLate)
 	}
-	a, refusal := p.find(did)
-	if refusal != "" && (a == nil || !hidden || a.status == store.AccountDeleted) {
+	if refusal != "" {
 		refuse(w, http.StatusBadRequest, refusal)
 		return
 	}
-	tell(a)
+	answer(w, what)
 }
 
 // find returns an account that the PDS hosts, and why its repository is not
@@ -121,6 +131,12 @@ func (p *pds) getRepo(w http.ResponseWriter, req *http.Request, did syntax.DID) 
 	if refusal == "" {
 		blocks = a.snapshot()
 		blocks, fault = p.falsify(a, blocks, fault)
+		if fault == FaultPDSOlder {
+			a.excused = a.rev
+		}
+	}
+	if a == nil {
+		p.net.astray++
 	}
 	var older []byte
 	if a != nil {

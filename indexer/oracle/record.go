@@ -173,7 +173,7 @@ func (w *writer) asPerson(author syntax.DID) entry {
 	development := ref(uri(author, lexicons.CollectionDevelopment, attempt))
 	switch w.IntN(16) {
 	case 0:
-		return make(lexicons.CollectionProject, "app", fields{"name": "App", "maintainers": w.maintainers()})
+		return make(lexicons.CollectionProject, "app", fields{"name": "App", "maintainers": w.maintainers(), "uris": w.addresses()})
 	case 1, 2, 3:
 		return make(lexicons.CollectionProposal, key(w.IntN(2)), fields{
 			"title": fmt.Sprintf("Dark mode %d", w.serial), "description": "My eyes hurt.", "subject": w.subject(), "tags": []string{"ui"},
@@ -258,6 +258,16 @@ func (w *writer) subject() fields {
 	default:
 		return fields{"$type": of + "projectSubject", "project": uri(w.somebody(), lexicons.CollectionProject, "app")}
 	}
+}
+
+// addresses lists some that nobody can prove: what is observed of the web does
+// not follow from records, and a twin does not see it.
+func (w *writer) addresses() []fields {
+	out := []fields{}
+	for range w.IntN(3) {
+		out = append(out, fields{"uri": fmt.Sprintf("https://pages.test/%d/", w.IntN(3)), "kind": pick(w.dice, []string{"website", "repository"})})
+	}
+	return out
 }
 
 func (w *writer) maintainers() []fields {

@@ -3,6 +3,7 @@ package oracle
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +33,15 @@ type Relay struct {
 	// blind: somebody came without a cursor, and so never heard what was told
 	// before.
 	blind bool
+	// told is what the relay said honestly and a consumer must have heard, in
+	// its order.
+	told []told
+	// met: a consumer followed the present sequence.
+	met bool
+	// refuses is how many connections it will not accept.
+	refuses int
+	// pds: it is no relay, but a PDS that tells of its own accounts.
+	pds *pds
 }
 
 // sent is a frame as it went out. Garbage has the number of the frame before.
@@ -57,7 +67,17 @@ func (r *Relay) shut() {
 
 func (r *Relay) serve(w http.ResponseWriter, req *http.Request) {
 	if req.URL.Path != "/xrpc/com.atproto.sync.subscribeRepos" {
-		r.net.serveLists(w, req)
+		if r.pds != nil {
+			r.pds.serve(w, req)
+		} else {
+			r.net.serveLists(w, req)
+		}
+		return
+	}
+	// What comes from here on is sent, before the consumer can know that it is.
+	cursor, err := r.welcome(req.URL.Query().Get("cursor"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	conn, err := websocket.Accept(w, req, nil)
@@ -71,20 +91,44 @@ func (r *Relay) serve(w http.ResponseWriter, req *http.Request) {
 	r.net.mu.Unlock()
 	ctx, stop := context.WithCancel(conn.CloseRead(down))
 	defer stop()
-	raw := req.URL.Query().Get("cursor")
-	r.net.mu.Lock()
-	cursor := r.head // without one the consumer wants what comes
-	r.blind = r.blind || raw == ""
-	r.net.mu.Unlock()
-	if raw != "" {
-		if cursor, err = strconv.ParseInt(raw, 10, 64); err != nil {
-			return
-		}
-	}
 	r.stream(ctx, conn, cursor)
 	r.net.mu.Lock()
 	r.conns--
 	r.net.mu.Unlock()
+}
+
+var errOutage = errors.New("the relay is down")
+
+// welcome reads the cursor of a consumer. One without wants what comes.
+func (r *Relay) welcome(raw string) (cursor int64, err error) {
+	r.net.mu.Lock()
+	defer r.net.mu.Unlock()
+	if r.refuses > 0 {
+		r.refuses--
+		r.net.fired.fire(FaultOutage)
+		return 0, errOutage
+	}
+	if raw == "" {
+		r.blind = true
+		r.unheard(0, r.head)
+		r.net.owe()
+		r.met = true
+		return r.head, nil
+	}
+	if cursor, err = strconv.ParseInt(raw, 10, 64); err != nil {
+		return 0, fmt.Errorf("cursor: %w", err)
+	}
+	if cursor <= r.head {
+		if !r.met { // the cursor is of another sequence
+			r.unheard(0, cursor)
+		}
+		r.met = true
+		if cursor < r.forgotten {
+			r.unheard(cursor, r.forgotten)
+			r.net.owe()
+		}
+	}
+	return cursor, nil
 }
 
 // stream sends what follows the cursor until the consumer or the relay is gone.
@@ -138,6 +182,15 @@ func (r *Relay) stream(ctx context.Context, conn *websocket.Conn, cursor int64) 
 	}
 }
 
+// commit is the frame's, nil when it has none.
+func (s sent) commit() *events.XRPCStreamEvent {
+	var ev events.XRPCStreamEvent
+	if ev.Deserialize(bytes.NewReader(s.frame)) != nil || ev.RepoCommit == nil {
+		return nil
+	}
+	return &ev
+}
+
 // send tells an event under the next number.
 func (r *Relay) send(ev *events.XRPCStreamEvent) {
 	r.head++
@@ -159,7 +212,7 @@ func (r *Relay) drop() {
 
 // restart begins a new sequence; what was told before is gone.
 func (r *Relay) restart() {
-	r.log, r.head, r.forgotten = nil, 0, 0
+	r.log, r.told, r.head, r.forgotten, r.met = nil, nil, 0, 0, false
 	r.life++
 	r.drop()
 }

@@ -135,12 +135,37 @@ func (f facts) authority(proposal fact) []string {
 	return out
 }
 
-// stage is the proposal's stage now, and the current attempt.
-func (f facts) stage(proposal fact) (stage string, attempt *fact) {
+// campaigns lists the trusted escrow's campaigns that froze the proposal, oldest
+// first. There is one for an attempt at most.
+func (f facts) campaigns(proposal fact) []fact {
+	var out []fact
+	for _, c := range f.of(lexicons.CollectionCampaign, "proposal", proposal.uri) {
+		if c.author == f.trusted {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// stages of an attempt by the phase of its campaign; the people of this world
+// know no others (F2).
+var stages = map[string]string{"open": "preview", "closed": "releasing", "released": "completed"}
+
+// stage is the proposal's stage now, and the current attempt's uri. From the
+// opening of a campaign on the escrow decides.
+func (f facts) stage(proposal fact) (stage, attempt string) {
+	campaigns := f.campaigns(proposal)
+	for _, released := range []bool{true, false} { // for ever, whatever else there is
+		for _, c := range campaigns {
+			if phase := text(c.body, "phase"); (phase == "released") == released {
+				return stages[phase], text(c.body, "development", "uri")
+			}
+		}
+	}
 	may := f.authority(proposal)
 	for _, d := range f.of(lexicons.CollectionDevelopment, "proposal", proposal.uri) {
-		if slices.Contains(may, d.author) && !f.over(d) {
-			return "development", &d
+		if slices.Contains(may, d.author) && !f.over(d) && !f.frozenElsewhere(d, proposal) {
+			return "development", d.uri
 		}
 	}
 	stage = "proposed"
@@ -152,7 +177,15 @@ func (f facts) stage(proposal fact) (stage string, attempt *fact) {
 			}
 		}
 	}
-	return stage, nil
+	return stage, "-"
+}
+
+// frozenElsewhere: the trusted escrow froze the development for another proposal.
+func (f facts) frozenElsewhere(development, proposal fact) bool {
+	return slices.ContainsFunc(f.by[lexicons.CollectionCampaign], func(c fact) bool {
+		return c.author == f.trusted && text(c.body, "development", "uri") == development.uri &&
+			text(c.body, "proposal", "uri") != proposal.uri
+	})
 }
 
 // over: the attempt was cancelled, or nothing of it changed for 180 days.
@@ -211,11 +244,21 @@ func (f facts) team(receipt fact) []string {
 }
 
 // estimated sums up what estimates of a proposal count for, by currency: the
-// newest of each account, up to its cap (rule 2).
+// newest of each account, up to its cap (rule 2), as far as they were created
+// before a preview opened (rule 6).
 func (f facts) estimated(proposal fact) map[string]int64 {
 	newest := map[string]fact{}
 	for _, e := range f.of(lexicons.CollectionEstimate, "proposal", proposal.uri) {
-		newest[e.author] = e
+		late := slices.ContainsFunc(f.campaigns(proposal), func(c fact) bool {
+			opened, err := time.Parse(time.RFC3339Nano, text(c.body, "opensAt"))
+			if err != nil {
+				panic(err) // we wrote it
+			}
+			return e.created.After(opened)
+		})
+		if !late {
+			newest[e.author] = e
+		}
 	}
 	out := map[string]int64{}
 	for author, e := range newest {
@@ -235,20 +278,20 @@ func (w *World) checkRules(ctx context.Context, db database) ([]string, error) {
 	f := w.facts(now)
 	var want []string
 	for _, p := range f.by[lexicons.CollectionProposal] {
-		if !f.exists(p) {
+		// What an escrow froze exists, whatever date its author gives it later (F2).
+		if !f.exists(p) && len(f.campaigns(p)) == 0 {
 			continue
 		}
 		stage, attempt := f.stage(p)
 		sums := f.estimated(p)
-		work, goal := "-", map[string]string{}
-		if attempt != nil {
-			work = attempt.uri
+		goal := map[string]string{}
+		if attempt, ok := f.find(lexicons.CollectionDevelopment, attempt); ok && text(attempt.body, "proposal", "uri") == p.uri {
 			if c := text(attempt.body, "goal", "currency"); c != "" {
 				goal[c] = fmt.Sprint(number(attempt.body, "goal", "amount"))
 				sums[c] += 0
 			}
 		}
-		want = append(want, "stage | "+p.uri+" | "+stage+" | "+work)
+		want = append(want, "stage | "+p.uri+" | "+stage+" | "+attempt)
 		for currency, sum := range sums {
 			want = append(want, fmt.Sprintf("funding | %s | %s | %d | %s", p.uri, currency, sum, cmp.Or(goal[currency], "-")))
 		}

@@ -28,7 +28,7 @@ func (w *World) twin(ctx context.Context, x *Index, db database) (path string, e
 	defer w.net.mu.Unlock()
 	for _, i := range w.Perm(len(w.net.accounts)) {
 		a := w.net.accounts[i]
-		h := index[a.did]
+		h := index.repos[a.did]
 		if h == nil {
 			continue
 		}
@@ -65,8 +65,14 @@ func (a *account) restore(ctx context.Context, st *store.Store, h *held) error {
 			return err
 		}
 	}
-	if h.status == store.AccountActive {
+	switch h.status {
+	case store.AccountActive:
 		return nil
+	case store.AccountDeleted:
+		told := store.Change{Kind: store.ChangeAccount, DID: a.did, Status: h.status}
+		if _, err := st.Apply(ctx, "", 0, []store.Change{told}); err != nil {
+			return err
+		}
 	}
 	return st.SetAccountStatus(ctx, a.did, h.status)
 }

@@ -138,7 +138,7 @@ func (tx *tx) apply(ctx context.Context, c Change) (Outcome, error) {
 		return OutcomeTracked, tx.track(ctx, c.DID, c.Rev)
 	}
 	if c.Kind == ChangeAccount {
-		outcome, err := tx.applyAccount(ctx, c, row)
+		outcome, err := tx.believeStream(ctx, c.DID, c.Status, row)
 		if err != nil {
 			return "", err
 		}
@@ -218,31 +218,71 @@ func (tx *tx) applySync(ctx context.Context, c Change, row repoRow) (Outcome, er
 	return OutcomeApplied, tx.exec(ctx, `UPDATE repo SET rev = $1 WHERE did = $2`, c.Rev, c.DID)
 }
 
+// believeStream takes a status from the stream, which is not signed. A deletion
+// only hides until the PDS confirms it: what is purged on the word of an upstream
+// that lied would be missing until somebody told the truth. Likewise one that was
+// deleted before is so again when its PDS still does not have it.
+func (tx *tx) believeStream(ctx context.Context, did syntax.DID, status AccountStatus, row repoRow) (Outcome, error) {
+	told := (status == AccountDeleted) != (row.status == AccountDeleted)
+	if told && status == AccountDeleted {
+		status = AccountDeactivated
+	}
+	if err := tx.setToldDeleted(ctx, did, told, row); err != nil {
+		return "", err
+	}
+	return tx.applyAccount(ctx, did, status, row)
+}
+
+// believePDS takes a status from the account's own PDS. [AccountDeleted] means
+// that it has no such account: that confirms a deletion which the stream told,
+// and hides otherwise. A deleted account stays deleted, because only the stream
+// brings one back.
+func (tx *tx) believePDS(ctx context.Context, did syntax.DID, status AccountStatus, row repoRow) (Outcome, error) {
+	if row.status == AccountDeleted {
+		return OutcomeIgnored, nil
+	}
+	if status == AccountDeleted {
+		if !row.toldDeleted {
+			status = AccountDeactivated
+		} else if err := tx.setToldDeleted(ctx, did, false, row); err != nil {
+			return "", err
+		}
+	}
+	return tx.applyAccount(ctx, did, status, row)
+}
+
+func (tx *tx) setToldDeleted(ctx context.Context, did syntax.DID, told bool, row repoRow) error {
+	if told == row.toldDeleted {
+		return nil
+	}
+	return tx.exec(ctx, `UPDATE repo SET told_deleted = $1 WHERE did = $2`, told, did)
+}
+
 // applyAccount hides, shows again or purges. An account that comes back is
 // fetched whole, since its commits may not have reached us meanwhile.
-func (tx *tx) applyAccount(ctx context.Context, c Change, row repoRow) (Outcome, error) {
-	if c.Status == row.status {
+func (tx *tx) applyAccount(ctx context.Context, did syntax.DID, status AccountStatus, row repoRow) (Outcome, error) {
+	if status == row.status {
 		return OutcomeReplayed, nil
 	}
-	if c.Status != AccountActive {
+	if status != AccountActive {
 		// Before a purge, which takes the rows by which the derived ones are found.
-		if err := tx.hide(ctx, c.DID); err != nil {
+		if err := tx.hide(ctx, did); err != nil {
 			return "", err
 		}
 	}
-	if c.Status == AccountDeleted {
-		if err := tx.purge(ctx, c.DID); err != nil {
+	if status == AccountDeleted {
+		if err := tx.purge(ctx, did); err != nil {
 			return "", err
 		}
 	}
-	if err := tx.setStatus(ctx, c.DID, c.Status); err != nil {
+	if err := tx.setStatus(ctx, did, status); err != nil {
 		return "", err
 	}
-	if err := tx.touchAccount(ctx, c.DID); err != nil {
+	if err := tx.touchAccount(ctx, did); err != nil {
 		return "", err
 	}
-	if c.Status == AccountActive {
-		return OutcomeDesynchronized, tx.desynchronize(ctx, c.DID, "")
+	if status == AccountActive {
+		return OutcomeDesynchronized, tx.desynchronize(ctx, did, "")
 	}
 	return OutcomeApplied, nil
 }
@@ -250,7 +290,7 @@ func (tx *tx) applyAccount(ctx context.Context, c Change, row repoRow) (Outcome,
 // confirm makes the repository due for a sweep: a status comes unsigned from hop
 // to hop, or was asked for a while ago, and may be wrong or outdated.
 func (tx *tx) confirm(ctx context.Context, did syntax.DID) error {
-	return tx.exec(ctx, `UPDATE repo SET swept_at = 0 WHERE did = $1`, did)
+	return tx.exec(ctx, `UPDATE repo SET swept_at = 0, sweeps_wanted = sweeps_wanted + 1 WHERE did = $1`, did)
 }
 
 // saw notes a proven rev that the resync must reach.

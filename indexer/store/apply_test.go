@@ -216,43 +216,47 @@ func TestApply_PanicReleasesTheWriter(t *testing.T) {
 		defer func() { _ = recover() }()
 		_ = s.update(t.Context(), "panic", func(context.Context, *tx) error { panic("a bug") })
 	}()
-	if err := s.LostTrack(t.Context(), ""); err != nil {
+	if err := s.LostTrack(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func TestLostTrack_ForgetsOneCursorAndSweepsEverything(t *testing.T) {
+func TestLostTrack_SweepsEverything(t *testing.T) {
 	w := newWorld(t, newTestStore(t))
 	w.put(proposal(t, alice, 1, onAccount(bob), nil), proposal(t, bob, 1, onAccount(bob), nil))
-	if _, err := w.s.Apply(t.Context(), "another", 7, nil); err != nil {
+	mustExec(t, w.s, `UPDATE repo SET swept_at = $1`, millis(start))
+	if err := w.s.LostTrack(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	mustExec(t, w.s, `UPDATE repo SET swept_at = $1`, millis(start))
-	for _, forget := range []string{"", upstream} {
-		if err := w.s.LostTrack(t.Context(), forget); err != nil {
-			t.Fatal(err)
-		}
-		for name, want := range map[string]int64{upstream: w.seq, "another": 7} {
-			if name == forget {
-				want = 0
-			}
-			seq, known, err := w.s.Cursor(t.Context(), name)
-			if err != nil || seq != want || known != (want > 0) {
-				t.Errorf("forgot %q: cursor of %s: %d, %t, %v; want %d", forget, name, seq, known, err, want)
-			}
-		}
-		due, err := w.s.DueSweeps(t.Context(), start, 10)
-		var dids []syntax.DID
-		for _, d := range due {
-			dids = append(dids, d.DID)
-		}
-		slices.Sort(dids)
-		if err != nil || !slices.Equal(dids, []syntax.DID{alice, bob}) {
-			t.Errorf("due %v, %v", dids, err)
-		}
+	due, err := w.s.DueSweeps(t.Context(), start, 10)
+	var dids []syntax.DID
+	for _, d := range due {
+		dids = append(dids, d.DID)
+	}
+	slices.Sort(dids)
+	if err != nil || !slices.Equal(dids, []syntax.DID{alice, bob}) {
+		t.Errorf("due %v, %v", dids, err)
 	}
 	if w.state(proposalURI(alice, 1)) == nil {
 		t.Error("what is known is not shown meanwhile")
+	}
+}
+
+func TestForgetCursor_ForgetsOne(t *testing.T) {
+	s := newTestStore(t)
+	for _, name := range []string{"one", "another"} {
+		if _, err := s.Apply(t.Context(), name, 7, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.ForgetCursor(t.Context(), "one"); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int64{"one": 0, "another": 7} {
+		seq, known, err := s.Cursor(t.Context(), name)
+		if err != nil || seq != want || known != (want > 0) {
+			t.Errorf("cursor of %s: %d, %t, %v; want %d", name, seq, known, err, want)
+		}
 	}
 }
 

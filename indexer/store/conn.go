@@ -15,13 +15,13 @@ import (
 const statementsKept = 512
 
 // planned finds the parameters whose values SQLite's planner would like to know.
-var planned = regexp.MustCompile(`(=|LIMIT) \$`)
+var planned = regexp.MustCompile(`(=|LIMIT) ([$?])`)
 
 // blind hides the values of parameters from the planner, behind a unary plus that
 // changes nothing else. Otherwise SQLite parses the statement anew whenever such
 // a parameter is bound again, and the driver does that for each execution: a join
 // by a key then costs several times what running it does.
-func blind(query string) string { return planned.ReplaceAllString(query, `$1 +$$`) }
+func blind(query string) string { return planned.ReplaceAllString(query, `$1 +$2`) }
 
 // conn is one connection that keeps its statements prepared. Unlike on a
 // [sql.Tx], a query with a context that cannot end starts no goroutine.

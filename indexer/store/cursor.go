@@ -21,17 +21,21 @@ func (s *Store) Cursor(ctx context.Context, upstream string) (seq int64, known b
 }
 
 // LostTrack is for when the stream cannot tell what happened: every repository
-// becomes due for a sweep, and every source for discovery. The cursor of the
-// upstream named forget is dropped, because its sequence is not the one that we
-// followed; an empty name drops none.
-func (s *Store) LostTrack(ctx context.Context, forget string) error {
+// becomes due for a sweep, and every source for discovery.
+func (s *Store) LostTrack(ctx context.Context) error {
 	return s.update(ctx, "lose track", func(ctx context.Context, tx *tx) error {
-		for _, query := range []string{`UPDATE repo SET swept_at = 0`, `DELETE FROM discovery`} {
-			if err := tx.exec(ctx, query); err != nil {
-				return err
-			}
+		if err := tx.exec(ctx, `UPDATE repo SET swept_at = 0, sweeps_wanted = sweeps_wanted + 1`); err != nil {
+			return err
 		}
-		return tx.exec(ctx, `DELETE FROM cursor WHERE upstream = $1`, forget)
+		return tx.exec(ctx, `DELETE FROM discovery`)
+	})
+}
+
+// ForgetCursor drops the cursor of an upstream whose sequence is not the one that
+// we followed.
+func (s *Store) ForgetCursor(ctx context.Context, upstream string) error {
+	return s.update(ctx, "forget a cursor", func(ctx context.Context, tx *tx) error {
+		return tx.exec(ctx, `DELETE FROM cursor WHERE upstream = $1`, upstream)
 	})
 }
 

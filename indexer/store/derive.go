@@ -27,6 +27,9 @@ func (s *Store) DeriveStale(ctx context.Context) (more bool, err error) {
 
 // derive works off the queues, standings first, since they make proposals stale.
 func (tx *tx) derive(ctx context.Context) (more bool, err error) {
+	if err := tx.settleClaims(ctx); err != nil {
+		return false, err
+	}
 	accounts, err := tx.takeStale(ctx, `SELECT did FROM dirty_standing LIMIT $1`,
 		`DELETE FROM dirty_standing WHERE did IN (SELECT value FROM json_each($1))`)
 	if err != nil {
@@ -60,7 +63,8 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 			return false, fmt.Errorf("derive %s: %w", uri, err)
 		}
 	}
-	return len(proposals) == deriveAtOnce, nil
+	moreWords, err := tx.reindexWords(ctx)
+	return moreWords || len(proposals) == deriveAtOnce, err
 }
 
 func (tx *tx) takeStale(ctx context.Context, look, take string) ([]string, error) {
@@ -135,7 +139,7 @@ func (tx *tx) deriveProposal(ctx context.Context, uri syntax.ATURI) error {
 	var stages []stageRow
 	var funding []fundingRow
 	var ranking []rankingRow
-	facts, err := loadFacts(ctx, tx, uri)
+	facts, err := loadFacts(ctx, tx, tx.policy, uri)
 	switch {
 	case errors.Is(err, ErrNotFound):
 	case err != nil:

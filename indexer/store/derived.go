@@ -44,7 +44,15 @@ type fundingRow struct {
 	estimated, estimators       int64
 	estimatedProven, provenOnes int64
 	pending                     int64
+	money                       moneyColumns
 	goal                        sql.NullInt64
+}
+
+// moneyColumns are the columns of funding that receipts decide.
+type moneyColumns struct {
+	pledged, pledgers, donated, donors                    int64
+	raised                                                sql.NullInt64
+	releasing, released, refunding, refunded, chargedBack int64
 }
 
 func newFundingRow(from, until time.Time, f lifecycle.Funding) fundingRow {
@@ -53,6 +61,13 @@ func newFundingRow(from, until time.Time, f lifecycle.Funding) fundingRow {
 		estimated: f.Estimated, estimators: f.Estimators,
 		estimatedProven: f.EstimatedProven, provenOnes: f.EstimatorsProven,
 		pending: f.Pending,
+		money: moneyColumns{
+			pledged: f.Pledged, pledgers: f.Pledgers, donated: f.Donated, donors: f.Donors,
+			releasing: f.Releasing, released: f.Released, refunding: f.Refunding, refunded: f.Refunded, chargedBack: f.ChargedBack,
+		},
+	}
+	if f.Raised != nil {
+		row.money.raised = sql.NullInt64{Int64: *f.Raised, Valid: true}
 	}
 	if f.Goal != nil {
 		row.goal = sql.NullInt64{Int64: *f.Goal, Valid: true}
@@ -96,11 +111,14 @@ func (tx *tx) replaceStages(ctx context.Context, proposal syntax.ATURI, want []s
 
 func (tx *tx) replaceFunding(ctx context.Context, proposal syntax.ATURI, want []fundingRow) error {
 	have, err := collect(ctx, tx, `
-		SELECT currency, from_at, to_at, estimated, estimators, estimated_proven, estimators_proven, pending, goal
+		SELECT currency, from_at, to_at, estimated, estimators, estimated_proven, estimators_proven, pending,
+		       pledged, pledgers, donated, donors, raised, releasing, released, refunding, refunded, charged_back, goal
 		FROM funding WHERE proposal_uri = $1`,
 		func(rows *sql.Rows) (r fundingRow, err error) {
 			err = rows.Scan(&r.currency, &r.from, &r.to, &r.estimated, &r.estimators,
-				&r.estimatedProven, &r.provenOnes, &r.pending, &r.goal)
+				&r.estimatedProven, &r.provenOnes, &r.pending,
+				&r.money.pledged, &r.money.pledgers, &r.money.donated, &r.money.donors, &r.money.raised,
+				&r.money.releasing, &r.money.released, &r.money.refunding, &r.money.refunded, &r.money.chargedBack, &r.goal)
 			return r, err
 		}, proposal)
 	if err != nil {
@@ -120,13 +138,20 @@ func (tx *tx) replaceFunding(ctx context.Context, proposal syntax.ATURI, want []
 	for _, r := range written {
 		err := tx.exec(ctx, `
 			INSERT INTO funding (proposal_uri, currency, from_at, to_at,
-			                     estimated, estimators, estimated_proven, estimators_proven, pending, goal)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+			                     estimated, estimators, estimated_proven, estimators_proven, pending,
+			                     pledged, pledgers, donated, donors, raised,
+			                     releasing, released, refunding, refunded, charged_back, goal)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 			ON CONFLICT (proposal_uri, currency, from_at) DO UPDATE
 			SET to_at = excluded.to_at, estimated = excluded.estimated, estimators = excluded.estimators,
 			    estimated_proven = excluded.estimated_proven, estimators_proven = excluded.estimators_proven,
-			    pending = excluded.pending, goal = excluded.goal`,
-			proposal, r.currency, r.from, r.to, r.estimated, r.estimators, r.estimatedProven, r.provenOnes, r.pending, r.goal)
+			    pending = excluded.pending, pledged = excluded.pledged, pledgers = excluded.pledgers,
+			    donated = excluded.donated, donors = excluded.donors, raised = excluded.raised,
+			    releasing = excluded.releasing, released = excluded.released, refunding = excluded.refunding,
+			    refunded = excluded.refunded, charged_back = excluded.charged_back, goal = excluded.goal`,
+			proposal, r.currency, r.from, r.to, r.estimated, r.estimators, r.estimatedProven, r.provenOnes, r.pending,
+			r.money.pledged, r.money.pledgers, r.money.donated, r.money.donors, r.money.raised,
+			r.money.releasing, r.money.released, r.money.refunding, r.money.refunded, r.money.chargedBack, r.goal)
 		if err != nil {
 			return err
 		}

@@ -3,9 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
-	"github.com/bluesky-social/indigo/atproto/syntax"
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
 
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -17,10 +16,16 @@ func (tx *tx) putDevelopment(ctx context.Context, row typedRow, rec *stratos.Wor
 		currency = sql.NullString{String: rec.Goal.Currency, Valid: true}
 		amount = sql.NullInt64{Int64: rec.Goal.Amount, Valid: true}
 	}
-	err := tx.exec(ctx, `
-		INSERT INTO development (record_id, uri, author, proposal_uri, goal_currency, goal_amount, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		row.id, row.uri, row.author, rec.Proposal.Uri, currency, amount, row.createdAt)
+	expected, err := optionalMillis("expectedAt", rec.ExpectedAt)
+	if err != nil {
+		return err
+	}
+	err = tx.exec(ctx, `
+		INSERT INTO development (record_id, uri, author, proposal_uri, proposal_cid, escrow, currency,
+		                         goal_currency, goal_amount, donations, expected_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		row.id, row.uri, row.author, rec.Proposal.Uri, rec.Proposal.Cid, rec.Escrow, rec.Currency,
+		currency, amount, nullString(rec.Donations), expected, row.createdAt)
 	if err != nil {
 		return err
 	}
@@ -47,23 +52,23 @@ const (
 )
 
 func (tx *tx) putPreview(ctx context.Context, row typedRow, rec *stratos.WorkPreview) error {
-	opens, err := syntax.ParseDatetimeTime(rec.OpensAt)
+	opens, err := parseMillis("opensAt", rec.OpensAt)
 	if err != nil {
-		return fmt.Errorf("opensAt: %w", err)
+		return err
 	}
-	closes, err := syntax.ParseDatetimeTime(rec.ClosesAt)
+	closes, err := parseMillis("closesAt", rec.ClosesAt)
 	if err != nil {
-		return fmt.Errorf("closesAt: %w", err)
+		return err
 	}
 	return tx.exec(ctx, `
-		INSERT INTO attempt_part (record_id, uri, author, development_uri, kind, opens_at, closes_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		row.id, row.uri, row.author, rec.Development.Uri, partPreview, millis(opens), millis(closes), row.createdAt)
+		INSERT INTO attempt_part (record_id, uri, author, development_uri, development_cid, kind, opens_at, closes_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		row.id, row.uri, row.author, rec.Development.Uri, rec.Development.Cid, partPreview, opens, closes, row.createdAt)
 }
 
-func (tx *tx) putAttemptPart(ctx context.Context, row typedRow, development, kind string) error {
+func (tx *tx) putAttemptPart(ctx context.Context, row typedRow, development comatproto.RepoStrongRef, kind string) error {
 	return tx.exec(ctx, `
-		INSERT INTO attempt_part (record_id, uri, author, development_uri, kind, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
-		row.id, row.uri, row.author, development, kind, row.createdAt)
+		INSERT INTO attempt_part (record_id, uri, author, development_uri, development_cid, kind, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		row.id, row.uri, row.author, development.Uri, development.Cid, kind, row.createdAt)
 }

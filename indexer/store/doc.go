@@ -6,11 +6,17 @@
 // typed rows, the rows derived by lifecycle and the cursor commit together or not
 // at all, so a process that dies loses nothing and doubles nothing.
 //
-// Raw records are kept as they were signed. Everything else follows from them
-// and from the accounts' statuses; typed rows exist for valid records only, and
+// Raw records are kept as they were signed. Everything else follows from them,
+// from the accounts' statuses and from what was observed of claims; typed rows exist for valid records only, and
 // derived rows only for what is visible. What one change makes stale is queued in
 // the tables dirty_standing and dirty_proposal inside the same transaction, and
 // worked off there or, for a wide fan-out, in the transactions that follow.
+//
+// A [Reader] answers from one snapshot, for one moment, under the policy of the
+// store. Lists are skeletons: keys in their order, with what lifecycle or an
+// escrow says of each; the records themselves are read by [Reader.Records]. The
+// words of proposals are indexed in the transaction of their record, those of a
+// project's name by the queue dirty_words.
 //
 // Whoever keeps what they read asks for the [Era] in which it holds. It ends with
 // the next write, or at the next of the moments that the table moment lists, at

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -12,16 +13,50 @@ import (
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
-// loadFacts gathers what lifecycle needs to know of a proposal, in no order.
+// loadFacts gathers what moves the stage and the sums of a proposal, in no order.
 // Records of accounts that are not active are not facts (F5). ErrNotFound is
 // returned when the proposal itself is not one.
-func loadFacts(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Facts, error) {
-	f, has, err := loadWork(ctx, q, uri)
+func loadFacts(ctx context.Context, q querier, policy lifecycle.Policy, uri syntax.ATURI) (lifecycle.Facts, error) {
+	f, has, err := loadProposal(ctx, q, uri)
+	f.Policy = policy
 	if err != nil {
 		return f, err
 	}
+	if has.maintainers {
+		if f.Project.Maintainers, err = loadMaintainers(ctx, q, f.Project.URI); err != nil {
+			return f, err
+		}
+	}
+	if has.responses {
+		if f.Responses, err = loadResponses(ctx, q, uri); err != nil {
+			return f, err
+		}
+	}
+	if has.developments {
+		if f.Developments, err = loadDevelopments(ctx, q, uri); err != nil {
+			return f, err
+		}
+	}
+	if has.developments || has.campaigns {
+		if f.Campaigns, err = loadCampaigns(ctx, q, uri); err != nil {
+			return f, err
+		}
+		if err := loadAttemptParts(ctx, q, uri, &f); err != nil {
+			return f, err
+		}
+	}
 	if has.pledges {
 		if f.Pledges, err = loadPledges(ctx, q, uri); err != nil {
+			return f, err
+		}
+	}
+	if has.donations {
+		if f.Donations, err = loadDonations(ctx, q, uri); err != nil {
+			return f, err
+		}
+	}
+	if has.developments || has.campaigns || has.pledges || has.donations || has.receipts {
+		if f.Receipts, err = loadReceiptsAbout(ctx, q, uri); err != nil {
 			return f, err
 		}
 	}
@@ -31,37 +66,24 @@ func loadFacts(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Fact
 	return f, err
 }
 
-// loadWork is loadFacts but for what backers wrote, which may be thousands of
-// records.
-func loadWork(ctx context.Context, q querier, uri syntax.ATURI) (lifecycle.Facts, related, error) {
-	f, has, err := loadProposal(ctx, q, uri)
-	if err != nil {
-		return f, has, err
+// loadAsked adds the facts that move nothing and are asked for when a proposal
+// is read.
+func loadAsked(ctx context.Context, q querier, uri syntax.ATURI, f *lifecycle.Facts) (err error) {
+	if f.Disputes, err = loadDisputes(ctx, q, uri); err != nil {
+		return err
 	}
-	if has.maintainers {
-		if f.Project.Maintainers, err = loadMaintainers(ctx, q, f.Project.URI); err != nil {
-			return f, has, err
-		}
+	if f.Rulings, err = loadRulings(ctx, q, uri); err != nil {
+		return err
 	}
-	if has.responses {
-		if f.Responses, err = loadResponses(ctx, q, uri); err != nil {
-			return f, has, err
-		}
-	}
-	if has.developments {
-		if f.Developments, err = loadDevelopments(ctx, q, uri); err != nil {
-			return f, has, err
-		}
-		err = loadAttemptParts(ctx, q, uri, &f)
-	}
-	return f, has, err
+	f.Verifications, err = loadVerifications(ctx, q, uri)
+	return err
 }
 
 // related says which kinds of records there are about a proposal, of accounts
 // of whatever status. Most proposals have few kinds, and what is not there need
 // not be asked for.
 type related struct {
-	maintainers, responses, developments, pledges, estimates bool
+	maintainers, responses, developments, campaigns, pledges, donations, receipts, estimates bool
 }
 
 // loadProposal loads the proposal and its project, but for the maintainers.
@@ -70,21 +92,26 @@ func loadProposal(ctx context.Context, q querier, uri syntax.ATURI) (f lifecycle
 	var project, account, subjectURI, projectURI, owner sql.NullString
 	var projectCreated sql.NullInt64
 	err = q.QueryRowContext(ctx, `
-		SELECT p.uri, p.author, p.created_at, p.subject_project, p.subject_account, p.subject_uri,
+		SELECT p.uri, (SELECT cid FROM record WHERE id = p.record_id), p.author, p.created_at,
+		       p.subject_project, p.subject_account, p.subject_uri,
 		       j.uri, j.owner, j.created_at,
 		       j.uri IS NOT NULL AND EXISTS (SELECT 1 FROM project_maintainer WHERE record_id = j.record_id),
 		       EXISTS (SELECT 1 FROM response WHERE proposal_uri = p.uri),
 		       EXISTS (SELECT 1 FROM development WHERE proposal_uri = p.uri),
+		       EXISTS (SELECT 1 FROM campaign WHERE proposal_uri = p.uri),
 		       EXISTS (SELECT 1 FROM pledge WHERE proposal_uri = p.uri),
+		       EXISTS (SELECT 1 FROM donation WHERE proposal_uri = p.uri),
+		       EXISTS (SELECT 1 FROM receipt WHERE proposal_uri = p.uri),
 		       EXISTS (SELECT 1 FROM estimate WHERE proposal_uri = p.uri)
 		FROM proposal p
 		JOIN repo a ON a.did = p.author
 		LEFT JOIN project j ON j.uri = p.subject_project
 		     AND EXISTS (SELECT 1 FROM repo o WHERE o.did = j.owner AND o.status = 'active')
 		WHERE p.uri = $1 AND a.status = 'active'`, uri).
-		Scan(&p.uri, &p.author, &p.createdAt, &project, &account, &subjectURI,
+		Scan(&p.uri, &p.cid, &p.author, &p.createdAt, &project, &account, &subjectURI,
 			&projectURI, &owner, &projectCreated,
-			&has.maintainers, &has.responses, &has.developments, &has.pledges, &has.estimates)
+			&has.maintainers, &has.responses, &has.developments, &has.campaigns,
+			&has.pledges, &has.donations, &has.receipts, &has.estimates)
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, has, ErrNotFound
 	}
@@ -115,12 +142,12 @@ func loadMaintainers(ctx context.Context, q querier, project syntax.ATURI) ([]sy
 
 func loadResponses(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Response, error) {
 	out, err := collect(ctx, q, `
-		SELECT r.uri, r.author, r.created_at, r.answer
+		SELECT r.uri, r.author, r.created_at, r.proposal_uri, r.proposal_cid, r.answer, coalesce(r.duplicate_of, '')
 		FROM response r JOIN repo a ON a.did = r.author
 		WHERE r.proposal_uri = $1 AND a.status = 'active'`,
 		func(rows *sql.Rows) (r lifecycle.Response, err error) {
 			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Answer)
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &r.Proposal.URI, &r.Proposal.CID, &r.Answer, &r.DuplicateOf)
 			r.Meta = m.meta()
 			return r, err
 		}, proposal)
@@ -132,19 +159,26 @@ func loadResponses(ctx context.Context, q querier, proposal syntax.ATURI) ([]lif
 
 func loadDevelopments(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Development, error) {
 	out, err := collect(ctx, q, `
-		SELECT d.uri, d.author, d.created_at, d.goal_currency, d.goal_amount
-		FROM development d JOIN repo a ON a.did = d.author
+		SELECT d.uri, r.cid, d.author, d.created_at, d.proposal_uri, d.proposal_cid, d.currency, d.goal_currency, d.goal_amount,
+		       d.escrow, coalesce(d.donations, ''), d.expected_at,
+		       (SELECT json_group_array(did) FROM development_payee WHERE record_id = d.record_id)
+		FROM development d JOIN record r ON r.id = d.record_id JOIN repo a ON a.did = d.author
 		WHERE d.proposal_uri = $1 AND a.status = 'active'`,
 		func(rows *sql.Rows) (d lifecycle.Development, err error) {
 			var m metaColumns
 			var currency sql.NullString
-			var amount sql.NullInt64
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &currency, &amount)
-			d.Meta = m.meta()
+			var amount, expected sql.NullInt64
+			var payees []byte
+			err = rows.Scan(&m.uri, &m.cid, &m.author, &m.createdAt, &d.Proposal.URI, &d.Proposal.CID, &d.Currency, &currency, &amount,
+				&d.Escrow, &d.Donations, &expected, &payees)
+			if err != nil {
+				return d, err
+			}
+			d.Meta, d.ExpectedAt = m.meta(), optionalTime(expected)
 			if currency.Valid {
 				d.Goal = &money.Money{Amount: amount.Int64, Currency: money.Currency(currency.String)}
 			}
-			return d, err
+			return d, json.Unmarshal(payees, &d.Payees)
 		}, proposal)
 	if err != nil {
 		return nil, fmt.Errorf("load developments: %w", err)
@@ -161,14 +195,16 @@ func loadAttemptParts(ctx context.Context, q querier, proposal syntax.ATURI, f *
 		closes  sql.NullInt64
 	}
 	parts, err := collect(ctx, q, `
-		SELECT t.uri, t.author, t.created_at, t.kind, t.development_uri, t.opens_at, t.closes_at
-		FROM development d
-		JOIN attempt_part t ON t.development_uri = d.uri
+		SELECT t.uri, r.cid, t.author, t.created_at, t.kind, t.development_uri, t.opens_at, t.closes_at
+		FROM attempt_part t
+		JOIN record r ON r.id = t.record_id
 		JOIN repo a ON a.did = t.author
-		WHERE d.proposal_uri = $1 AND a.status = 'active'`,
+		WHERE t.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
+		                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
+		AND a.status = 'active'`,
 		func(rows *sql.Rows) (p part, err error) {
 			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &p.kind, &p.attempt, &p.opens, &p.closes)
+			err = rows.Scan(&m.uri, &m.cid, &m.author, &m.createdAt, &p.kind, &p.attempt, &p.opens, &p.closes)
 			p.Meta = m.meta()
 			return p, err
 		}, proposal)
@@ -197,14 +233,14 @@ func loadAttemptParts(ctx context.Context, q querier, proposal syntax.ATURI, f *
 
 func loadEstimates(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Estimate, error) {
 	out, err := collect(ctx, q, `
-		SELECT e.uri, e.author, e.created_at, e.currency, e.amount, coalesce(s.largest, 0)
+		SELECT e.uri, e.author, e.created_at, e.proposal_uri, e.proposal_cid, e.currency, e.amount, coalesce(s.largest, 0)
 		FROM estimate e
 		JOIN repo a ON a.did = e.author
 		LEFT JOIN standing s ON s.did = e.author AND s.currency = e.currency
 		WHERE e.proposal_uri = $1 AND a.status = 'active'`,
 		func(rows *sql.Rows) (e lifecycle.Estimate, err error) {
 			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &e.Value.Currency, &e.Value.Amount, &e.Largest)
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &e.Proposal.URI, &e.Proposal.CID, &e.Value.Currency, &e.Value.Amount, &e.Largest)
 			e.Meta = m.meta()
 			return e, err
 		}, proposal)
@@ -216,15 +252,13 @@ func loadEstimates(ctx context.Context, q querier, proposal syntax.ATURI) ([]lif
 
 func loadPledges(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Pledge, error) {
 	out, err := collect(ctx, q, `
-		SELECT p.uri, p.author, p.created_at, p.currency, p.amount,
-		       EXISTS (SELECT 1 FROM receipt t JOIN repo e ON e.did = t.escrow
-		               WHERE t.subject_uri = p.uri AND t.escrow = p.escrow AND e.status = 'active')
+		SELECT p.uri, p.author, p.created_at, p.development_uri, p.escrow, p.currency, p.amount
 		FROM pledge p
 		JOIN repo a ON a.did = p.author
 		WHERE p.proposal_uri = $1 AND a.status = 'active'`,
 		func(rows *sql.Rows) (p lifecycle.Pledge, err error) {
 			var m metaColumns
-			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &p.Value.Currency, &p.Value.Amount, &p.Receipted)
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &p.Attempt, &p.Escrow, &p.Value.Currency, &p.Value.Amount)
 			p.Meta = m.meta()
 			return p, err
 		}, proposal)
@@ -323,10 +357,11 @@ func scanDID(rows *sql.Rows) (syntax.DID, error) {
 // metaColumns receives the columns of a lifecycle.Meta.
 type metaColumns struct {
 	uri       syntax.ATURI
+	cid       syntax.CID // empty where no rule compares it
 	author    syntax.DID
 	createdAt int64
 }
 
 func (m metaColumns) meta() lifecycle.Meta {
-	return lifecycle.Meta{URI: m.uri, Author: m.author, CreatedAt: fromMillis(m.createdAt)}
+	return lifecycle.Meta{URI: m.uri, CID: m.cid, Author: m.author, CreatedAt: fromMillis(m.createdAt)}
 }

@@ -11,35 +11,49 @@ import (
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons/money"
+	"github.com/stratosfund/stratosfund/lexicons/weburi"
 )
 
 // ProposalSort is an order of proposals, best first; ties go by uri.
 type ProposalSort string
 
-// The orders.
+// The orders. Where a proposal has nothing of what an order compares, it comes
+// behind all that do, newest first.
 const (
 	SortHot       ProposalSort = "hot"
 	SortNew       ProposalSort = "new"
 	SortEstimated ProposalSort = "estimated"
+	SortPledged   ProposalSort = "pledged" // money held now
+	SortClosing   ProposalSort = "closing" // what closes next
 )
+
+// ProposalSorts lists all orders.
+func ProposalSorts() []ProposalSort {
+	return []ProposalSort{SortHot, SortNew, SortEstimated, SortPledged, SortClosing}
+}
 
 // ProposalFilter narrows a list of proposals; zero fields do not.
 type ProposalFilter struct {
 	Stages  []lifecycle.Stage
 	Project syntax.ATURI
 	Account syntax.DID // the subject
-	URI     string     // the subject
+	URI     weburi.URI // the subject
 	Author  syntax.DID
-	Backer  syntax.DID
-	Tag     string
+	// Backer estimated, pledged or donated, whether or not it counts.
+	Backer syntax.DID
+	Tag    string
+	// Words: only proposals that [Reader.SearchProposals] finds by them. Text
+	// without words is in none.
+	Words *string
 	// Currency: only proposals with something in it.
 	Currency money.Currency
 	Sort     ProposalSort
-	// SortCurrency is what SortEstimated compares.
+	// SortCurrency is what SortEstimated and SortPledged compare.
 	SortCurrency money.Currency
 }
 
-// Key is a place in a list: the value that it is ordered by, and the uri.
+// Key is a place in a list: the value that it is ordered by, and the uri. The
+// order is by both, descending.
 type Key struct {
 	Value int64
 	URI   syntax.ATURI
@@ -64,83 +78,192 @@ func (c *clauses) add(sql string, args ...any) {
 	c.text.WriteString(sql)
 }
 
-// sortUnestimated is the end of SortEstimated: what nothing is estimated for.
-const sortUnestimated ProposalSort = "unestimated"
+// limit adds the end of a list. The number stands in the text: SQLite prepares a
+// statement anew each time when it is a parameter.
+func (c *clauses) limit(n int) { fmt.Fprintf(&c.text, " LIMIT %d", n) }
+
+// newestFirst adds the end of a list of records x: those that exist at the
+// moment, after the key of the last page.
+func (r *Reader) newestFirst(c *clauses, after *Key, limit int) {
+	c.add(` AND x.created_at <= ?`, millis(r.now.Add(lifecycle.FutureTolerance)))
+	if after != nil {
+		c.add(` AND (x.created_at, x.uri) < (?, ?)`, after.Value, after.URI)
+	}
+	c.add(` ORDER BY x.created_at DESC, x.uri DESC`)
+	c.limit(limit)
+}
+
+// behind is added to the time of a proposal that has nothing of what the order
+// compares, so that it comes behind all that do: no amount is as small, and no
+// time as early.
+const behind int64 = -1 << 62
 
 // ListProposals returns the keys of the visible proposals that pass the filter,
 // in its order, after the key of the last page (nil: from the beginning).
 func (r *Reader) ListProposals(ctx context.Context, f ProposalFilter, after *Key, limit int) ([]Key, error) {
-	if f.Sort != SortEstimated {
-		return r.listProposals(ctx, f, after, limit)
+	if f.Words != nil {
+		if _, ok := matchAll(*f.Words); !ok {
+			return nil, nil
+		}
+	}
+	front, rest := f.orders()
+	if front == nil {
+		return nil, fmt.Errorf("store: list proposals: unknown order %q", f.Sort)
+	}
+	if rest == nil {
+		return r.listProposals(ctx, f, front, after, limit)
 	}
 	// Two lists, one behind the other, each in the order of an index.
 	var keys []Key
-	if after == nil || after.Value > 0 {
+	if after == nil || after.Value > behind/2 {
 		var err error
-		if keys, err = r.listProposals(ctx, f, after, limit); err != nil || len(keys) == limit {
+		if keys, err = r.listProposals(ctx, f, front, after, limit); err != nil || len(keys) == limit {
 			return keys, err
 		}
 		after = nil
 	}
-	f.Sort = sortUnestimated
-	rest, err := r.listProposals(ctx, f, after, limit-len(keys))
-	return append(keys, rest...), err
+	others, err := r.listProposals(ctx, f, rest, after, limit-len(keys))
+	return append(keys, others...), err
 }
 
-func (r *Reader) listProposals(ctx context.Context, f ProposalFilter, after *Key, limit int) ([]Key, error) {
-	c, err := f.statement(millis(r.now), after, limit)
-	if err != nil {
-		return nil, err
+// order adds what a list of proposals p selects, and returns how it is ordered.
+type order func(c *clauses, f *ProposalFilter, now int64) columns
+
+// columns are those that a list is ordered by: of one table, so that an index
+// has them. The index is of value, which ascends where the key does not; key
+// makes one of the other, either way.
+type columns struct {
+	value, uri string
+	ascending  bool
+	key        func(int64) int64
+}
+
+func same(v int64) int64 { return v }
+
+// orders are the list of what the sort compares and of what comes behind it, if
+// anything does.
+func (f *ProposalFilter) orders() (front, rest order) {
+	switch f.Sort {
+	case SortHot:
+		return byHot, nil
+	case SortNew:
+		return byTime, nil
+	case SortEstimated:
+		return byEstimated, byTimeUnestimated
+	case SortPledged:
+		return byPledged, byTimeUnpledged
+	case SortClosing:
+		return byClosing, byTimeNotClosing
 	}
+	return nil, nil
+}
+
+func byHot(c *clauses, _ *ProposalFilter, now int64) columns {
+	c.add(`SELECT k.hot, k.proposal_uri FROM ranking k JOIN proposal p ON p.uri = k.proposal_uri
+		JOIN stage_interval s ON s.proposal_uri = k.proposal_uri AND s.from_at <= ? AND s.to_at > ?
+		WHERE k.from_at <= ? AND k.to_at > ?`, now, now, now, now)
+	return columns{value: "k.hot", uri: "k.proposal_uri", key: same}
+}
+
+func byTime(c *clauses, _ *ProposalFilter, now int64) columns {
+	c.add(`SELECT p.created_at, p.uri FROM proposal p
+		JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
+		WHERE true`, now, now)
+	return columns{value: "p.created_at", uri: "p.uri", key: same}
+}
+
+// behindOthers is byTime for what comes behind another list.
+func behindOthers(c *clauses, now int64) columns {
+	out := byTime(c, nil, now)
+	out.key = func(v int64) int64 {
+		if v < behind/2 {
+			return v - behind
+		}
+		return v + behind
+	}
+	return out
+}
+
+func byEstimated(c *clauses, f *ProposalFilter, now int64) columns {
+	c.add(`SELECT m.estimated, m.proposal_uri FROM funding m JOIN proposal p ON p.uri = m.proposal_uri
+		JOIN stage_interval s ON s.proposal_uri = m.proposal_uri AND s.from_at <= ? AND s.to_at > ?
+		WHERE m.currency = ? AND m.from_at <= ? AND m.to_at > ? AND m.estimated > 0`,
+		now, now, f.SortCurrency, now, now)
+	return columns{value: "m.estimated", uri: "m.proposal_uri", key: same}
+}
+
+func byTimeUnestimated(c *clauses, f *ProposalFilter, now int64) columns {
+	out := behindOthers(c, now)
+	c.add(` AND NOT EXISTS (SELECT 1 FROM funding m WHERE m.proposal_uri = p.uri AND m.currency = ?
+		AND m.from_at <= ? AND m.to_at > ? AND m.estimated > 0)`, f.SortCurrency, now, now)
+	return out
+}
+
+func byPledged(c *clauses, f *ProposalFilter, now int64) columns {
+	c.add(`SELECT m.pledged, m.proposal_uri FROM funding m JOIN proposal p ON p.uri = m.proposal_uri
+		JOIN stage_interval s ON s.proposal_uri = m.proposal_uri AND s.from_at <= ? AND s.to_at > ?
+		WHERE m.currency = ? AND m.from_at <= ? AND m.to_at > ? AND m.pledged > 0`,
+		now, now, f.SortCurrency, now, now)
+	return columns{value: "m.pledged", uri: "m.proposal_uri", key: same}
+}
+
+func byTimeUnpledged(c *clauses, f *ProposalFilter, now int64) columns {
+	out := behindOthers(c, now)
+	c.add(` AND NOT EXISTS (SELECT 1 FROM funding m WHERE m.proposal_uri = p.uri AND m.currency = ?
+		AND m.from_at <= ? AND m.to_at > ? AND m.pledged > 0)`, f.SortCurrency, now, now)
+	return out
+}
+
+// eventCloses is what the clock brings next while pledges are taken.
+const eventCloses = lifecycle.NextPreviewCloses
+
+func byClosing(c *clauses, _ *ProposalFilter, now int64) columns {
+	c.add(`SELECT s.next_at, s.proposal_uri FROM stage_interval s JOIN proposal p ON p.uri = s.proposal_uri
+		WHERE s.next_event = ? AND s.next_at > ? AND s.from_at <= ? AND s.to_at > ?`, eventCloses, now, now, now)
+	return columns{value: "s.next_at", uri: "s.proposal_uri", ascending: true, key: func(v int64) int64 { return -v }}
+}
+
+func byTimeNotClosing(c *clauses, _ *ProposalFilter, now int64) columns {
+	out := behindOthers(c, now)
+	c.add(` AND NOT coalesce(s.next_event = ? AND s.next_at > ?, false)`, eventCloses, now)
+	return out
+}
+
+func (r *Reader) listProposals(ctx context.Context, f ProposalFilter, by order, after *Key, limit int) ([]Key, error) {
+	var c clauses
+	now := millis(r.now)
+	columns := by(&c, &f, now)
+	f.narrow(&c, now)
+	if f.Words != nil {
+		match, _ := matchAll(*f.Words)
+		c.add(` AND p.record_id IN (SELECT rowid FROM proposal_fts WHERE proposal_fts MATCH ?)`, match)
+	}
+	if after != nil {
+		columns.after(&c, columns.key(after.Value), after.URI)
+	}
+	direction := " DESC"
+	if columns.ascending {
+		direction = ""
+	}
+	c.add(` ORDER BY ` + columns.value + direction + `, ` + columns.uri + ` DESC`)
+	c.limit(limit)
 	keys, err := collect(ctx, r.tx, c.text.String(), scanKey, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: list proposals: %w", err)
 	}
+	for i := range keys {
+		keys[i].Value = columns.key(keys[i].Value)
+	}
 	return keys, nil
 }
 
-func (f *ProposalFilter) statement(now int64, after *Key, limit int) (*clauses, error) {
-	var c clauses
-	var value, uri string // the columns that it is ordered by: of one table, so that an index has them
-	switch f.Sort {
-	case SortHot:
-		value, uri = "k.hot", "k.proposal_uri"
-		c.add(`SELECT k.hot, k.proposal_uri FROM ranking k JOIN proposal p ON p.uri = k.proposal_uri
-			JOIN stage_interval s ON s.proposal_uri = k.proposal_uri AND s.from_at <= ? AND s.to_at > ?
-			WHERE k.from_at <= ? AND k.to_at > ?`, now, now, now, now)
-	case SortNew:
-		value, uri = "p.created_at", "p.uri"
-		c.add(`SELECT p.created_at, p.uri FROM proposal p
-			JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
-			WHERE true`, now, now)
-	case SortEstimated:
-		value, uri = "m.estimated", "m.proposal_uri"
-		c.add(`SELECT m.estimated, m.proposal_uri FROM funding m JOIN proposal p ON p.uri = m.proposal_uri
-			JOIN stage_interval s ON s.proposal_uri = m.proposal_uri AND s.from_at <= ? AND s.to_at > ?
-			WHERE m.currency = ? AND m.from_at <= ? AND m.to_at > ? AND m.estimated > 0`,
-			now, now, f.SortCurrency, now, now)
-	case sortUnestimated:
-		uri = "p.uri"
-		c.add(`SELECT 0, p.uri FROM proposal p
-			JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
-			WHERE NOT EXISTS (SELECT 1 FROM funding m WHERE m.proposal_uri = p.uri AND m.currency = ?
-			AND m.from_at <= ? AND m.to_at > ? AND m.estimated > 0)`, now, now, f.SortCurrency, now, now)
-	default:
-		return nil, fmt.Errorf("store: list proposals: unknown order %q", f.Sort)
+// after adds the condition that rows come after those with the value and the uri.
+func (by columns) after(c *clauses, value int64, uri syntax.ATURI) {
+	if !by.ascending {
+		c.add(` AND (`+by.value+`, `+by.uri+`) < (?, ?)`, value, uri)
+		return
 	}
-	f.narrow(&c, now)
-	switch {
-	case value == "" && after != nil:
-		c.add(` AND `+uri+` < ?`, after.URI)
-	case after != nil:
-		c.add(` AND (`+value+`, `+uri+`) < (?, ?)`, after.Value, after.URI)
-	}
-	c.add(` ORDER BY `)
-	if value != "" {
-		c.add(value + ` DESC, `)
-	}
-	c.add(uri+` DESC LIMIT ?`, limit)
-	return &c, nil
+	c.add(` AND `+by.value+` >= ? AND (`+by.value+` > ? OR `+by.uri+` < ?)`, value, value, uri)
 }
 
 func (f *ProposalFilter) narrow(c *clauses, now int64) {
@@ -158,13 +281,18 @@ func (f *ProposalFilter) narrow(c *clauses, now int64) {
 		c.add(` AND p.subject_account = ?`, f.Account)
 	}
 	if f.URI != "" {
-		c.add(` AND p.subject_uri = ?`, f.URI)
+		c.add(` AND p.subject_uri_normalized = ?`, f.URI)
 	}
 	if f.Author != "" {
 		c.add(` AND p.author = ?`, f.Author)
 	}
 	if f.Backer != "" {
-		c.add(` AND p.uri IN (SELECT proposal_uri FROM estimate WHERE author = ?)`, f.Backer)
+		until := now + lifecycle.FutureTolerance.Milliseconds()
+		c.add(` AND p.uri IN (
+			SELECT proposal_uri FROM estimate WHERE author = ? AND created_at <= ?
+			UNION ALL SELECT proposal_uri FROM pledge WHERE author = ? AND created_at <= ?
+			UNION ALL SELECT proposal_uri FROM donation WHERE author = ? AND created_at <= ?)`,
+			f.Backer, until, f.Backer, until, f.Backer, until)
 	}
 	if f.Tag != "" {
 		c.add(` AND p.record_id IN (SELECT record_id FROM proposal_tag WHERE tag = ?)`, foldTag(f.Tag))
@@ -192,7 +320,8 @@ func (r *Reader) ListProjects(ctx context.Context, owner syntax.DID, after *Key,
 	if after != nil {
 		c.add(` AND (j.created_at, j.uri) < (?, ?)`, after.Value, after.URI)
 	}
-	c.add(` ORDER BY j.created_at DESC, j.uri DESC LIMIT ?`, limit)
+	c.add(` ORDER BY j.created_at DESC, j.uri DESC`)
+	c.limit(limit)
 	keys, err := collect(ctx, r.tx, c.text.String(), scanKey, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: list projects: %w", err)

@@ -5,6 +5,8 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"pgregory.net/rapid"
+
+	"github.com/stratosfund/stratosfund/lexicons"
 )
 
 var (
@@ -58,7 +60,7 @@ func randomPayees(t *rapid.T, first syntax.DID) []fields {
 func randomRecord(t *rapid.T) Record {
 	by := pick(t, people, "author")
 	when := randomTime(t)
-	switch rapid.IntRange(0, 15).Draw(t, "kind") {
+	switch rapid.IntRange(0, 18).Draw(t, "kind") {
 	case 0:
 		return project(t, by, "p", rapid.SliceOfNDistinct(rapid.SampledFrom(people), 0, 2, rapid.ID).Draw(t, "maintainers")...)
 	case 1, 2, 3:
@@ -87,6 +89,16 @@ func randomRecord(t *rapid.T) Record {
 			return consent(t, by, 1, randomDevelopment(t), when)
 		}
 		return pledge(t, by, 1, randomProposal(t), randomDevelopment(t), pick(t, escrows, "escrow"), when)
+	case 16:
+		if rapid.Bool().Draw(t, "donation") {
+			return donation(t, by, 1, randomProposal(t), randomDevelopment(t), pick(t, escrows, "escrow"), when)
+		}
+		return verification(t, by, 1, randomDevelopment(t), rapid.Bool().Draw(t, "matches"), when)
+	case 17:
+		return dispute(t, by, 1, randomProposal(t), randomDevelopment(t), when)
+	case 18:
+		uri := recordURI(pick(t, people, "disputer"), lexicons.CollectionDispute, key(1))
+		return ruling(t, pick(t, escrows, "escrow"), 1, uri, pick(t, []string{"upheld", "rejected"}, "outcome"), when)
 	case 13:
 		return campaign(t, pick(t, escrows, "escrow"), randomDevelopment(t), randomProposal(t), randomPayees(t, pick(t, people, "pinned")))
 	default:

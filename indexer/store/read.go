@@ -70,14 +70,17 @@ func (r *Reader) ProposalStates(ctx context.Context, uris []syntax.ATURI) (map[s
 		return nil, fmt.Errorf("store: read stages: %w", err)
 	}
 	_, err = collect(ctx, r.tx, `
-		SELECT proposal_uri, currency, estimated, estimators, estimated_proven, estimators_proven, pending, goal
+		SELECT proposal_uri, currency, estimated, estimators, estimated_proven, estimators_proven, pending,
+		       pledged, pledgers, donated, donors, raised, releasing, released, refunding, refunded, charged_back, goal
 		FROM funding
 		WHERE proposal_uri IN (SELECT value FROM json_each($1)) AND from_at <= $2 AND to_at > $2
 		ORDER BY proposal_uri, currency`,
 		func(rows *sql.Rows) (struct{}, error) {
 			var uri syntax.ATURI
 			var f lifecycle.Funding
-			err := rows.Scan(&uri, &f.Currency, &f.Estimated, &f.Estimators, &f.EstimatedProven, &f.EstimatorsProven, &f.Pending, &f.Goal)
+			err := rows.Scan(&uri, &f.Currency, &f.Estimated, &f.Estimators, &f.EstimatedProven, &f.EstimatorsProven, &f.Pending,
+				&f.Pledged, &f.Pledgers, &f.Donated, &f.Donors, &f.Raised,
+				&f.Releasing, &f.Released, &f.Refunding, &f.Refunded, &f.ChargedBack, &f.Goal)
 			if state := out[uri]; state != nil {
 				state.Funding = append(state.Funding, f)
 			}
@@ -116,19 +119,11 @@ func scanProposalState(rows *sql.Rows) (syntax.ATURI, *ProposalState, error) {
 // Facts returns what lifecycle knows of a proposal; [ErrNotFound] when it is
 // not indexed, hidden, or does not exist yet.
 func (r *Reader) Facts(ctx context.Context, proposal syntax.ATURI) (lifecycle.Facts, error) {
-	f, err := loadFacts(ctx, r.tx, proposal)
-	return r.existing(f, proposal, err)
-}
-
-// Work is Facts without what backers wrote: it says who does and did what about
-// the proposal, and nothing about money.
-func (r *Reader) Work(ctx context.Context, proposal syntax.ATURI) (lifecycle.Facts, error) {
-	f, _, err := loadWork(ctx, r.tx, proposal)
-	return r.existing(f, proposal, err)
-}
-
-func (r *Reader) existing(f lifecycle.Facts, proposal syntax.ATURI, err error) (lifecycle.Facts, error) {
+	f, err := loadFacts(ctx, r.tx, r.policy, proposal)
 	if err != nil {
+		return f, fmt.Errorf("store: facts of %s: %w", proposal, err)
+	}
+	if err := loadAsked(ctx, r.tx, proposal, &f); err != nil {
 		return f, fmt.Errorf("store: facts of %s: %w", proposal, err)
 	}
 	if f.Proposal.CreatedAt.Add(-lifecycle.FutureTolerance).After(r.now) {

@@ -22,6 +22,7 @@ var rebuiltTables = []struct {
 }{
 	{name: "project", typed: true, columns: "*"},
 	{name: "project_maintainer", columns: "*"},
+	{name: "project_uri", columns: "*"},
 	{name: "proposal", typed: true, columns: "*"},
 	{name: "proposal_tag", columns: "*"},
 	{name: "estimate", typed: true, columns: "*"},
@@ -33,10 +34,17 @@ var rebuiltTables = []struct {
 	{name: "campaign", typed: true, columns: "*"},
 	{name: "campaign_payee", columns: "*"},
 	{name: "receipt", typed: true, columns: "*"},
+	{name: "donation", typed: true, columns: "*"},
+	{name: "dispute", typed: true, columns: "*"},
+	{name: "verification", typed: true, columns: "*"},
+	{name: "ruling", typed: true, columns: "*"},
+	{name: "terms", typed: true, columns: "*"},
+	{name: "service", typed: true, columns: "*"},
 	{name: "standing", columns: "*"},
 	{name: "stage_interval", columns: "*"},
 	{name: "funding", columns: `proposal_uri, currency, max(from_at, $1), to_at, estimated, estimators,
-		estimated_proven, estimators_proven, pending, goal`},
+		estimated_proven, estimators_proven, pending, pledged, pledgers, donated, donors, raised,
+		releasing, released, refunding, refunded, charged_back, goal`},
 	{name: "ranking", columns: "proposal_uri, max(from_at, $1), to_at, hot"},
 }
 
@@ -161,8 +169,19 @@ func (tx *tx) rederive(ctx context.Context) error {
 			return fmt.Errorf("empty %s: %w", table, err)
 		}
 	}
+	// Claims were observed and stay, but for addresses that are listed no more.
+	if err := tx.touchAllProjects(ctx); err != nil {
+		return err
+	}
 	if err := tx.dirtyEverything(ctx); err != nil {
 		return err
+	}
+	// A proposal may have been read again before its project was.
+	err := tx.exec(ctx, `
+		INSERT INTO dirty_words (record_id) SELECT record_id FROM proposal WHERE subject_project IS NOT NULL
+		ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return fmt.Errorf("queue the words: %w", err)
 	}
 	for {
 		more, err := tx.derive(ctx)

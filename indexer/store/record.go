@@ -147,6 +147,12 @@ func (tx *tx) putTyped(ctx context.Context, id int64, uri syntax.ATURI, r Record
 		return tx.putEstimate(ctx, row, rec)
 	case *stratos.FeaturePledge:
 		return tx.putPledge(ctx, row, rec)
+	case *stratos.FeatureDonation:
+		return tx.putDonation(ctx, row, rec)
+	case *stratos.FeatureDispute:
+		return tx.putDispute(ctx, row, rec)
+	case *stratos.FeatureVerification:
+		return tx.putVerification(ctx, row, rec)
 	case *stratos.WorkResponse:
 		return tx.putResponse(ctx, row, rec)
 	case *stratos.WorkDevelopment:
@@ -154,15 +160,21 @@ func (tx *tx) putTyped(ctx context.Context, id int64, uri syntax.ATURI, r Record
 	case *stratos.WorkPreview:
 		return tx.putPreview(ctx, row, rec)
 	case *stratos.WorkRelease:
-		return tx.putAttemptPart(ctx, row, rec.Development.Uri, partRelease)
+		return tx.putAttemptPart(ctx, row, rec.Development, partRelease)
 	case *stratos.WorkCancellation:
-		return tx.putAttemptPart(ctx, row, rec.Development.Uri, partCancellation)
+		return tx.putAttemptPart(ctx, row, rec.Development, partCancellation)
 	case *stratos.WorkConsent:
-		return tx.putAttemptPart(ctx, row, rec.Development.Uri, partConsent)
+		return tx.putAttemptPart(ctx, row, rec.Development, partConsent)
 	case *stratos.EscrowCampaign:
 		return tx.putCampaign(ctx, row, rec)
 	case *stratos.EscrowReceipt:
 		return tx.putReceipt(ctx, row, rec)
+	case *stratos.EscrowRuling:
+		return tx.putRuling(ctx, row, rec)
+	case *stratos.EscrowTerms:
+		return tx.putTerms(ctx, row, rec)
+	case *stratos.EscrowService:
+		return tx.putService(ctx, row, rec)
 	}
 	return nil
 }

@@ -133,6 +133,38 @@ func pledge(t tester, author syntax.DID, n int, proposal, development syntax.ATU
 	}.with(more))
 }
 
+func donation(t tester, author syntax.DID, n int, proposal, development syntax.ATURI, by syntax.DID, more fields) Record {
+	t.Helper()
+	return mustRecord(t, author, lexicons.CollectionDonation, key(n), fields{
+		"proposal": ref(proposal), "development": ref(development), "value": value(700, "USD"), "escrow": by.String(),
+	}.with(more))
+}
+
+// dispute is about the release of an attempt.
+func dispute(t tester, author syntax.DID, n int, proposal, development syntax.ATURI, more fields) Record {
+	t.Helper()
+	return mustRecord(t, author, lexicons.CollectionDispute, key(n), fields{
+		"proposal": ref(proposal), "release": ref(releaseURI(development)),
+		"reason": "source-mismatch", "statement": "It is another program.",
+	}.with(more))
+}
+
+func verification(t tester, author syntax.DID, n int, development syntax.ATURI, matches bool, more fields) Record {
+	t.Helper()
+	return mustRecord(t, author, lexicons.CollectionVerification, key(n),
+		fields{"release": ref(releaseURI(development)), "matches": matches}.with(more))
+}
+
+func releaseURI(development syntax.ATURI) syntax.ATURI {
+	return recordURI(syntax.DID(development.Authority()), lexicons.CollectionRelease, development.RecordKey())
+}
+
+func ruling(t tester, by syntax.DID, n int, dispute syntax.ATURI, outcome string, more fields) Record {
+	t.Helper()
+	return mustRecord(t, by, lexicons.CollectionRuling, key(n),
+		fields{"dispute": ref(dispute), "outcome": outcome, "rationale": "We compared them."}.with(more))
+}
+
 func response(t tester, author syntax.DID, n int, proposal syntax.ATURI, answer string, more fields) Record {
 	t.Helper()
 	return mustRecord(t, author, lexicons.CollectionResponse, key(n),
@@ -189,6 +221,12 @@ func consent(t tester, payee syntax.DID, n int, development syntax.ATURI, more f
 
 func campaign(t tester, by syntax.DID, development, proposal syntax.ATURI, pinned []fields) Record {
 	t.Helper()
+	return campaignAs(t, by, development, proposal, fields{"payees": pinned})
+}
+
+// campaignAs is a campaign with other fields than most have.
+func campaignAs(t tester, by syntax.DID, development, proposal syntax.ATURI, more fields) Record {
+	t.Helper()
 	dev := development.Authority().String()
 	return mustRecord(t, by, lexicons.CollectionCampaign, lexicons.DerivedKey(development), fields{
 		"development": ref(development), "proposal": ref(proposal),
@@ -196,21 +234,26 @@ func campaign(t tester, by syntax.DID, development, proposal syntax.ATURI, pinne
 		"terms":    ref(recordURI(by, lexicons.CollectionTerms, key(1))),
 		"author":   dev,
 		"title":    "Dark mode",
-		"payees":   pinned,
+		"payees":   payees(syntax.DID(dev)),
 		"currency": "USD", "phase": "open",
 		"opensAt": stamp(start), "closesAt": stamp(start.Add(1 * time.Hour)),
 		"releaseBy": stamp(start.Add(2 * time.Hour)), "finalAt": stamp(start.Add(3 * time.Hour)),
 		"updatedAt": stamp(start),
-	})
+	}.with(more))
 }
 
 func receipt(t tester, by, payer syntax.DID, n int, development syntax.ATURI, amount int64, currency, status string, more fields) Record {
 	t.Helper()
-	pledge := recordURI(payer, lexicons.CollectionPledge, key(n))
-	return mustRecord(t, by, lexicons.CollectionReceipt, lexicons.DerivedKey(pledge), fields{
-		"subject": ref(pledge), "development": ref(development),
+	return receiptFor(t, by, recordURI(payer, lexicons.CollectionPledge, key(n)), development, amount, currency, status, more)
+}
+
+// receiptFor is the receipt for a pledge or a donation.
+func receiptFor(t tester, by syntax.DID, subject, development syntax.ATURI, amount int64, currency, status string, more fields) Record {
+	t.Helper()
+	return mustRecord(t, by, lexicons.CollectionReceipt, lexicons.DerivedKey(subject), fields{
+		"subject": ref(subject), "development": ref(development),
 		"terms": ref(recordURI(by, lexicons.CollectionTerms, key(1))),
-		"payer": payer.String(), "value": value(amount, currency), "status": status,
+		"payer": subject.Authority().String(), "value": value(amount, currency), "status": status,
 		"history":   []fields{{"status": status, "at": stamp(start)}},
 		"updatedAt": stamp(start),
 	}.with(more))

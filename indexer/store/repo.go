@@ -51,13 +51,17 @@ type repoRow struct {
 	seenRev syntax.TID
 	wanted  int64
 	// attempts counts the resyncs since the last one that ended well.
-	attempts int
+	attempts     int
+	sweepsWanted int64
+	// toldDeleted: the stream said so, and the PDS did not confirm it yet.
+	toldDeleted bool
 }
 
 func (tx *tx) repo(ctx context.Context, did syntax.DID) (row repoRow, ok bool, err error) {
 	var rev, data, seen sql.NullString
-	err = tx.QueryRowContext(ctx, `SELECT status, state, rev, data, seen_rev, wanted, attempts FROM repo WHERE did = $1`, did).
-		Scan(&row.status, &row.state, &rev, &data, &seen, &row.wanted, &row.attempts)
+	err = tx.QueryRowContext(ctx, `
+		SELECT status, state, rev, data, seen_rev, wanted, attempts, sweeps_wanted, told_deleted FROM repo WHERE did = $1`, did).
+		Scan(&row.status, &row.state, &rev, &data, &seen, &row.wanted, &row.attempts, &row.sweepsWanted, &row.toldDeleted)
 	if errors.Is(err, sql.ErrNoRows) {
 		return row, false, nil
 	}
@@ -265,16 +269,17 @@ func (s *Store) RequestResync(ctx context.Context, did syntax.DID) error {
 	})
 }
 
-// SetAccountStatus stores what an account's own PDS says of it. A deleted one
-// stays deleted.
+// SetAccountStatus stores what an account's own PDS says of it, by the rules of
+// [Store.Sweep]; but the question may be older than what the stream told since,
+// so that the repository becomes due for a sweep.
 func (s *Store) SetAccountStatus(ctx context.Context, did syntax.DID, status AccountStatus) error {
 	var more bool
 	err := s.update(ctx, "set the status of an account", func(ctx context.Context, tx *tx) error {
 		row, ok, err := tx.repo(ctx, did)
-		if err != nil || !ok || row.status == AccountDeleted {
+		if err != nil || !ok {
 			return err
 		}
-		if _, err := tx.applyAccount(ctx, Change{Kind: ChangeAccount, DID: did, Status: status}, row); err != nil {
+		if _, err := tx.believePDS(ctx, did, status, row); err != nil {
 			return err
 		}
 		if err := tx.confirm(ctx, did); err != nil {

@@ -25,6 +25,16 @@ var staleProposals = map[syntax.NSID][]string{
 	lexicons.CollectionProposal: {
 		`INSERT INTO dirty_proposal (uri) SELECT uri FROM record WHERE id = $1 ON CONFLICT DO NOTHING`,
 	},
+	lexicons.CollectionDonation: {
+		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM donation WHERE record_id = $1 ON CONFLICT DO NOTHING`,
+	},
+	lexicons.CollectionCampaign: {
+		`INSERT INTO dirty_proposal (uri)
+		 SELECT proposal_uri FROM campaign WHERE record_id = $1
+		 UNION
+		 SELECT d.proposal_uri FROM campaign c JOIN development d ON d.uri = c.development_uri WHERE c.record_id = $1
+		 ON CONFLICT DO NOTHING`,
+	},
 	lexicons.CollectionEstimate: {
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM estimate WHERE record_id = $1 ON CONFLICT DO NOTHING`,
 	},
@@ -40,12 +50,28 @@ var staleProposals = map[syntax.NSID][]string{
 	lexicons.CollectionPreview:      {staleByPart},
 	lexicons.CollectionRelease:      {staleByPart},
 	lexicons.CollectionCancellation: {staleByPart},
+	// A receipt says for which proposal it is by what it pins, and by what it was
+	// paid for, as far as that is still there.
 	lexicons.CollectionReceipt: {
 		`INSERT INTO dirty_proposal (uri)
+		 SELECT proposal_uri FROM receipt WHERE record_id = $1 AND proposal_uri IS NOT NULL
+		 UNION
 		 SELECT p.proposal_uri FROM receipt t JOIN pledge p ON p.uri = t.subject_uri WHERE t.record_id = $1
+		 UNION
+		 SELECT n.proposal_uri FROM receipt t JOIN donation n ON n.uri = t.subject_uri WHERE t.record_id = $1
+		 UNION
+		 SELECT d.proposal_uri FROM receipt t JOIN development d ON d.uri = t.development_uri WHERE t.record_id = $1
+		 UNION
+		 SELECT c.proposal_uri FROM receipt t JOIN campaign c ON c.development_uri = t.development_uri WHERE t.record_id = $1
 		 ON CONFLICT DO NOTHING`,
 	},
 }
+
+// staleWords queues the proposals that are found by the name of a project.
+const staleWords = `
+	INSERT INTO dirty_words (record_id)
+	SELECT p.record_id FROM project j JOIN proposal p ON p.subject_project = j.uri WHERE j.record_id = $1
+	ON CONFLICT DO NOTHING`
 
 // staleStandings lists likewise the statements that queue the accounts whose
 // standing a record may change. All of them find accounts by way of receipts.
@@ -102,8 +128,16 @@ const staleByPart = `
 
 // touch queues what the record makes stale.
 func (tx *tx) touch(ctx context.Context, id int64, uri syntax.ATURI, collection syntax.NSID) error {
+	if collection == lexicons.CollectionProject {
+		tx.projects[uri] = true
+	}
 	if err := tx.queue(ctx, staleProposals[collection], id); err != nil {
 		return fmt.Errorf("queue the proposals that %s makes stale: %w", uri, err)
+	}
+	if collection == lexicons.CollectionProject {
+		if err := tx.exec(ctx, staleWords, id); err != nil {
+			return fmt.Errorf("queue the words that %s makes stale: %w", uri, err)
+		}
 	}
 	return tx.touchStandings(ctx, id, uri, collection)
 }
@@ -128,6 +162,8 @@ func namedProposal(uri syntax.ATURI, parsed lexicons.Record) (syntax.ATURI, bool
 	case *stratos.FeatureEstimate:
 		return syntax.ATURI(rec.Proposal.Uri), true
 	case *stratos.FeaturePledge:
+		return syntax.ATURI(rec.Proposal.Uri), true
+	case *stratos.FeatureDonation:
 		return syntax.ATURI(rec.Proposal.Uri), true
 	case *stratos.WorkResponse:
 		return syntax.ATURI(rec.Proposal.Uri), true
@@ -198,9 +234,30 @@ func (tx *tx) touchAccount(ctx context.Context, did syntax.DID) error {
 		`INSERT INTO dirty_proposal (uri)
 		 SELECT p.uri FROM project j JOIN proposal p ON p.subject_project = j.uri WHERE j.owner = $1
 		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_proposal (uri)
+		 SELECT p.uri FROM project j
+		 JOIN claim c ON c.project = j.uri
+		 JOIN proposal p ON p.subject_uri_normalized = c.uri
+		 WHERE j.owner = $1 AND c.state = 'verified'
+		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_words (record_id)
+		 SELECT p.record_id FROM project j JOIN proposal p ON p.subject_project = j.uri WHERE j.owner = $1
+		 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM donation WHERE author = $1 ON CONFLICT DO NOTHING`,
+		`INSERT INTO dirty_proposal (uri)
+		 SELECT c.proposal_uri FROM campaign c WHERE c.escrow = $1
+		 UNION
+		 SELECT d.proposal_uri FROM campaign c JOIN development d ON d.uri = c.development_uri WHERE c.escrow = $1
+		 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_standing (did) SELECT DISTINCT payer FROM receipt WHERE escrow = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri)
+		 SELECT proposal_uri FROM receipt WHERE escrow = $1 AND proposal_uri IS NOT NULL
+		 UNION
 		 SELECT p.proposal_uri FROM receipt t JOIN pledge p ON p.uri = t.subject_uri WHERE t.escrow = $1
+		 UNION
+		 SELECT n.proposal_uri FROM receipt t JOIN donation n ON n.uri = t.subject_uri WHERE t.escrow = $1
+		 UNION
+		 SELECT d.proposal_uri FROM receipt t JOIN development d ON d.uri = t.development_uri WHERE t.escrow = $1
 		 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_standing (did)
 		 SELECT DISTINCT t.payer FROM development d JOIN receipt t ON t.development_uri = d.uri WHERE d.author = $1
@@ -239,7 +296,8 @@ func (tx *tx) touchAccount(ctx context.Context, did syntax.DID) error {
 	return nil
 }
 
-// dirtyEverything queues all derived rows.
+// dirtyEverything queues all derived rows but the words of proposals, which no
+// policy decides about.
 func (tx *tx) dirtyEverything(ctx context.Context) error {
 	for _, query := range []string{
 		`INSERT INTO dirty_standing (did) SELECT DISTINCT payer FROM receipt WHERE true ON CONFLICT DO NOTHING`,

@@ -16,6 +16,9 @@ type Status struct {
 	// Invalid counts records that are kept out of every view, by reason.
 	Invalid map[string]int64 `json:"invalid"`
 	Backlog Backlog          `json:"backlog"`
+	// Claims counts the addresses that projects list, by what is known of them;
+	// verified ones that nobody proved again in time are "expired".
+	Claims map[string]int64 `json:"claims"`
 	// Stale counts derived rows that wait to be derived again.
 	Stale int64 `json:"stale"`
 }
@@ -41,8 +44,11 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 				return err
 			}
 		}
+		if out.Claims, err = countClaims(ctx, r); err != nil {
+			return err
+		}
 		err = r.tx.QueryRowContext(ctx, `
-			SELECT (SELECT count(*) FROM dirty_proposal) + (SELECT count(*) FROM dirty_standing)`).Scan(&out.Stale)
+			SELECT (SELECT count(*) FROM dirty_proposal) + (SELECT count(*) FROM dirty_standing) + (SELECT count(*) FROM dirty_words)`).Scan(&out.Stale)
 		if err != nil {
 			return fmt.Errorf("store: status: %w", err)
 		}
@@ -65,7 +71,7 @@ func (s *Store) RepoCounts(ctx context.Context) (counts map[string]int64, err er
 }
 
 // countBy reads a query of keys and their counts.
-func countBy(ctx context.Context, q querier, query string) (map[string]int64, error) {
+func countBy(ctx context.Context, q querier, query string, args ...any) (map[string]int64, error) {
 	counts := map[string]int64{}
 	_, err := collect(ctx, q, query, func(rows *sql.Rows) (struct{}, error) {
 		var key string
@@ -73,7 +79,7 @@ func countBy(ctx context.Context, q querier, query string) (map[string]int64, er
 		err := rows.Scan(&key, &n)
 		counts[key] = n
 		return struct{}{}, err
-	})
+	}, args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: status: %w", err)
 	}

@@ -87,6 +87,9 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	}
 	write.SetMaxOpenConns(1)
 	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash}
+	if err := requireFTS5(ctx, write); err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -199,6 +202,9 @@ type tx struct {
 	// stale are proposals to derive. What derive does not take is queued before
 	// the transaction commits: most are derived at once, and never queued.
 	stale map[syntax.ATURI]bool
+	// projects are those whose claims are to be settled before the commit; true
+	// for one whose record changed.
+	projects map[syntax.ATURI]bool
 	// receipts: there is at least one.
 	receipts bool
 	// unseen: nothing was written that a question could be about.
@@ -226,8 +232,11 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 			err = errors.Join(err, s.writer.rollback(ctx))
 		}
 	}()
-	t := &tx{conn: s.writer, now: s.now().UTC(), policy: s.policy, stale: map[syntax.ATURI]bool{}}
+	t := &tx{conn: s.writer, now: s.now().UTC(), policy: s.policy, stale: map[syntax.ATURI]bool{}, projects: map[syntax.ATURI]bool{}}
 	if err := fn(ctx, t); err != nil {
+		return fmt.Errorf("store: %s: %w", act, err)
+	}
+	if err := t.settleClaims(ctx); err != nil {
 		return fmt.Errorf("store: %s: %w", act, err)
 	}
 	if err := t.queueStale(ctx); err != nil {
@@ -248,8 +257,9 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 
 // Reader reads one snapshot of the index at one moment.
 type Reader struct {
-	tx  querier
-	now time.Time
+	tx     querier
+	policy lifecycle.Policy
+	now    time.Time
 }
 
 // Now is the moment that the reader answers for.
@@ -257,7 +267,7 @@ func (r *Reader) Now() time.Time { return r.now }
 
 // At returns a reader of the same snapshot that answers for another moment,
 // as the later pages of a list do.
-func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, now: now} }
+func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, policy: r.policy, now: now} }
 
 // Read runs fn on a snapshot: all that it reads belongs together.
 func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
@@ -274,7 +284,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
 		return fmt.Errorf("store: begin to read: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.rollback(whole)) }()
-	return fn(&Reader{tx: steady{c}, now: s.now().UTC()})
+	return fn(&Reader{tx: steady{c}, policy: s.policy, now: s.now().UTC()})
 }
 
 // IsBusy reports whether err says that the database was locked by somebody

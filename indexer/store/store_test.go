@@ -105,11 +105,12 @@ func mustDrain(t tester, s *testStore) (transactions int) {
 // The tables that hold what the records say, and what follows from them.
 var (
 	typedTables = []string{
-		"project", "project_maintainer", "proposal", "proposal_tag", "estimate", "pledge", "response", "development",
+		"project", "project_maintainer", "project_uri", "proposal", "proposal_tag", "estimate", "pledge", "response", "development",
 		"development_payee", "attempt_part", "campaign", "campaign_payee", "receipt",
+		"donation", "dispute", "verification", "ruling", "terms", "service",
 	}
 	derivedTables = []string{"standing", "stage_interval", "funding", "ranking"}
-	queueTables   = []string{"dirty_standing", "dirty_proposal"}
+	queueTables   = []string{"dirty_standing", "dirty_proposal", "dirty_words"}
 )
 
 // dump lists all rows that must not depend on the order of arrival, sorted.
@@ -120,7 +121,21 @@ func dump(t tester, s *testStore) []string {
 		out = append(out, dumpQuery(t, s, table,
 			`SELECT r.uri AS record, x.* FROM `+table+` x JOIN record r ON r.id = x.record_id`)...)
 	}
+	out = append(out, dumpWords(t, s)...)
 	return append(out, dumpDerived(t, s)...)
+}
+
+// dumpWords lists where each word of each proposal stands.
+func dumpWords(t tester, s *testStore) []string {
+	t.Helper()
+	mustExec(t, s, `CREATE VIRTUAL TABLE IF NOT EXISTS temp.word USING fts5vocab ('main', 'proposal_fts', 'instance')`)
+	out, err := collect(t.Context(), s.writer, `
+		SELECT format('word %s %s %s %d', r.uri, w.term, w.col, w.offset) FROM temp.word w JOIN record r ON r.id = w.doc
+		ORDER BY 1`, scanString)
+	if err != nil {
+		t.Fatalf("dump the words: %v", err)
+	}
+	return out
 }
 
 func dumpDerived(t tester, s *testStore) []string {

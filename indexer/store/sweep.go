@@ -11,23 +11,24 @@ import (
 
 // Swept is what a PDS says of a repository.
 type Swept struct {
-	DID    syntax.DID
+	// Status is AccountDeleted when the PDS has no such account.
 	Status AccountStatus
 	Rev    syntax.TID // empty when the PDS did not say
 }
 
-// DueSweep is a repository whose PDS is to be asked.
+// DueSweep is a repository whose PDS is to be asked. It goes back to
+// [Store.Sweep], or to [Store.SweepFailed].
 type DueSweep struct {
-	DID     syntax.DID
-	sweptAt int64
+	DID    syntax.DID
+	wanted int64
 }
 
 // DueSweeps lists repositories that were last swept before the moment, the
 // longest ago first.
 func (s *Store) DueSweeps(ctx context.Context, before time.Time, limit int) ([]DueSweep, error) {
-	due, err := collect(ctx, s.read, `SELECT did, swept_at FROM repo WHERE swept_at < $1 ORDER BY swept_at LIMIT $2`,
+	due, err := collect(ctx, s.read, `SELECT did, sweeps_wanted FROM repo WHERE swept_at < $1 ORDER BY swept_at LIMIT $2`,
 		func(rows *sql.Rows) (d DueSweep, err error) {
-			err = rows.Scan(&d.DID, &d.sweptAt)
+			err = rows.Scan(&d.DID, &d.wanted)
 			return d, err
 		}, millis(before), limit)
 	if err != nil {
@@ -46,40 +47,26 @@ func (s *Store) NextSweep(ctx context.Context) (at time.Time, ok bool, err error
 	return fromMillis(swept.Int64), swept.Valid, nil
 }
 
-// RequestSweep makes every repository due.
-func (s *Store) RequestSweep(ctx context.Context) error {
-	return s.update(ctx, "request a sweep", func(ctx context.Context, tx *tx) error { return tx.exec(ctx, `UPDATE repo SET swept_at = 0`) })
-}
-
 // Sweep compares what the PDS said with what the index holds: a status that
 // differs is taken over, a newer rev asks for a resync. The PDS's word is not
-// signed, so it only ever hides, shows, or makes us look. missed reports that
-// the stream had not told.
+// signed, so it only ever hides, shows, or makes us look; and it purges an
+// account that it does not have, if the stream told of its deletion. missed
+// reports that the stream had not told.
 //
-// A deleted account stays deleted: an answer that is a moment old would raise it
-// from the dead. When
-// another sweep was requested since the PDS was asked, the repository stays due.
+// An answer is void when there was another reason to ask since: it may be older
+// than what the stream told meanwhile. The repository stays due then. A deleted
+// account stays deleted; only the stream brings one back.
 func (s *Store) Sweep(ctx context.Context, due DueSweep, w Swept) (missed bool, err error) {
 	var more bool
-	err = s.update(ctx, "sweep "+w.DID.String(), func(ctx context.Context, tx *tx) error {
-		row, ok, err := tx.repo(ctx, w.DID)
-		if err != nil || !ok {
+	err = s.update(ctx, "sweep "+due.DID.String(), func(ctx context.Context, tx *tx) error {
+		row, ok, err := tx.repo(ctx, due.DID)
+		if err != nil || !ok || row.sweepsWanted != due.wanted {
 			return err
 		}
-		gone := row.status == AccountDeleted
-		if w.Status != row.status && !gone {
-			missed = true
-			if _, err := tx.applyAccount(ctx, Change{Kind: ChangeAccount, DID: w.DID, Status: w.Status}, row); err != nil {
-				return err
-			}
-		} else if w.Status == AccountActive && row.state == RepoSynchronized && w.Rev > row.rev {
-			missed = true
-			if err := tx.desynchronize(ctx, w.DID, ""); err != nil {
-				return err
-			}
+		if missed, err = tx.swept(ctx, due.DID, w, row); err != nil {
+			return err
 		}
-		if err := tx.exec(ctx, `UPDATE repo SET swept_at = $1 WHERE did = $2 AND swept_at = $3`,
-			millis(tx.now), w.DID, due.sweptAt); err != nil {
+		if err := tx.exec(ctx, `UPDATE repo SET swept_at = $1 WHERE did = $2`, millis(tx.now), due.DID); err != nil {
 			return err
 		}
 		more, err = tx.derive(ctx)
@@ -91,9 +78,29 @@ func (s *Store) Sweep(ctx context.Context, due DueSweep, w Swept) (missed bool, 
 	return missed, err
 }
 
-// SweepFailed puts a repository off whose PDS could not be asked.
-func (s *Store) SweepFailed(ctx context.Context, did syntax.DID, sweptAt time.Time) error {
+// swept takes over what the PDS said to a question that nothing has overtaken.
+func (tx *tx) swept(ctx context.Context, did syntax.DID, w Swept, row repoRow) (missed bool, err error) {
+	outcome, err := tx.believePDS(ctx, did, w.Status, row)
+	if err != nil {
+		return false, err
+	}
+	if w.Status != AccountDeleted && row.toldDeleted {
+		// The PDS has it all the same.
+		if err := tx.exec(ctx, `UPDATE repo SET told_deleted = 0 WHERE did = $1`, did); err != nil {
+			return false, err
+		}
+	}
+	if outcome == OutcomeReplayed && w.Status == AccountActive && w.Rev > row.rev {
+		// A resync that is under way may have begun before that rev.
+		outcome, err = tx.applyUnproven(ctx, Change{Kind: ChangeUnproven, DID: did}, row)
+	}
+	return outcome == OutcomeApplied || outcome == OutcomeDesynchronized, err
+}
+
+// SweepFailed puts a repository off whose PDS could not be asked, unless there
+// was another reason to ask since.
+func (s *Store) SweepFailed(ctx context.Context, due DueSweep, sweptAt time.Time) error {
 	return s.update(ctx, "put a sweep off", func(ctx context.Context, tx *tx) error {
-		return tx.exec(ctx, `UPDATE repo SET swept_at = $1 WHERE did = $2`, millis(sweptAt), did)
+		return tx.exec(ctx, `UPDATE repo SET swept_at = $1 WHERE did = $2 AND sweeps_wanted = $3`, millis(sweptAt), due.DID, due.wanted)
 	})
 }

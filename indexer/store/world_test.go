@@ -109,7 +109,8 @@ func (w *world) delete(uris ...syntax.ATURI) {
 	}
 }
 
-// status announces an account's status. One that comes back is fetched whole.
+// status announces an account's status. One that comes back is fetched whole; of
+// a deletion its PDS is asked.
 func (w *world) status(did syntax.DID, status AccountStatus) {
 	w.t.Helper()
 	p := w.join(did)
@@ -117,9 +118,22 @@ func (w *world) status(did syntax.DID, status AccountStatus) {
 		clear(p.records)
 	}
 	w.apply(Change{Kind: ChangeAccount, DID: did, Status: status})
-	if status == AccountActive {
+	switch status {
+	case AccountActive:
 		w.resync(did)
+	case AccountDeleted:
+		w.sweep(did, AccountDeleted, "")
 	}
+}
+
+// sweep does what the sweep does for one account whose PDS gives that answer.
+func (w *world) sweep(did syntax.DID, status AccountStatus, rev syntax.TID) (missed bool) {
+	w.t.Helper()
+	missed, err := w.s.Sweep(w.t.Context(), mustDueSweep(w.t, w.s, did), Swept{Status: status, Rev: rev})
+	if err != nil {
+		w.t.Fatalf("sweep %s: %v", did, err)
+	}
+	return missed
 }
 
 // resync does what the resyncer does for one account.

@@ -89,6 +89,8 @@ type EscrowCampaign_Pause struct {
 	Dispute comatproto.RepoStrongRef `json:"dispute" cborgen:"dispute"`
 	// from: When the clock stopped.
 	From string `json:"from" cborgen:"from"`
+	// rulingBy: When the escrow must have ruled on the dispute.
+	RulingBy *string `json:"rulingBy,omitempty" cborgen:"rulingBy,omitempty"`
 	// to: When it went on; absent while it stands.
 	To *string `json:"to,omitempty" cborgen:"to,omitempty"`
 }

@@ -25,6 +25,8 @@ type EscrowReceipt struct {
 	History []EscrowReceipt_Change `json:"history" cborgen:"history"`
 	// payer: Who paid: the author of the subject.
 	Payer string `json:"payer" cborgen:"payer"`
+	// proposal: The fund.stratos.feature.proposal that the development was for. Without it, the campaign or the development says so.
+	Proposal *comatproto.RepoStrongRef `json:"proposal,omitempty" cborgen:"proposal,omitempty"`
 	// reason: Why the status is what it is, when money went back.
 	Reason *string `json:"reason,omitempty" cborgen:"reason,omitempty"`
 	// status: Where the money is. Paid is for donations.

@@ -194,6 +194,8 @@ type FeatureDefs_EstimateView struct {
 // What a feature is worth to people, in one currency. Amounts are in minor units; counts are of accounts.
 type FeatureDefs_Funding struct {
 	LexiconTypeID string `json:"$type,omitempty" cborgen:"$type,const=fund.stratos.feature.defs#funding,omitempty"`
+	// chargedBack: Taken back through card networks. In minor units.
+	ChargedBack int64 `json:"chargedBack" cborgen:"chargedBack"`
 	// currency: ISO 4217 code, three upper-case letters.
 	Currency string `json:"currency" cborgen:"currency"`
 	// donated: Donations that arrived at the developer. In minor units.
@@ -216,10 +218,16 @@ type FeatureDefs_Funding struct {
 	Pledged int64 `json:"pledged" cborgen:"pledged"`
 	// pledgers: Accounts whose money is held now.
 	Pledgers int64 `json:"pledgers" cborgen:"pledgers"`
+	// raised: Money towards the goal: donated for, held for, and paid out or on its way out for the current attempt. In minor units.
+	Raised *int64 `json:"raised,omitempty" cborgen:"raised,omitempty"`
 	// refunded: Returned to backers. In minor units.
 	Refunded int64 `json:"refunded" cborgen:"refunded"`
+	// refunding: On its way back to backers, or returned by their bank and owed to them. In minor units.
+	Refunding int64 `json:"refunding" cborgen:"refunding"`
 	// released: Paid out. In minor units.
 	Released int64 `json:"released" cborgen:"released"`
+	// releasing: On its way to the payees. In minor units.
+	Releasing int64 `json:"releasing" cborgen:"releasing"`
 }
 
 // FeatureDefs_Next is a "next" in the fund.stratos.feature.defs schema.
@@ -354,6 +362,17 @@ type FeatureDefs_RecordView struct {
 	Uri string `json:"uri" cborgen:"uri"`
 }
 
+// FeatureDefs_Refusal is a "refusal" in the fund.stratos.feature.defs schema.
+//
+// Something that an account may not do now.
+type FeatureDefs_Refusal struct {
+	LexiconTypeID string `json:"$type,omitempty" cborgen:"$type,const=fund.stratos.feature.defs#refusal,omitempty"`
+	// act: What it may not do.
+	Act string `json:"act" cborgen:"act"`
+	// reason: Why not.
+	Reason string `json:"reason" cborgen:"reason"`
+}
+
 // FeatureDefs_TimelineEvent is a "timelineEvent" in the fund.stratos.feature.defs schema.
 //
 // Something that happened to a proposal.
@@ -420,6 +439,8 @@ type FeatureDefs_ViewerState struct {
 	Estimate *string `json:"estimate,omitempty" cborgen:"estimate,omitempty"`
 	// may: What the account may do now.
 	May []string `json:"may" cborgen:"may"`
+	// mayNot: What the account may not do now, and why.
+	MayNot []FeatureDefs_Refusal `json:"mayNot,omitempty" cborgen:"mayNot,omitempty"`
 	// pledges: The account's pledges.
 	Pledges []FeatureDefs_ViewerPledge `json:"pledges,omitempty" cborgen:"pledges,omitempty"`
 }

@@ -1,5 +1,5 @@
-// Command cmd measures the indexer against tap; package bench says how. The
-// commands index and read are for itself.
+// Command cmd measures the indexer against tap, and soaks it; package bench says
+// how. The commands index and read are for itself.
 package main
 
 import (
@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
@@ -41,7 +43,7 @@ func command() *cli.Command {
 			&cli.StringFlag{Name: "profiles", Usage: "folder for CPU profiles of the indexer"},
 		},
 		Action:   run,
-		Commands: []*cli.Command{indexCommand(), readCommand()},
+		Commands: []*cli.Command{soakCommand(), indexCommand(), readCommand()},
 	}
 }
 
@@ -83,14 +85,64 @@ func run(ctx context.Context, cmd *cli.Command) error {
 	}, os.Stdout, os.Stderr)
 }
 
+func soakCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "soak",
+		Usage: "send the indexer events as fast as it reads, and see whether its memory stays flat",
+		Flags: []cli.Flag{
+			&cli.DurationFlag{Name: "for", Value: 30 * time.Minute, Usage: "how long"},
+			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "the accounts follow from it"},
+			&cli.IntFlag{Name: "accounts", Value: 100, Usage: "of ours at first"},
+			&cli.IntFlag{Name: "newcomers", Value: 100, Usage: "accounts of ours that appear, evenly over the time"},
+			&cli.IntFlag{Name: "foreign", Value: 2_000, Usage: "accounts of the rest of the network; their frames come round again"},
+			&cli.IntFlag{Name: "records", Value: 200, Usage: "in each repository"},
+			&cli.IntFlag{Name: "calm", Value: 200, Usage: "commits of ours until something else than a commit happens"},
+			&cli.StringFlag{Name: "heap", Usage: "file for a profile of the indexer's heap at the end"},
+		},
+		Action: soak,
+	}
+}
+
+// soakMemory is where the sender of a soak, which shares the machine with the
+// indexer, begins to collect its garbage more often, in bytes.
+const soakMemory = 256 << 20
+
+func soak(ctx context.Context, cmd *cli.Command) error {
+	debug.SetMemoryLimit(soakMemory)
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	found, err := bench.Soak(ctx, bench.SoakConfig{
+		Seed:      cmd.Uint64("seed"),
+		For:       cmd.Duration("for"),
+		Accounts:  cmd.Int("accounts"),
+		Newcomers: cmd.Int("newcomers"),
+		Foreign:   cmd.Int("foreign"),
+		Records:   cmd.Int("records"),
+		Calm:      cmd.Int("calm"),
+		Program:   program,
+		Heap:      cmd.String("heap"),
+	}, os.Stdout)
+	if err != nil {
+		return err
+	}
+	fmt.Print(found)
+	return found.Err()
+}
+
 func indexCommand() *cli.Command {
 	return &cli.Command{
 		Name: "index", Hidden: true, Usage: "be the indexer",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "upstream"}, &cli.StringFlag{Name: "database"}, &cli.StringFlag{Name: "profile"},
+			&cli.StringFlag{Name: "inside"},
 		},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			return bench.Index(ctx, cmd.String("upstream"), cmd.String("database"), cmd.String("profile"))
+			return bench.Index(ctx, bench.IndexConfig{
+				Upstream: cmd.String("upstream"), Database: cmd.String("database"),
+				Profile: cmd.String("profile"), Inside: cmd.String("inside"),
+			})
 		},
 	}
 }

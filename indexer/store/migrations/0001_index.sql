@@ -50,7 +50,7 @@ CREATE TABLE record (
     invalid    TEXT, -- why the record is kept out of every view
     indexed_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX record_did ON record (did, collection);
+CREATE INDEX record_did ON record (did, collection, indexed_at);
 
 -- Typed rows, one per valid record that a rule or a list needs.
 
@@ -104,7 +104,7 @@ CREATE TABLE estimate (
     amount       INTEGER NOT NULL CHECK (amount > 0),
     created_at   INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX estimate_proposal ON estimate (proposal_uri);
+CREATE INDEX estimate_proposal ON estimate (proposal_uri, created_at, uri);
 CREATE INDEX estimate_author ON estimate (author, proposal_uri);
 
 -- A pledge is a wish until its escrow's receipt says otherwise.
@@ -113,12 +113,15 @@ CREATE TABLE pledge (
     uri          TEXT NOT NULL UNIQUE,
     author       TEXT NOT NULL,
     proposal_uri TEXT NOT NULL,
+    proposal_cid TEXT NOT NULL,
+    development_uri TEXT NOT NULL,
+    development_cid TEXT NOT NULL,
     escrow       TEXT NOT NULL,
     currency     TEXT NOT NULL,
     amount       INTEGER NOT NULL CHECK (amount > 0),
     created_at   INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX pledge_proposal ON pledge (proposal_uri);
+CREATE INDEX pledge_proposal ON pledge (proposal_uri, created_at, uri);
 CREATE INDEX pledge_author ON pledge (author, proposal_uri);
 
 CREATE TABLE response (
@@ -126,9 +129,12 @@ CREATE TABLE response (
     uri          TEXT NOT NULL UNIQUE,
     author       TEXT NOT NULL,
     proposal_uri TEXT NOT NULL,
+    proposal_cid TEXT NOT NULL,
     answer       TEXT NOT NULL,
+    duplicate_of TEXT,
     created_at   INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX response_duplicate ON response (duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX response_proposal ON response (proposal_uri);
 CREATE INDEX response_author ON response (author, proposal_uri);
 
@@ -137,8 +143,13 @@ CREATE TABLE development (
     uri           TEXT NOT NULL UNIQUE,
     author        TEXT NOT NULL,
     proposal_uri  TEXT NOT NULL,
+    proposal_cid  TEXT NOT NULL,
+    escrow        TEXT NOT NULL,
+    currency      TEXT NOT NULL,
     goal_currency TEXT,
     goal_amount   INTEGER,
+    donations     TEXT, -- whose payment account gets them; the author's when NULL
+    expected_at   INTEGER,
     created_at    INTEGER NOT NULL,
     CHECK ((goal_currency IS NULL) = (goal_amount IS NULL))
 ) STRICT;
@@ -157,6 +168,7 @@ CREATE TABLE attempt_part (
     uri             TEXT NOT NULL UNIQUE,
     author          TEXT NOT NULL,
     development_uri TEXT NOT NULL,
+    development_cid TEXT NOT NULL,
     kind            TEXT NOT NULL CHECK (kind IN ('preview', 'release', 'cancellation', 'consent')),
     opens_at        INTEGER,
     closes_at       INTEGER,
@@ -165,15 +177,42 @@ CREATE TABLE attempt_part (
 ) STRICT;
 CREATE INDEX attempt_part_development ON attempt_part (development_uri);
 
--- An escrow's campaign, as far as it pins for whose work the money is.
+-- An escrow's campaign: what it froze when it opened, and where it stands. The
+-- preview and the release have the development's repository and key.
 CREATE TABLE campaign (
-    record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
-    escrow          TEXT NOT NULL,
-    development_uri TEXT NOT NULL,
-    proposal_uri    TEXT NOT NULL
+    record_id            INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri                  TEXT NOT NULL UNIQUE,
+    escrow               TEXT NOT NULL,
+    author               TEXT NOT NULL, -- of the development
+    development_uri      TEXT NOT NULL,
+    development_cid      TEXT NOT NULL,
+    proposal_uri         TEXT NOT NULL,
+    proposal_cid         TEXT NOT NULL,
+    preview_cid          TEXT NOT NULL,
+    terms_uri            TEXT NOT NULL,
+    phase                TEXT NOT NULL,
+    reason               TEXT,
+    currency             TEXT NOT NULL,
+    opens_at             INTEGER NOT NULL,
+    closes_at            INTEGER NOT NULL,
+    release_by           INTEGER NOT NULL,
+    final_at             INTEGER NOT NULL,
+    release_cid          TEXT, -- of the release that was accepted
+    accepted_at          INTEGER,
+    verification_ends_at INTEGER,
+    pot                  INTEGER CHECK (pot >= 0),
+    totals               TEXT CHECK (json_valid(totals)), -- as in the record
+    pauses               TEXT NOT NULL CHECK (json_valid(pauses)), -- [{"from", "to", "dispute", "cid", "rulingBy"}]
+    checks               TEXT NOT NULL CHECK (json_valid(checks)), -- [{"name", "passed", "at"}]
+    test                 INTEGER NOT NULL CHECK (test IN (0, 1)),
+    created_at           INTEGER NOT NULL,
+    updated_at           INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX campaign_development ON campaign (development_uri, escrow);
 CREATE INDEX campaign_proposal ON campaign (proposal_uri);
+CREATE INDEX campaign_author ON campaign (author, phase, escrow, test);
+CREATE INDEX campaign_escrow ON campaign (escrow);
+CREATE INDEX campaign_terms ON campaign (terms_uri);
 
 CREATE TABLE campaign_payee (
     record_id INTEGER NOT NULL REFERENCES campaign (record_id) ON DELETE CASCADE,
@@ -181,23 +220,35 @@ CREATE TABLE campaign_payee (
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
 
+-- What an escrow says of one payment, with everything that it said before.
 CREATE TABLE receipt (
     record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri             TEXT NOT NULL UNIQUE,
     escrow          TEXT NOT NULL,
-    subject_uri     TEXT NOT NULL,
+    subject_uri     TEXT NOT NULL, -- a pledge or a donation
+    subject_cid     TEXT NOT NULL,
     payer           TEXT NOT NULL,
     development_uri TEXT NOT NULL,
+    development_cid TEXT NOT NULL,
+    proposal_uri    TEXT, -- where the receipt pins it
+    terms_uri       TEXT NOT NULL,
     currency        TEXT NOT NULL,
     amount          INTEGER NOT NULL CHECK (amount > 0),
+    fee             INTEGER CHECK (fee >= 0),
     status          TEXT NOT NULL,
+    reason          TEXT,
+    history         TEXT NOT NULL CHECK (json_valid(history)), -- [{"status", "at", "reason"}], oldest first
+    expected_at     INTEGER,
+    held_until      INTEGER,
     test            INTEGER NOT NULL CHECK (test IN (0, 1)),
-    created_at      INTEGER NOT NULL
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX receipt_payer ON receipt (payer);
 CREATE INDEX receipt_subject ON receipt (subject_uri, escrow);
-CREATE INDEX receipt_escrow ON receipt (escrow);
+CREATE INDEX receipt_escrow ON receipt (escrow, test, status, currency, amount, payer); -- statistics read nothing else
 CREATE INDEX receipt_development ON receipt (development_uri);
+CREATE INDEX receipt_proposal ON receipt (proposal_uri) WHERE proposal_uri IS NOT NULL;
 
 -- Derived rows: they follow from the rows above and the policy.
 
@@ -221,6 +272,8 @@ CREATE TABLE stage_interval (
     PRIMARY KEY (proposal_uri, from_at)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stage_interval_stage ON stage_interval (stage, to_at, from_at, proposal_uri);
+CREATE INDEX stage_interval_next ON stage_interval (next_event, next_at, proposal_uri DESC) WHERE next_event IS NOT NULL;
+CREATE INDEX stage_interval_attempt ON stage_interval (attempt_uri, from_at) WHERE attempt_uri IS NOT NULL;
 
 CREATE TABLE funding (
     proposal_uri      TEXT NOT NULL,
@@ -232,10 +285,21 @@ CREATE TABLE funding (
     estimated_proven  INTEGER NOT NULL,
     estimators_proven INTEGER NOT NULL,
     pending           INTEGER NOT NULL,
+    pledged           INTEGER NOT NULL,
+    pledgers          INTEGER NOT NULL,
+    donated           INTEGER NOT NULL,
+    donors            INTEGER NOT NULL,
+    raised            INTEGER, -- NULL without a goal
+    releasing         INTEGER NOT NULL,
+    released          INTEGER NOT NULL,
+    refunding         INTEGER NOT NULL,
+    refunded          INTEGER NOT NULL,
+    charged_back      INTEGER NOT NULL,
     goal              INTEGER,
     PRIMARY KEY (proposal_uri, currency, from_at)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX funding_estimated ON funding (currency, estimated, proposal_uri);
+CREATE INDEX funding_estimated ON funding (currency, estimated, proposal_uri, to_at); -- statistics read nothing else
+CREATE INDEX funding_pledged ON funding (currency, pledged, proposal_uri) WHERE pledged > 0;
 
 -- What lists of proposals are ordered by, one row for each interval of funding.
 CREATE TABLE ranking (

@@ -14,6 +14,10 @@ CREATE TABLE discovery (
 
 -- When the PDS was last asked where the repository is.
 ALTER TABLE repo ADD COLUMN swept_at INTEGER NOT NULL DEFAULT 0;
+-- Counts the reasons to ask: an answer to an older question means nothing.
+ALTER TABLE repo ADD COLUMN sweeps_wanted INTEGER NOT NULL DEFAULT 0;
+-- The stream said that the account is deleted, and its PDS did not confirm it yet.
+ALTER TABLE repo ADD COLUMN told_deleted INTEGER NOT NULL DEFAULT 0 CHECK (told_deleted IN (0, 1));
 CREATE INDEX repo_swept ON repo (swept_at);
 
 -- When the repository was last fetched whole.

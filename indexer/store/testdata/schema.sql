@@ -10,6 +10,7 @@ CREATE TABLE attempt_part (
     uri             TEXT NOT NULL UNIQUE,
     author          TEXT NOT NULL,
     development_uri TEXT NOT NULL,
+    development_cid TEXT NOT NULL,
     kind            TEXT NOT NULL CHECK (kind IN ('preview', 'release', 'cancellation', 'consent')),
     opens_at        INTEGER,
     closes_at       INTEGER,
@@ -18,18 +19,63 @@ CREATE TABLE attempt_part (
 ) STRICT;
 CREATE INDEX attempt_part_development ON attempt_part (development_uri);
 CREATE TABLE campaign (
-    record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
-    escrow          TEXT NOT NULL,
-    development_uri TEXT NOT NULL,
-    proposal_uri    TEXT NOT NULL
+    record_id            INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri                  TEXT NOT NULL UNIQUE,
+    escrow               TEXT NOT NULL,
+    author               TEXT NOT NULL, -- of the development
+    development_uri      TEXT NOT NULL,
+    development_cid      TEXT NOT NULL,
+    proposal_uri         TEXT NOT NULL,
+    proposal_cid         TEXT NOT NULL,
+    preview_cid          TEXT NOT NULL,
+    terms_uri            TEXT NOT NULL,
+    phase                TEXT NOT NULL,
+    reason               TEXT,
+    currency             TEXT NOT NULL,
+    opens_at             INTEGER NOT NULL,
+    closes_at            INTEGER NOT NULL,
+    release_by           INTEGER NOT NULL,
+    final_at             INTEGER NOT NULL,
+    release_cid          TEXT, -- of the release that was accepted
+    accepted_at          INTEGER,
+    verification_ends_at INTEGER,
+    pot                  INTEGER CHECK (pot >= 0),
+    totals               TEXT CHECK (json_valid(totals)), -- as in the record
+    pauses               TEXT NOT NULL CHECK (json_valid(pauses)), -- [{"from", "to", "dispute", "cid", "rulingBy"}]
+    checks               TEXT NOT NULL CHECK (json_valid(checks)), -- [{"name", "passed", "at"}]
+    test                 INTEGER NOT NULL CHECK (test IN (0, 1)),
+    created_at           INTEGER NOT NULL,
+    updated_at           INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX campaign_author ON campaign (author, phase, escrow, test);
 CREATE INDEX campaign_development ON campaign (development_uri, escrow);
+CREATE INDEX campaign_escrow ON campaign (escrow);
 CREATE INDEX campaign_proposal ON campaign (proposal_uri);
+CREATE INDEX campaign_terms ON campaign (terms_uri);
 CREATE TABLE campaign_payee (
     record_id INTEGER NOT NULL REFERENCES campaign (record_id) ON DELETE CASCADE,
     did       TEXT NOT NULL,
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE claim (
+    project     TEXT NOT NULL, -- at-uri
+    uri         TEXT NOT NULL, -- as in project_uri
+    repository  INTEGER NOT NULL CHECK (repository IN (0, 1)),
+    state       TEXT NOT NULL CHECK (state IN ('unchecked', 'verified', 'refuted')),
+    method      TEXT CHECK (method IN ('repository', 'host')),
+    verified_at INTEGER, -- since when it was proven without a gap
+    expires_at  INTEGER, -- from when on it counts no more, unless it is proven again before
+    checked_at  INTEGER, -- when somebody last answered
+    due_at      INTEGER NOT NULL, -- when to check it again
+    tried_at    INTEGER NOT NULL DEFAULT 0, -- when the last check began
+    attempts    INTEGER NOT NULL DEFAULT 0, -- checks since the last one that proved it
+    error       TEXT, -- why the last check did not prove it
+    PRIMARY KEY (project, uri),
+    CHECK ((state = 'verified') = (method IS NOT NULL)
+        AND (method IS NULL) = (verified_at IS NULL) AND (method IS NULL) = (expires_at IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claim_due ON claim (due_at);
+CREATE INDEX claim_verified ON claim (uri) WHERE state = 'verified';
 CREATE TABLE cursor (
     upstream TEXT PRIMARY KEY,
     seq      INTEGER NOT NULL CHECK (seq >= 0)
@@ -39,8 +85,13 @@ CREATE TABLE development (
     uri           TEXT NOT NULL UNIQUE,
     author        TEXT NOT NULL,
     proposal_uri  TEXT NOT NULL,
+    proposal_cid  TEXT NOT NULL,
+    escrow        TEXT NOT NULL,
+    currency      TEXT NOT NULL,
     goal_currency TEXT,
     goal_amount   INTEGER,
+    donations     TEXT, -- whose payment account gets them; the author's when NULL
+    expected_at   INTEGER,
     created_at    INTEGER NOT NULL,
     CHECK ((goal_currency IS NULL) = (goal_amount IS NULL))
 ) STRICT;
@@ -53,6 +104,7 @@ CREATE TABLE development_payee (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE dirty_proposal (uri TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE dirty_standing (did TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE dirty_words (record_id INTEGER PRIMARY KEY REFERENCES proposal (record_id) ON DELETE CASCADE) STRICT;
 CREATE TABLE discovery (
     source     TEXT NOT NULL,
     collection TEXT NOT NULL,
@@ -61,6 +113,35 @@ CREATE TABLE discovery (
     done_at    INTEGER, -- NULL while pages are left
     PRIMARY KEY (source, collection)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE dispute (
+    record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri             TEXT NOT NULL UNIQUE,
+    author          TEXT NOT NULL,
+    proposal_uri    TEXT NOT NULL,
+    proposal_cid    TEXT NOT NULL,
+    release_uri     TEXT NOT NULL,
+    release_cid     TEXT NOT NULL,
+    development_uri TEXT NOT NULL,
+    reason          TEXT NOT NULL,
+    created_at      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX dispute_author ON dispute (author, release_uri, created_at, uri);
+CREATE INDEX dispute_development ON dispute (development_uri, created_at, uri);
+CREATE TABLE donation (
+    record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri             TEXT NOT NULL UNIQUE,
+    author          TEXT NOT NULL,
+    proposal_uri    TEXT NOT NULL,
+    proposal_cid    TEXT NOT NULL,
+    development_uri TEXT NOT NULL,
+    development_cid TEXT NOT NULL,
+    escrow          TEXT NOT NULL, -- relays the payment
+    currency        TEXT NOT NULL,
+    amount          INTEGER NOT NULL CHECK (amount > 0),
+    created_at      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX donation_author ON donation (author, proposal_uri);
+CREATE INDEX donation_proposal ON donation (proposal_uri, created_at, uri);
 CREATE TABLE estimate (
     record_id    INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri          TEXT NOT NULL UNIQUE,
@@ -72,7 +153,7 @@ CREATE TABLE estimate (
     created_at   INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX estimate_author ON estimate (author, proposal_uri);
-CREATE INDEX estimate_proposal ON estimate (proposal_uri);
+CREATE INDEX estimate_proposal ON estimate (proposal_uri, created_at, uri);
 CREATE TABLE funding (
     proposal_uri      TEXT NOT NULL,
     currency          TEXT NOT NULL,
@@ -83,10 +164,21 @@ CREATE TABLE funding (
     estimated_proven  INTEGER NOT NULL,
     estimators_proven INTEGER NOT NULL,
     pending           INTEGER NOT NULL,
+    pledged           INTEGER NOT NULL,
+    pledgers          INTEGER NOT NULL,
+    donated           INTEGER NOT NULL,
+    donors            INTEGER NOT NULL,
+    raised            INTEGER, -- NULL without a goal
+    releasing         INTEGER NOT NULL,
+    released          INTEGER NOT NULL,
+    refunding         INTEGER NOT NULL,
+    refunded          INTEGER NOT NULL,
+    charged_back      INTEGER NOT NULL,
     goal              INTEGER,
     PRIMARY KEY (proposal_uri, currency, from_at)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX funding_estimated ON funding (currency, estimated, proposal_uri);
+CREATE INDEX funding_estimated ON funding (currency, estimated, proposal_uri, to_at);
+CREATE INDEX funding_pledged ON funding (currency, pledged, proposal_uri) WHERE pledged > 0;
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -97,13 +189,16 @@ CREATE TABLE pledge (
     uri          TEXT NOT NULL UNIQUE,
     author       TEXT NOT NULL,
     proposal_uri TEXT NOT NULL,
+    proposal_cid TEXT NOT NULL,
+    development_uri TEXT NOT NULL,
+    development_cid TEXT NOT NULL,
     escrow       TEXT NOT NULL,
     currency     TEXT NOT NULL,
     amount       INTEGER NOT NULL CHECK (amount > 0),
     created_at   INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX pledge_author ON pledge (author, proposal_uri);
-CREATE INDEX pledge_proposal ON pledge (proposal_uri);
+CREATE INDEX pledge_proposal ON pledge (proposal_uri, created_at, uri);
 CREATE TABLE project (
     record_id  INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri        TEXT NOT NULL UNIQUE,
@@ -118,6 +213,12 @@ CREATE TABLE project_maintainer (
     did       TEXT NOT NULL,
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE project_uri (
+    record_id  INTEGER NOT NULL REFERENCES project (record_id) ON DELETE CASCADE,
+    uri        TEXT NOT NULL,
+    repository INTEGER NOT NULL CHECK (repository IN (0, 1)), -- it is said to be a git repository
+    PRIMARY KEY (record_id, uri)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE proposal (
     record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri             TEXT NOT NULL UNIQUE,
@@ -126,14 +227,22 @@ CREATE TABLE proposal (
     subject_project TEXT,
     subject_account TEXT,
     subject_uri     TEXT,
-    created_at      INTEGER NOT NULL,
+    created_at      INTEGER NOT NULL, subject_uri_normalized TEXT CHECK ((subject_uri_normalized IS NULL) = (subject_uri IS NULL)),
     CHECK ((subject_project IS NOT NULL) + (subject_account IS NOT NULL) + (subject_uri IS NOT NULL) = 1)
 ) STRICT;
+CREATE TRIGGER proposal_unindex AFTER DELETE ON proposal BEGIN
+    DELETE FROM proposal_fts WHERE rowid = old.record_id;
+END;
 CREATE INDEX proposal_account ON proposal (subject_account, created_at, uri) WHERE subject_account IS NOT NULL;
 CREATE INDEX proposal_author ON proposal (author, created_at, uri);
 CREATE INDEX proposal_new ON proposal (created_at, uri);
 CREATE INDEX proposal_project ON proposal (subject_project, created_at, uri) WHERE subject_project IS NOT NULL;
-CREATE INDEX proposal_uri ON proposal (subject_uri, created_at, uri) WHERE subject_uri IS NOT NULL;
+CREATE INDEX proposal_uri ON proposal (subject_uri_normalized, created_at, uri) WHERE subject_uri_normalized IS NOT NULL;
+CREATE VIRTUAL TABLE proposal_fts USING fts5 (
+    title, description, tags, project,
+    content = '', contentless_delete = 1,
+    tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3'
+);
 CREATE TABLE proposal_tag (
     tag       TEXT NOT NULL,
     record_id INTEGER NOT NULL REFERENCES proposal (record_id) ON DELETE CASCADE,
@@ -152,18 +261,29 @@ CREATE TABLE receipt (
     record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri             TEXT NOT NULL UNIQUE,
     escrow          TEXT NOT NULL,
-    subject_uri     TEXT NOT NULL,
+    subject_uri     TEXT NOT NULL, -- a pledge or a donation
+    subject_cid     TEXT NOT NULL,
     payer           TEXT NOT NULL,
     development_uri TEXT NOT NULL,
+    development_cid TEXT NOT NULL,
+    proposal_uri    TEXT, -- where the receipt pins it
+    terms_uri       TEXT NOT NULL,
     currency        TEXT NOT NULL,
     amount          INTEGER NOT NULL CHECK (amount > 0),
+    fee             INTEGER CHECK (fee >= 0),
     status          TEXT NOT NULL,
+    reason          TEXT,
+    history         TEXT NOT NULL CHECK (json_valid(history)), -- [{"status", "at", "reason"}], oldest first
+    expected_at     INTEGER,
+    held_until      INTEGER,
     test            INTEGER NOT NULL CHECK (test IN (0, 1)),
-    created_at      INTEGER NOT NULL
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX receipt_development ON receipt (development_uri);
-CREATE INDEX receipt_escrow ON receipt (escrow);
+CREATE INDEX receipt_escrow ON receipt (escrow, test, status, currency, amount, payer);
 CREATE INDEX receipt_payer ON receipt (payer);
+CREATE INDEX receipt_proposal ON receipt (proposal_uri) WHERE proposal_uri IS NOT NULL;
 CREATE INDEX receipt_subject ON receipt (subject_uri, escrow);
 CREATE TABLE record (
     id         INTEGER PRIMARY KEY,
@@ -176,7 +296,7 @@ CREATE TABLE record (
     invalid    TEXT, -- why the record is kept out of every view
     indexed_at INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX record_did ON record (did, collection);
+CREATE INDEX record_did ON record (did, collection, indexed_at);
 CREATE TABLE repo (
     did           TEXT PRIMARY KEY,
     status        TEXT NOT NULL CHECK (status IN ('active', 'deactivated', 'suspended', 'takendown', 'deleted')),
@@ -188,7 +308,7 @@ CREATE TABLE repo (
     attempts      INTEGER NOT NULL DEFAULT 0,
     retry_at      INTEGER NOT NULL DEFAULT 0,
     error         TEXT
-, swept_at INTEGER NOT NULL DEFAULT 0, fetched_at INTEGER NOT NULL DEFAULT 0) STRICT;
+, swept_at INTEGER NOT NULL DEFAULT 0, sweeps_wanted INTEGER NOT NULL DEFAULT 0, told_deleted INTEGER NOT NULL DEFAULT 0 CHECK (told_deleted IN (0, 1)), fetched_at INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX repo_fetched ON repo (fetched_at);
 CREATE INDEX repo_resync ON repo (retry_at) WHERE state = 'desynchronized' AND status = 'active';
 CREATE INDEX repo_swept ON repo (swept_at);
@@ -197,11 +317,34 @@ CREATE TABLE response (
     uri          TEXT NOT NULL UNIQUE,
     author       TEXT NOT NULL,
     proposal_uri TEXT NOT NULL,
+    proposal_cid TEXT NOT NULL,
     answer       TEXT NOT NULL,
+    duplicate_of TEXT,
     created_at   INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX response_author ON response (author, proposal_uri);
+CREATE INDEX response_duplicate ON response (duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX response_proposal ON response (proposal_uri);
+CREATE TABLE ruling (
+    record_id   INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri         TEXT NOT NULL UNIQUE,
+    escrow      TEXT NOT NULL,
+    dispute_uri TEXT NOT NULL,
+    dispute_cid TEXT NOT NULL,
+    outcome     TEXT NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX ruling_dispute ON ruling (dispute_uri, escrow, created_at, uri);
+CREATE INDEX ruling_escrow ON ruling (escrow);
+CREATE TABLE service (
+    record_id  INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri        TEXT NOT NULL UNIQUE,
+    escrow     TEXT NOT NULL UNIQUE,
+    name       TEXT NOT NULL,
+    terms_uri  TEXT NOT NULL, -- that new campaigns get
+    terms_cid  TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
 CREATE TABLE stage_interval (
     proposal_uri TEXT NOT NULL,
     from_at      INTEGER NOT NULL,
@@ -213,6 +356,8 @@ CREATE TABLE stage_interval (
     next_at      INTEGER,
     PRIMARY KEY (proposal_uri, from_at)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX stage_interval_attempt ON stage_interval (attempt_uri, from_at) WHERE attempt_uri IS NOT NULL;
+CREATE INDEX stage_interval_next ON stage_interval (next_event, next_at, proposal_uri DESC) WHERE next_event IS NOT NULL;
 CREATE INDEX stage_interval_stage ON stage_interval (stage, to_at, from_at, proposal_uri);
 CREATE TABLE standing (
     did         TEXT NOT NULL,
@@ -221,3 +366,30 @@ CREATE TABLE standing (
     receipt_uri TEXT NOT NULL,
     PRIMARY KEY (did, currency)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE terms (
+    record_id               INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri                     TEXT NOT NULL UNIQUE,
+    escrow                  TEXT NOT NULL,
+    currencies              TEXT NOT NULL CHECK (json_valid(currencies)), -- as in the record
+    fee_basis_points        INTEGER NOT NULL,
+    preview_seconds_minimum INTEGER NOT NULL,
+    preview_seconds_maximum INTEGER NOT NULL,
+    release_seconds         INTEGER NOT NULL,
+    verification_seconds    INTEGER NOT NULL,
+    ruling_seconds          INTEGER NOT NULL,
+    dispute_reserve_seconds INTEGER NOT NULL,
+    maximum_hold_seconds    INTEGER NOT NULL,
+    test                    INTEGER NOT NULL CHECK (test IN (0, 1)),
+    created_at              INTEGER NOT NULL
+) STRICT;
+CREATE TABLE verification (
+    record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
+    uri             TEXT NOT NULL UNIQUE,
+    author          TEXT NOT NULL,
+    release_uri     TEXT NOT NULL,
+    release_cid     TEXT NOT NULL,
+    development_uri TEXT NOT NULL,
+    matches         INTEGER NOT NULL CHECK (matches IN (0, 1)),
+    created_at      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX verification_development ON verification (development_uri, created_at, uri);

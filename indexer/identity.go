@@ -1,0 +1,40 @@
+package indexer
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/identity"
+)
+
+const (
+	// didTimeout bounds fetching one DID document.
+	didTimeout = 30 * time.Second
+	// maxDIDDocument bounds its size: whoever hosts a did:web chooses it.
+	maxDIDDocument = 1 << 20
+)
+
+// NewDirectory resolves DIDs as the index does: from the configured PLC, never from
+// private networks unless all upstreams are on this machine, and within bounds. It
+// neither caches nor resolves handles, on which a key does not depend. A transport
+// replaces the guarded one; nil in production.
+func NewDirectory(cfg Config, transport http.RoundTripper) *identity.BaseDirectory {
+	if transport == nil {
+		transport = outgoing(cfg.Local())
+	}
+	dir := directory(cfg, &http.Client{Transport: boundedBodies{transport}, Timeout: didTimeout})
+	dir.SkipHandleVerification = true
+	return dir
+}
+
+// boundedBodies cuts off answers that are larger than a DID document may be.
+type boundedBodies struct{ http.RoundTripper }
+
+func (b boundedBodies) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.RoundTripper.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = http.MaxBytesReader(nil, resp.Body, maxDIDDocument)
+	return resp, nil
+}

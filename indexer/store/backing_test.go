@@ -1,0 +1,204 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/lexicons"
+)
+
+// Pledges, donations, disputes and verifications are listed alike.
+
+// all gathers a whole list by pages of two.
+func all[R any](t *testing.T, w *world, proposal syntax.ATURI, key func(R) Key,
+	list func(r *Reader, proposal syntax.ATURI, after *Key, limit int) ([]R, error),
+) []R {
+	t.Helper()
+	var out []R
+	var after *Key
+	for {
+		var page []R
+		mustRead(t, w.s, func(r *Reader) (err error) {
+			page, err = list(r, proposal, after, 2)
+			return err
+		})
+		out = append(out, page...)
+		if len(page) < 2 {
+			return out
+		}
+		last := key(page[1])
+		after = &last
+	}
+}
+
+func (w *world) pledges(t *testing.T, proposal syntax.ATURI) []PledgeRow {
+	t.Helper()
+	return all(t, w, proposal, func(p PledgeRow) Key { return p.Key },
+		func(r *Reader, proposal syntax.ATURI, after *Key, limit int) ([]PledgeRow, error) {
+			return r.ListPledges(t.Context(), proposal, after, limit)
+		})
+}
+
+func (w *world) disputes(t *testing.T, proposal syntax.ATURI) []DisputeRow {
+	t.Helper()
+	return all(t, w, proposal, func(d DisputeRow) Key { return d.Key },
+		func(r *Reader, proposal syntax.ATURI, after *Key, limit int) ([]DisputeRow, error) {
+			return r.ListDisputes(t.Context(), proposal, after, limit)
+		})
+}
+
+func pledgeURI(author syntax.DID, n int) syntax.ATURI {
+	return recordURI(author, lexicons.CollectionPledge, key(n))
+}
+
+func receiptURI(by syntax.DID, subject syntax.ATURI) syntax.ATURI {
+	return recordURI(by, lexicons.CollectionReceipt, lexicons.DerivedKey(subject))
+}
+
+func keyAt(hours float64, uri syntax.ATURI) Key {
+	return Key{start.Add(time.Duration(hours * float64(time.Hour))).UnixMilli(), uri}
+}
+
+// A pledge is a wish until the trusted escrow that it names says otherwise.
+func TestRule9_ListedPledgesSayWhereTheMoneyIs(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	uri, dev := proposalURI(carol, 1), developmentURI(bob, 1)
+	w.put(
+		proposal(t, carol, 1, onAccount(bob), nil),
+		pledge(t, alice, 1, uri, dev, escrow, fields{"createdAt": at(-3)}),
+		pledge(t, alice, 2, uri, dev, escrow, fields{"createdAt": at(-2)}),
+		pledge(t, dave, 1, uri, dev, shady, fields{"createdAt": at(-1)}),
+		pledge(t, dave, 2, uri, dev, escrow, fields{"createdAt": at(-1)}),
+		pledge(t, dave, 3, uri, dev, escrow, fields{"createdAt": at(1)}), // not yet
+		pledge(t, dave, 4, proposalURI(carol, 2), dev, escrow, nil),      // for another one
+		pledge(t, bob, 1, uri, dev, escrow, nil),                         // of a hidden account
+		receipt(t, escrow, alice, 1, dev, 1000, "USD", "held", nil),
+		receipt(t, shady, alice, 2, dev, 1000, "USD", "held", nil),                  // not the escrow that it names
+		receipt(t, shady, dave, 1, dev, 1000, "USD", "held", nil),                   // trusted by nobody
+		receipt(t, escrow, dave, 2, dev, 1000, "USD", "held", fields{"test": true}), // no real money
+		receipt(t, escrow, dave, 4, dev, 1000, "USD", "released", nil),              // for another one
+	)
+	w.status(bob, AccountDeactivated)
+	want := []PledgeRow{
+		{Key: keyAt(-1, pledgeURI(dave, 2)), Author: dave, Development: dev},
+		{Key: keyAt(-1, pledgeURI(dave, 1)), Author: dave, Development: dev},
+		{Key: keyAt(-2, pledgeURI(alice, 2)), Author: alice, Development: dev},
+		{Key: keyAt(-3, pledgeURI(alice, 1)), Author: alice, Development: dev, Receipt: receiptURI(escrow, pledgeURI(alice, 1)), Status: lifecycle.ReceiptStatus("held")},
+	}
+	if diff := gocmp.Diff(want, w.pledges(t, uri)); diff != "" {
+		t.Errorf("pledges (-want +got):\n%s", diff)
+	}
+	w.s.clock.advance(time.Hour)
+	if got := w.pledges(t, uri); len(got) != 5 {
+		t.Errorf("an hour later %d pledges", len(got))
+	}
+	w.status(escrow, AccountSuspended)
+	for _, p := range w.pledges(t, uri) {
+		if p.Status != "" {
+			t.Errorf("a hidden escrow says %s of %s", p.Status, p.URI)
+		}
+	}
+}
+
+func TestRule5_ListedDonationsSayWhetherTheyArrived(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	uri, dev := proposalURI(carol, 1), developmentURI(bob, 1)
+	one, two := donation(t, alice, 1, uri, dev, escrow, nil), donation(t, dave, 1, uri, dev, escrow, fields{"createdAt": at(-1)})
+	w.put(
+		proposal(t, carol, 1, onAccount(bob), nil), one, two,
+		receiptFor(t, escrow, two.URI(), dev, 700, "USD", "paid", nil),
+	)
+	got := all(t, w, uri, func(d DonationRow) Key { return d.Key },
+		func(r *Reader, proposal syntax.ATURI, after *Key, limit int) ([]DonationRow, error) {
+			return r.ListDonations(t.Context(), proposal, after, limit)
+		})
+	want := []DonationRow{
+		{Key: keyAt(0, one.URI()), Author: alice, Development: dev},
+		{Key: keyAt(-1, two.URI()), Author: dave, Development: dev, Receipt: receiptURI(escrow, two.URI()), Status: lifecycle.ReceiptPaid},
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("donations (-want +got):\n%s", diff)
+	}
+}
+
+// A dispute stops the payout when its author has money held and has not disputed
+// the release before; only the escrow of the campaign rules.
+func TestRule13_ListedDisputesSayWhatTheyStopAndHowTheyEnded(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	uri, dev := proposalURI(carol, 1), developmentURI(bob, 1)
+	of := func(did syntax.DID, n int) syntax.ATURI { return recordURI(did, lexicons.CollectionDispute, key(n)) }
+	w.put(
+		proposal(t, carol, 1, onAccount(bob), nil), development(t, bob, 1, uri, nil),
+		receipt(t, escrow, alice, 1, dev, 1000, "USD", "held", nil),
+		receipt(t, escrow, dave, 1, dev, 1000, "USD", "refunded", nil),
+		dispute(t, alice, 1, uri, dev, fields{"createdAt": at(-3)}),
+		dispute(t, alice, 2, uri, dev, fields{"createdAt": at(-2)}),
+		dispute(t, dave, 1, uri, dev, fields{"createdAt": at(-1)}),
+		dispute(t, dave, 2, uri, developmentURI(bob, 2), nil), // about another attempt
+		ruling(t, shady, 1, of(alice, 1), "rejected", fields{"createdAt": at(-2)}),
+		ruling(t, escrow, 1, of(alice, 1), "upheld", fields{"createdAt": at(-1)}),
+		ruling(t, escrow, 2, of(alice, 1), "rejected", nil), // once is enough
+	)
+	want := []DisputeRow{
+		{Key: keyAt(-1, of(dave, 1)), Author: dave, Release: releaseURI(dev)},
+		{Key: keyAt(-2, of(alice, 2)), Author: alice, Release: releaseURI(dev), Held: true, Repeated: true},
+		{Key: keyAt(-3, of(alice, 1)), Author: alice, Release: releaseURI(dev), Held: true},
+	}
+	if diff := gocmp.Diff(want, w.disputes(t, uri)); diff != "" {
+		t.Errorf("without a campaign (-want +got):\n%s", diff)
+	}
+	w.put(campaign(t, escrow, dev, uri, payees(bob)))
+	want[2].Ruling, want[2].Outcome = recordURI(escrow, lexicons.CollectionRuling, key(1)), "upheld"
+	if diff := gocmp.Diff(want, w.disputes(t, uri)); diff != "" {
+		t.Errorf("with a campaign (-want +got):\n%s", diff)
+	}
+	w.delete(dev) // the campaign pins that the attempt is this proposal's
+	if got := w.disputes(t, uri); len(got) != 3 {
+		t.Errorf("without the development's record %d disputes", len(got))
+	}
+}
+
+func TestRule13_ListedVerificationsSayWhoseMoneyIsHeld(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	uri, dev := proposalURI(carol, 1), developmentURI(bob, 1)
+	one, two := verification(t, alice, 1, dev, false, nil), verification(t, dave, 1, dev, true, fields{"createdAt": at(-1)})
+	w.put(
+		proposal(t, carol, 1, onAccount(bob), nil), development(t, bob, 1, uri, nil), one, two,
+		receipt(t, escrow, alice, 1, dev, 1000, "USD", "held", nil),
+		verification(t, alice, 2, developmentURI(bob, 2), true, nil), // of another release
+	)
+	got := all(t, w, uri, func(v VerificationRow) Key { return v.Key },
+		func(r *Reader, proposal syntax.ATURI, after *Key, limit int) ([]VerificationRow, error) {
+			return r.ListVerifications(t.Context(), proposal, after, limit)
+		})
+	want := []VerificationRow{
+		{Key: keyAt(0, one.URI()), Author: alice, Release: releaseURI(dev), Backer: true},
+		{Key: keyAt(-1, two.URI()), Author: dave, Release: releaseURI(dev), Matches: true},
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("verifications (-want +got):\n%s", diff)
+	}
+}
+
+// Who pledged or donated is a backer, as is who estimated.
+func TestListProposals_BackersAreOfAllKinds(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	for n := range 4 {
+		w.put(proposal(t, carol, n, onAccount(bob), nil))
+	}
+	dev := developmentURI(bob, 1)
+	w.put(
+		estimate(t, alice, 1, proposalURI(carol, 0), 100, "USD", nil),
+		pledge(t, alice, 1, proposalURI(carol, 1), dev, escrow, nil),
+		donation(t, alice, 1, proposalURI(carol, 2), dev, escrow, nil),
+		donation(t, alice, 2, proposalURI(carol, 3), dev, escrow, fields{"createdAt": at(1)}), // not yet
+	)
+	want := []syntax.ATURI{proposalURI(carol, 2), proposalURI(carol, 1), proposalURI(carol, 0)}
+	if diff := gocmp.Diff(want, w.list(ProposalFilter{Sort: SortNew, Backer: alice})); diff != "" {
+		t.Errorf("backed by alice (-want +got):\n%s", diff)
+	}
+}

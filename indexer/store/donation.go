@@ -1,0 +1,72 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+func (tx *tx) putDonation(ctx context.Context, row typedRow, rec *stratos.FeatureDonation) error {
+	return tx.exec(ctx, `
+		INSERT INTO donation (record_id, uri, author, proposal_uri, proposal_cid, development_uri, development_cid,
+		                      escrow, currency, amount, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		row.id, row.uri, row.author, rec.Proposal.Uri, rec.Proposal.Cid, rec.Development.Uri, rec.Development.Cid,
+		rec.Escrow, rec.Value.Currency, rec.Value.Amount, row.createdAt)
+}
+
+// DonationRow is a donation in a list, and what the escrow that it names says
+// of its payment.
+type DonationRow struct {
+	Key
+	Author      syntax.DID
+	Development syntax.ATURI
+	// Receipt and Status are empty unless there is a receipt that counts.
+	Receipt syntax.ATURI
+	Status  lifecycle.ReceiptStatus
+	Test    bool
+}
+
+// ListDonations returns the donations for a proposal, newest first, after the
+// key of the last page.
+func (r *Reader) ListDonations(ctx context.Context, proposal syntax.ATURI, after *Key, limit int) ([]DonationRow, error) {
+	var c clauses
+	c.add(`SELECT x.created_at, x.uri, x.author, x.development_uri, t.uri, t.status, t.test
+		FROM donation x JOIN repo a ON a.did = x.author
+		LEFT JOIN receipt t ON t.subject_uri = x.uri AND t.escrow = x.escrow AND `)
+	r.counted(&c)
+	c.add(` WHERE x.proposal_uri = ? AND a.status = 'active'`, proposal)
+	r.newestFirst(&c, after, limit)
+	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (d DonationRow, err error) {
+		var paid receiptColumns
+		err = rows.Scan(&d.Value, &d.URI, &d.Author, &d.Development, &paid.uri, &paid.status, &paid.test)
+		d.Receipt, d.Status, d.Test = paid.values()
+		return d, err
+	}, c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: list the donations for %s: %w", proposal, err)
+	}
+	return rows, nil
+}
+
+func loadDonations(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Donation, error) {
+	out, err := collect(ctx, q, `
+		SELECT n.uri, n.author, n.created_at, n.development_uri, n.escrow, n.currency, n.amount
+		FROM donation n JOIN repo a ON a.did = n.author
+		WHERE n.proposal_uri = $1 AND a.status = 'active'`,
+		func(rows *sql.Rows) (d lifecycle.Donation, err error) {
+			var m metaColumns
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &d.Attempt, &d.Escrow, &d.Value.Currency, &d.Value.Amount)
+			d.Meta = m.meta()
+			return d, err
+		}, proposal)
+	if err != nil {
+		return nil, fmt.Errorf("load donations: %w", err)
+	}
+	return out, nil
+}

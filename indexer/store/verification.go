@@ -1,0 +1,82 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+func (tx *tx) putVerification(ctx context.Context, row typedRow, rec *stratos.FeatureVerification) error {
+	return tx.exec(ctx, `
+		INSERT INTO verification (record_id, uri, author, release_uri, release_cid, development_uri, matches, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		row.id, row.uri, row.author, rec.Release.Uri, rec.Release.Cid, attemptOf(rec.Release.Uri), rec.Matches, row.createdAt)
+}
+
+// VerificationRow is a report about a release in a list.
+type VerificationRow struct {
+	Key
+	Author  syntax.DID
+	Release syntax.ATURI
+	Matches bool
+	// Backer: a receipt that counts says that money of the author is held for
+	// the attempt.
+	Backer bool
+}
+
+// ListVerifications returns the reports about releases of attempts at a
+// proposal, newest first, after the key of the last page. Attempts are those
+// whose record is there, and those that a trusted escrow has a campaign for.
+// A page sorts the reports about one proposal.
+func (r *Reader) ListVerifications(ctx context.Context, proposal syntax.ATURI, after *Key, limit int) ([]VerificationRow, error) {
+	var c clauses
+	c.add(`SELECT x.created_at, x.uri, x.author, x.release_uri, x.matches, `)
+	r.held(&c)
+	c.add(` FROM verification x JOIN repo a ON a.did = x.author
+		WHERE a.status = 'active' AND x.development_uri IN `)
+	r.attempts(&c, proposal)
+	r.newestFirst(&c, after, limit)
+	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (v VerificationRow, err error) {
+		err = rows.Scan(&v.Value, &v.URI, &v.Author, &v.Release, &v.Matches, &v.Backer)
+		return v, err
+	}, c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: list the verifications of %s: %w", proposal, err)
+	}
+	return rows, nil
+}
+
+// attempts adds the list of the attempts at a proposal: those whose record is
+// there, and those that an escrow has a campaign for that counts.
+func (r *Reader) attempts(c *clauses, proposal syntax.ATURI) {
+	c.add(`(SELECT d.uri FROM development d JOIN repo o ON o.did = d.author WHERE d.proposal_uri = ? AND o.status = 'active'
+		UNION
+		SELECT t.development_uri FROM campaign t WHERE t.proposal_uri = ? AND `, proposal, proposal)
+	r.counted(c)
+	c.add(`)`)
+}
+
+// loadVerifications gathers the reports about releases of attempts at a proposal.
+func loadVerifications(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Verification, error) {
+	out, err := collect(ctx, q, `
+		SELECT x.uri, x.author, x.created_at, x.release_uri, x.release_cid, x.matches
+		FROM verification x JOIN repo a ON a.did = x.author
+		WHERE x.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
+		                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
+		AND a.status = 'active'`,
+		func(rows *sql.Rows) (v lifecycle.Verification, err error) {
+			var m metaColumns
+			err = rows.Scan(&m.uri, &m.author, &m.createdAt, &v.Release.URI, &v.Release.CID, &v.Matches)
+			v.Meta = m.meta()
+			return v, err
+		}, proposal)
+	if err != nil {
+		return nil, fmt.Errorf("load verifications: %w", err)
+	}
+	return out, nil
+}
