@@ -53,7 +53,7 @@ func newIsland(t rapid.TB, dir string) *island {
 	is.clock = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
 	is.set = func(at time.Time) { mu.Lock(); defer mu.Unlock(); now = at }
 	var err error
-	is.store, err = store.Open(context.Background(), store.Config{Path: filepath.Join(dir, "index.db")},
+	is.store, err = store.Open(context.Background(), store.Config{Path: filepath.Join(dir, "index.db"), Policy: islandPolicy},
 		store.Options{Log: slog.New(slog.DiscardHandler), Clock: is.clock})
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func newIsland(t rapid.TB, dir string) *island {
 	if err != nil {
 		t.Fatal(err)
 	}
-	appview.New(is.store, lifecycle.Policy{}).Register(is.server)
+	appview.New(is.store, islandPolicy).Register(is.server)
 	return is
 }
 
@@ -210,6 +210,8 @@ func (is *island) from(where string) float64 {
 
 var (
 	islanders = []syntax.DID{"did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", "did:plc:bbbbbbbbbbbbbbbbbbbbbbbb"}
+	// islandPolicy trusts one of them as an escrow.
+	islandPolicy = lifecycle.Policy{TrustedEscrows: islanders[1:]}
 	// ages are how long ago records say they were written: long before what they
 	// begin has lapsed or just so, now, and ahead of time.
 	ages = []time.Duration{
@@ -232,10 +234,22 @@ func (is *island) islandRecord(t *rapid.T) store.Record {
 		}
 	}
 	key := rapid.SampledFrom([]string{"3l6ovf2k7dk2a", "3l6ovf2k7dk2b"}).Draw(t, "key")
-	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	switch rapid.IntRange(0, 13).Draw(t, "kind") {
 	case 0:
 		return is.record(by, lexicons.CollectionProject, "p", created, map[string]any{
 			"name": "Project", "maintainers": []any{map[string]any{"did": other.String()}},
+			"uris": []any{map[string]any{"uri": "https://island.example", "kind": "website"}},
+		})
+	case 10, 11:
+		return is.islandCampaign(t, created, strong(lexicons.CollectionDevelopment, other), strong(lexicons.CollectionPreview, other),
+			strong(lexicons.CollectionProposal, by), strong(lexicons.CollectionTerms, islanders[1]), other)
+	case 12:
+		return is.islandReceipt(t, created, strong(lexicons.CollectionPledge, other), strong(lexicons.CollectionDevelopment, by),
+			strong(lexicons.CollectionTerms, islanders[1]), other)
+	case 13:
+		return is.record(by, lexicons.CollectionPledge, "3l6ovf2k7dk2a", created, map[string]any{
+			"proposal": strong(lexicons.CollectionProposal, other), "development": strong(lexicons.CollectionDevelopment, other),
+			"escrow": islanders[1].String(), "value": map[string]any{"amount": int64(500), "currency": "USD"},
 		})
 	case 1, 2, 3:
 		return is.record(by, lexicons.CollectionProposal, "3l6ovf2k7dk2a", created, map[string]any{
@@ -263,6 +277,45 @@ func (is *island) islandRecord(t *rapid.T) store.Record {
 		return is.record(by, lexicons.CollectionCancellation, "3l6ovf2k7dk2a", created, map[string]any{
 			"development": strong(lexicons.CollectionDevelopment, by),
 		})
+	}
+}
+
+// islandCampaign is one whose dates are near.
+func (is *island) islandCampaign(t *rapid.T, created time.Time, development, preview, proposal, terms map[string]any, author syntax.DID) store.Record {
+	opens := is.clock().Add(rapid.SampledFrom([]time.Duration{-time.Hour, -time.Minute, time.Second}).Draw(t, "opens"))
+	stamp := func(after time.Duration) string { return opens.Add(after).Format(syntax.AtprotoDatetimeLayout) }
+	key := lexicons.DerivedKey(syntax.ATURI(development["uri"].(string)))
+	return is.record(islanders[1], lexicons.CollectionCampaign, key.String(), created, map[string]any{
+		"development": development, "preview": preview, "proposal": proposal, "terms": terms, "author": author.String(), "title": "x",
+		"payees": []any{map[string]any{"did": author.String(), "share": int64(10_000), "account": "acct_1"}}, "currency": "USD",
+		"opensAt": stamp(0), "closesAt": stamp(time.Minute + time.Second), "releaseBy": stamp(time.Hour), "finalAt": stamp(2 * time.Hour),
+		"phase":     string(rapid.SampledFrom(lifecycle.Phases()).Draw(t, "phase")),
+		"updatedAt": is.clock().Format(syntax.AtprotoDatetimeLayout),
+	})
+}
+
+// islandReceipt says that the money is held, and not for long.
+func (is *island) islandReceipt(t *rapid.T, created time.Time, subject, development, terms map[string]any, payer syntax.DID) store.Record {
+	now := is.clock().Format(syntax.AtprotoDatetimeLayout)
+	until := is.clock().Add(rapid.SampledFrom(passing).Draw(t, "held"))
+	return is.record(islanders[1], lexicons.CollectionReceipt, lexicons.DerivedKey(syntax.ATURI(subject["uri"].(string))).String(), created, map[string]any{
+		"subject": subject, "development": development, "terms": terms, "payer": payer.String(),
+		"value": map[string]any{"amount": int64(500), "currency": "USD"}, "status": "held",
+		"history":   []any{map[string]any{"status": "held", "at": now}},
+		"updatedAt": now, "heldUntil": until.Format(syntax.AtprotoDatetimeLayout),
+	})
+}
+
+// prove finds out about a claim that is due, if one is.
+func (is *island) prove(t *rapid.T) {
+	ctx := context.Background()
+	job, ok, err := is.store.TakeClaim(ctx, time.Minute)
+	if err == nil && ok {
+		until := is.clock().Add(rapid.SampledFrom(passing).Draw(t, "proven for"))
+		err = is.store.ClaimProven(ctx, job, store.ClaimByHost, until, is.clock())
+	}
+	if err != nil {
+		is.t.Fatal(err)
 	}
 }
 
@@ -320,7 +373,7 @@ func TestAnswers_AreThoseThatWouldBeGivenAgain(t *testing.T) {
 		defer is.close()
 		given := map[string]string{} // cursors
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
-			switch rapid.IntRange(0, 9).Draw(rt, "step") {
+			switch rapid.IntRange(0, 10).Draw(rt, "step") {
 			case 0:
 				did := rapid.SampledFrom(islanders).Draw(rt, "whose")
 				is.apply(store.Change{Kind: store.ChangeAccount, DID: did, Status: store.AccountDeactivated})
@@ -330,6 +383,8 @@ func TestAnswers_AreThoseThatWouldBeGivenAgain(t *testing.T) {
 				if err := is.store.SetHandle(context.Background(), did, handle, is.clock().Add(time.Hour)); err != nil {
 					rt.Fatal(err)
 				}
+			case 10:
+				is.prove(rt)
 			case 2, 3, 4:
 				is.set(is.clock().Add(rapid.SampledFrom(passing).Draw(rt, "passes")))
 			default:
@@ -378,6 +433,38 @@ func TestAnswers_EndWhenAnAttemptLapses(t *testing.T) {
 	is.set(is.clock().Add(time.Millisecond))
 	if shown() {
 		t.Error("an answer outlasted the attempt that it shows")
+	}
+}
+
+// Who proved an address is shown to have, until the proof is too old.
+func TestAnswers_EndWhenAClaimExpires(t *testing.T) {
+	t.Parallel()
+	is := newIsland(t, t.TempDir())
+	t.Cleanup(is.close)
+	is.commit(islanders[0], []store.Record{is.record(islanders[0], lexicons.CollectionProject, "p", is.clock(), map[string]any{
+		"name": "Project", "uris": []any{map[string]any{"uri": "https://island.example", "kind": "website"}},
+	})})
+	job, ok, err := is.store.TakeClaim(t.Context(), time.Minute)
+	if err != nil || !ok {
+		t.Fatalf("no claim is due: %v", err)
+	}
+	if err := is.store.ClaimProven(t.Context(), job, store.ClaimByHost, is.clock().Add(time.Second), is.clock()); err != nil {
+		t.Fatal(err)
+	}
+	query := "uri=" + url.QueryEscape(fmt.Sprintf("at://%s/%s/p", islanders[0], lexicons.CollectionProject))
+	shown := func() bool {
+		_, body := is.get("fund.stratos.project.getProject", query)
+		return strings.Contains(body, `"verified":true`)
+	}
+	is.set(is.clock().Add(time.Second - time.Millisecond))
+	for range 2 { // asked, and kept
+		if !shown() {
+			t.Fatal("the claim expired too early")
+		}
+	}
+	is.set(is.clock().Add(time.Millisecond))
+	if shown() {
+		t.Error("an answer outlasted the claim that it shows")
 	}
 }
 

@@ -54,23 +54,36 @@ func TestMomentsAfter_BetweenThemNothingChanges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		f := drawFacts(rt, everybody...)
-		drawRulings(rt, &f)
-		now := t0.Add(drawMoment(rt, "now"))
-		last := now.Add(3 * lapse)
-		if ahead := lifecycle.MomentsAfter(f, now); len(ahead) > 0 {
-			last = slices.MinFunc(ahead, time.Time.Compare).Add(-ms)
-		}
-		if diff := cmp.Diff(saidAt(f, now), saidAt(f, last)); diff != "" {
-			rt.Fatalf("from %s to %s (-then +later):\n%s", now, last, diff)
+		drawApart(rt, &f)
+		from := t0.Add(-3 * lapse)
+		moments := lifecycle.MomentsAfter(f, from)
+		moments = append(moments, t0.Add(6*lapse)) // long after the last of them
+		slices.SortFunc(moments, time.Time.Compare)
+		for _, next := range slices.CompactFunc(moments, time.Time.Equal) {
+			if diff := cmp.Diff(saidAt(f, from), saidAt(f, next.Add(-ms))); diff != "" {
+				rt.Fatalf("from %s to before %s (-then +later):\n%s", from, next, diff)
+			}
+			from = next
 		}
 	})
 }
 
-// drawRulings draws what escrows ruled on disputes.
-func drawRulings(rt *rapid.T, f *lifecycle.Facts) {
+// drawApart draws what escrows ruled on disputes, and gives records that were drawn
+// together times of their own: the moment of one must not stand for another's.
+func drawApart(rt *rapid.T, f *lifecycle.Facts) {
 	for i, d := range f.Disputes {
 		if rapid.Bool().Draw(rt, "is ruled on") {
 			ruling(escrow, fmt.Sprint("ruled", i), drawMoment(rt, "ruled"), d.URI, lifecycle.OutcomeRejected)(f)
 		}
+		f.Disputes[i].CreatedAt = t0.Add(drawMoment(rt, "disputed"))
+	}
+	for i := range f.Donations {
+		f.Donations[i].CreatedAt = t0.Add(drawMoment(rt, "donated"))
+	}
+	for i := range f.Consents {
+		f.Consents[i].CreatedAt = t0.Add(drawMoment(rt, "consented"))
+	}
+	for i := range f.Verifications {
+		f.Verifications[i].CreatedAt = t0.Add(drawMoment(rt, "verified"))
 	}
 }

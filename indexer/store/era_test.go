@@ -6,6 +6,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/lexicons"
 )
 
 func (s *testStore) era(t *testing.T) Era {
@@ -106,4 +107,36 @@ func TestEra_IsNoneWhileSomethingWaitsToBeDerived(t *testing.T) {
 	}
 	mustDrain(t, w.s)
 	w.s.era(t)
+}
+
+// The timeline tells of these when their time has come, without a stage or a sum
+// that moves.
+func TestEra_EndsWhenTheTimelineGoesOn(t *testing.T) {
+	t.Parallel()
+	attempt := developmentURI(bob, 1)
+	soon := fields{"closesAt": stamp(start.Add(time.Minute))}
+	pause := fields{"from": stamp(start.Add(time.Minute)), "dispute": ref(recordURI(alice, lexicons.CollectionDispute, key(1)))}
+	for name, r := range map[string]Record{
+		"a campaign closes":      campaignAs(t, escrow, attempt, proposalURI(alice, 1), soon),
+		"a dispute stops it":     campaignAs(t, escrow, attempt, proposalURI(alice, 1), fields{"pauses": []fields{pause}}),
+		"a release was accepted": campaignAs(t, escrow, attempt, proposalURI(alice, 1), fields{"acceptedAt": stamp(start.Add(time.Minute))}),
+		"money moved": receipt(t, escrow, alice, 1, attempt, 500, "USD", "held", fields{
+			"history": []fields{{"status": "held", "at": stamp(start.Add(time.Minute))}}, "updatedAt": stamp(start.Add(time.Minute)),
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, newTestStore(t))
+			w.put(r)
+			e := w.s.era(t)
+			w.s.clock.advance(time.Minute - time.Millisecond)
+			if !w.s.During(e) {
+				t.Error("it ended early")
+			}
+			w.s.clock.advance(time.Millisecond)
+			if w.s.During(e) {
+				t.Error("it outlasted the moment")
+			}
+		})
+	}
 }
