@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test contract lint generate bench bench-indexer soak oracle mutants fuzz clean
+.PHONY: help build run demo test contract lint generate bench bench-indexer bench-appview soak oracle mutants fuzz clean
 
 # Full-text search is a build tag of the SQLite driver.
 export GOFLAGS += -tags=sqlite_fts5
@@ -48,6 +48,9 @@ bench: ## how soon a record written to the PDS can be read
 
 bench-indexer: ## the indexer beside indigo's tap, on the same frames (6 minutes)
 	go run ./indexer/bench/cmd
+
+bench-appview: ## the AppView's answers beside an echo handler, on a million records (10 minutes; the first time 20)
+	go run ./appview/bench/cmd
 
 SOAK_FOR ?= 30m
 soak: ## half an hour (SOAK_FOR) of events as fast as the indexer reads: is its memory flat?

@@ -6,6 +6,10 @@
 // (pure). One request reads one snapshot and answers for one moment; the pages
 // of a list all answer for the moment of the first.
 //
+// Because an answer follows from the index, the moment and the parameters alone,
+// [Answers] may give it again until one of them changes; no method has to think
+// of that, as long as it asks nobody else and reads no other clock.
+//
 // It holds no money and no authority, writes nothing, and asks nobody but its
 // own index. Errors of the domain become errors of the lexicon in errors.go, the
 // only place that knows both. An [API] may be shared between goroutines.

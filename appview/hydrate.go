@@ -3,9 +3,7 @@ package appview
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 
-	"github.com/bluesky-social/indigo/atproto/atdata"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -49,13 +47,9 @@ func (f *facts) loadRecords(ctx context.Context, r *store.Reader, uris []syntax.
 		return err
 	}
 	for uri, row := range rows {
-		data, err := atdata.UnmarshalCBOR(row.Value)
+		b, err := asJSON(row)
 		if err != nil {
-			return fmt.Errorf("appview: decode %s: %w", uri, err)
-		}
-		b, err := json.Marshal(data)
-		if err != nil {
-			return fmt.Errorf("appview: encode %s: %w", uri, err)
+			return err
 		}
 		f.records[uri] = record{RecordRow: row, json: b}
 	}

@@ -65,11 +65,16 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
+	answers, err := NewAnswers(s.store, s.registry)
+	if err != nil {
+		return err
+	}
 	s.server, err = xrpc.New(s.cfg.server(), xrpc.Options{
 		Catalog: lexicons.Catalog(), Methods: Methods(), MapError: WireError,
 		ServiceID: ServiceID, ServiceType: ServiceType,
 		Identities: indexer.NewDirectory(s.cfg.indexer(), opts.Transport),
 		Health:     NewHealth(s.cfg.Version, s.indexer.Progress),
+		Answers:    answers,
 		Log:        opts.Log.With("component", "xrpc"),
 		Registry:   s.registry, CheckOutput: opts.CheckOutput, Now: opts.Clock,
 	})

@@ -77,6 +77,9 @@ type Options struct {
 	// Nil means that the service knows no accounts, and refuses every token.
 	Identities identity.Directory
 
+	// Answers keeps answers of queries. Nil keeps none.
+	Answers Answers
+
 	// ServiceID is the fragment of the service in the DID document, like
 	// "stratos_appview". Empty means that no DID document is served.
 	ServiceID string

@@ -1,6 +1,7 @@
 package xrpc
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -22,6 +23,17 @@ var (
 	}, ", ")
 )
 
+// apiHeaders are on every response of the API, by their canonical names. Nobody
+// changes the slices, so that all responses share them.
+var apiHeaders = map[string][]string{
+	"Access-Control-Allow-Origin": {"*"},
+	"X-Content-Type-Options":      {"nosniff"},
+	"Content-Security-Policy":     {"default-src 'none'; frame-ancestors 'none'"},
+}
+
+// exposed is beside them, but not on the answer to a preflight.
+var exposed = []string{corsExposed}
+
 // isAPI tells the paths of the API and of identity from a service's web pages.
 func isAPI(path string) bool {
 	return strings.HasPrefix(path, "/xrpc/") || strings.HasPrefix(path, "/.well-known/")
@@ -35,9 +47,7 @@ func (s *Server) api(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		h := c.Response().Header()
-		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		maps.Copy(h, apiHeaders)
 		if c.Request().Method == http.MethodOptions {
 			h.Set("Allow", corsMethods)
 			h.Set("Access-Control-Allow-Methods", corsMethods)
@@ -45,7 +55,7 @@ func (s *Server) api(next echo.HandlerFunc) echo.HandlerFunc {
 			h.Set("Access-Control-Max-Age", "86400")
 			return c.NoContent(http.StatusNoContent)
 		}
-		h.Set("Access-Control-Expose-Headers", corsExposed)
+		h["Access-Control-Expose-Headers"] = exposed
 		return next(c)
 	}
 }

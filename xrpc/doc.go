@@ -35,6 +35,9 @@
 // cause are bounded, failed ones are remembered, and a directory that cannot be had
 // is 503 and no bad token. Tokens appear in no log, metric or message.
 //
+// A service may keep answers ([Answers]); that is decided here, for every query, and
+// never for a request with a credential.
+//
 // It refuses to know records, databases and the domain: domain errors are turned
 // into wire errors by the one function that the service gives. The HTTP framework
 // does not leave this package.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -126,15 +128,14 @@ func (s *Server) register(nsid syntax.NSID, verb string, output *lexicon.SchemaB
 
 // find resolves the last part of an /xrpc/ path.
 func (s *Server) find(name string) (*method, error) {
+	if m, ok := s.methods[syntax.NSID(name)]; ok {
+		return m, nil
+	}
 	nsid, err := syntax.ParseNSID(name)
 	if err != nil {
 		return nil, InvalidRequest("invalid method: %s is not an NSID", quote(name))
 	}
-	m, ok := s.methods[nsid]
-	if !ok {
-		return nil, methodNotImplemented("this service has no method %s", cut(nsid.String(), maxEcho))
-	}
-	return m, nil
+	return nil, methodNotImplemented("this service has no method %s", cut(nsid.String(), maxEcho))
 }
 
 // run answers one request to m with an encoded result, nil when the lexicon has none.
@@ -186,4 +187,19 @@ func allowed(verb string) string {
 		verbs = append(verbs, http.MethodHead)
 	}
 	return strings.Join(verbs, ", ")
+}
+
+// Ask answers a query like [Server.Handler] does for the public, without HTTP
+// around it: query is what follows the question mark of a URL. It is for those
+// who measure or compare answers; nothing limits or counts it.
+func (s *Server) Ask(ctx context.Context, nsid syntax.NSID, query string) ([]byte, error) {
+	m, err := s.find(nsid.String())
+	if err != nil {
+		return nil, err
+	}
+	if m.verb != http.MethodGet {
+		return nil, InvalidRequest("%s is not a query", m.nsid)
+	}
+	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/xrpc/" + nsid.String(), RawQuery: query}}).WithContext(ctx)
+	return s.answer(ctx, m, nil, r, netip.Prefix{})
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"regexp"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -41,8 +42,10 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		defer func() { // also when a handler aborts the connection by panicking
 			dur := s.opts.Now().Sub(start)
 			s.metrics.end(method, c.Response().Status, dur)
-			s.opts.Log.DebugContext(ctx, "request", "method", method, "verb", cut(r.Method, 16), "status", c.Response().Status,
-				"bytes", c.Response().Size, "dur", dur, "request", id)
+			if s.opts.Log.Enabled(ctx, slog.LevelDebug) { // what is not logged need not be gathered
+				s.opts.Log.DebugContext(ctx, "request", "method", method, "verb", cut(r.Method, 16), "status", c.Response().Status,
+					"bytes", c.Response().Size, "dur", dur, "request", id)
+			}
 		}()
 		if err := s.guard(next, c); err != nil {
 			s.fail(c, method, err)
@@ -104,6 +107,8 @@ func (s *Server) fail(c echo.Context, method string, err error) {
 
 // writeJSON sends a whole body. An error here is a client that went away.
 func writeJSON(c echo.Context, status int, body []byte) {
+	// Without a length net/http sends all but short bodies in chunks.
+	c.Response().Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_ = c.Blob(status, "application/json; charset=utf-8", body)
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -135,11 +136,12 @@ func (s *Server) serveMethod(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
-	defer cancel()
-	body, err := s.answer(ctx, m, c)
+	c.Response().Header().Set("Vary", "Authorization") // of what is kept, too
+	body, err := s.kept(m, r, func(ctx context.Context) ([]byte, error) {
+		return s.answer(ctx, m, c.Response(), r, client(c.RealIP()))
+	})
 	if err != nil {
-		return endedBy(ctx, err)
+		return err
 	}
 	if body == nil {
 		return c.NoContent(http.StatusOK)
@@ -149,13 +151,12 @@ func (s *Server) serveMethod(c echo.Context) error {
 }
 
 // answer finds out who asks, and answers them.
-func (s *Server) answer(ctx context.Context, m *method, c echo.Context) ([]byte, error) {
-	c.Response().Header().Set("Vary", "Authorization")
-	ctx, err := s.auth.authenticate(ctx, m, c.Request().Header, client(c.RealIP()))
+func (s *Server) answer(ctx context.Context, m *method, w http.ResponseWriter, r *http.Request, from netip.Prefix) ([]byte, error) {
+	ctx, err := s.auth.authenticate(ctx, m, r.Header, from)
 	if err != nil {
 		return nil, err
 	}
-	return s.run(ctx, m, c.Response(), c.Request())
+	return s.run(ctx, m, w, r)
 }
 
 func (s *Server) serveDID(c echo.Context) error {

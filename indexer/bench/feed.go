@@ -40,12 +40,22 @@ type FeedConfig struct {
 	// any other account; the last event is always of one of ours, so that an
 	// indexer that saves its cursor late is not waited for.
 	Events int
+	// About, when there are any, are the proposals that wishes are about, instead
+	// of those of the feed. One that is in the list twice gets twice as many.
+	About []Proposal
+}
+
+// Proposal is a version of a proposal.
+type Proposal struct {
+	URI syntax.ATURI
+	CID string
 }
 
 // Validate reports what cannot be made.
 func (c FeedConfig) Validate() error {
 	if c.Ours < 1 || c.Ours > c.Accounts || c.Records < ownRecords || c.Events < 1 {
-		return fmt.Errorf("bench: cannot make a feed of %+v", c)
+		return fmt.Errorf("bench: cannot make a feed of %d events by %d accounts, %d of them ours, with %d records",
+			c.Events, c.Accounts, c.Ours, c.Records)
 	}
 	return nil
 }
@@ -177,6 +187,12 @@ func makeOurs(cfg FeedConfig, counts []int) ([]member, map[syntax.ATURI]string, 
 	accounts, to, err := newOurs(cfg)
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	if len(cfg.About) > 0 {
+		to.proposals = to.proposals[:0]
+		for _, p := range cfg.About {
+			to.proposals = append(to.proposals, ref{p.URI, p.CID})
+		}
 	}
 	own, frames := make([]member, cfg.Ours), make([][]frame, cfg.Ours)
 	err = inParallel(cfg.Ours, func(i int) (err error) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 )
@@ -27,6 +28,7 @@ type Upstream struct {
 	gate    chan struct{}
 	open    sync.Once
 	waiting atomic.Int64
+	pace    atomic.Int64 // events per second; 0: as fast as they are read
 }
 
 // NewUpstream listens and serves until Close.
@@ -40,11 +42,17 @@ func NewUpstream(f *Feed) (*Upstream, error) {
 	return u, err
 }
 
+// FirstSeq is the sequence number of the first event.
+func (u *Upstream) FirstSeq() int64 { return firstSeq }
+
 // Waiting is how many subscribers stand at the gate.
 func (u *Upstream) Waiting() int { return int(u.waiting.Load()) }
 
 // Open lets the stream begin.
 func (u *Upstream) Open() { u.open.Do(func() { close(u.gate) }) }
+
+// Pace makes the stream go at so many events per second once the gate opens.
+func (u *Upstream) Pace(perSecond int) { u.pace.Store(int64(perSecond)) }
 
 func (u *Upstream) opened() bool {
 	select {
@@ -87,12 +95,20 @@ func (u *Upstream) subscribeRepos(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// send writes the stream as fast as it is read.
+// send writes the stream as fast as it is read, or at its pace.
 func (u *Upstream) send(ctx context.Context, conn net.Conn, from int) error {
 	buf := make([]byte, 0, sendBuffer+1<<20)
+	pace := u.pace.Load()
+	began := time.Now()
 	for i := from; i < len(u.feed.stream) && ctx.Err() == nil; i++ {
 		buf = u.feed.frames[u.feed.stream[i]].appendMessage(buf, firstSeq+int64(i))
-		if len(buf) < sendBuffer && i < len(u.feed.stream)-1 {
+		if pace > 0 {
+			due := began.Add(time.Duration(i-from) * time.Second / time.Duration(pace))
+			select {
+			case <-time.After(time.Until(due)):
+			case <-ctx.Done():
+			}
+		} else if len(buf) < sendBuffer && i < len(u.feed.stream)-1 {
 			continue
 		}
 		if _, err := conn.Write(buf); err != nil {

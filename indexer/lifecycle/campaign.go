@@ -222,7 +222,24 @@ func (c *Campaign) breakpoints() []time.Time {
 // overdueAt: the phase should have moved on by now (rule 15).
 func (c *Campaign) overdueAt(t time.Time) bool {
 	n, ok := c.deadline()
-	return ok && t.After(n.At.Add(OverdueTolerance))
+	return ok && !t.Before(overdueFrom(n.At))
+}
+
+// overdueFrom is the first moment at which what was due is overdue: time goes by
+// milliseconds here.
+func overdueFrom(due time.Time) time.Time { return due.Add(OverdueTolerance + time.Millisecond) }
+
+// moments are those at which anything may change that is said of the campaign:
+// beside the stage, what is overdue and who may do what.
+func (c *Campaign) moments() []time.Time {
+	out := append(c.breakpoints(), overdueFrom(c.FinalAt), c.lastCheckout(), c.ClosesAt, c.releaseDue())
+	if n, ok := c.deadline(); ok {
+		out = append(out, overdueFrom(n.At))
+	}
+	if c.VerificationEndsAt != nil {
+		out = append(out, *c.VerificationEndsAt)
+	}
+	return out
 }
 
 // lastCheckout is the moment from which no checkout starts (rule 10).

@@ -134,6 +134,9 @@ func addEscrows(rt *rapid.T, f *lifecycle.Facts, prefix string, escrows ...synta
 		receipt(payer, fmt.Sprint(prefix, i), drawMoment(rt, "receipted"), attempt, rapid.Int64Range(1, 1e12).Draw(rt, "paid"), status,
 			receiptBy(rapid.SampledFrom(escrows).Draw(rt, "escrow")), func(r *lifecycle.Receipt) {
 				r.Test = rapid.IntRange(0, 3).Draw(rt, "test") == 0
+				if rapid.Bool().Draw(rt, "is held for a time") {
+					r.HeldUntil = ptr(t0.Add(drawMoment(rt, "heldUntil")))
+				}
 				r.Value.Currency = rapid.SampledFrom([]money.Currency{"USD", "EUR", "CHF"}).Draw(rt, "currency")
 				r.Proposal = rapid.SampledFrom([]syntax.ATURI{"", f.Proposal.URI, meta(backer, "feature.proposal", "another", 0).URI}).Draw(rt, "pinned")
 				if rapid.Bool().Draw(rt, "is a donation") {

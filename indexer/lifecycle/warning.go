@@ -209,7 +209,7 @@ func (w *warner) heldTooLong() {
 		if c := w.deciding[r.Attempt]; c != nil {
 			until = earlier(until, c.FinalAt)
 		}
-		if !w.t.After(until.Add(OverdueTolerance)) {
+		if w.t.Before(overdueFrom(until)) {
 			continue
 		}
 		if first == nil || until.Before(since) || until.Equal(since) && r.URI < first.URI {

@@ -33,7 +33,7 @@ type table struct {
 
 // bookkeeping are tables that say how an index came to where it is. Two indexes
 // of the same truth differ in them.
-var bookkeeping = []string{"cursor", "meta", "repo", "actor", "dirty_standing", "dirty_proposal", "dirty_words", "discovery", "claim", "goose_db_version"}
+var bookkeeping = []string{"cursor", "meta", "repo", "actor", "dirty_standing", "dirty_proposal", "dirty_words", "discovery", "moment", "claim", "goose_db_version"}
 
 // fromNow are tables whose rows hold for a time and begin at the moment of
 // their derivation: what has passed in them means nothing.

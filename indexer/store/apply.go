@@ -94,6 +94,10 @@ func (s *Store) applyAll(ctx context.Context, upstream string, seq int64, change
 	var out Applied
 	err := s.update(ctx, "apply changes", func(ctx context.Context, tx *tx) error {
 		out = Applied{Outcomes: make([]Outcome, 0, len(changes))}
+		before, err := tx.written(ctx)
+		if err != nil {
+			return err
+		}
 		for _, c := range changes {
 			outcome, err := tx.apply(ctx, c)
 			if err != nil {
@@ -105,10 +109,15 @@ func (s *Store) applyAll(ctx context.Context, upstream string, seq int64, change
 				out.MoreResyncs = true
 			}
 		}
-		var err error
 		if out.MoreStale, err = derive(tx, ctx); err != nil {
 			return err
 		}
+		// Most frames on a network are not ours, and only move the cursor.
+		after, err := tx.written(ctx)
+		if err != nil {
+			return err
+		}
+		tx.unseen = after == before && len(tx.stale) == 0
 		return tx.saveCursor(ctx, upstream, seq)
 	})
 	return out, err

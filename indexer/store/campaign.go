@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -54,6 +55,9 @@ func (tx *tx) putCampaign(ctx context.Context, row typedRow, rec *stratos.Escrow
 	var pot sql.NullInt64
 	if rec.Pot != nil {
 		pot = sql.NullInt64{Int64: rec.Pot.Amount, Valid: true}
+	}
+	if err := tx.noteMoments(ctx, campaignEvents(times, pauses)...); err != nil {
+		return err
 	}
 	err = tx.exec(ctx, `
 		INSERT INTO campaign (record_id, uri, escrow, author, development_uri, development_cid, proposal_uri, proposal_cid,
@@ -110,6 +114,21 @@ func campaignTimes(rec *stratos.EscrowCampaign) (out timesOfCampaign, err error)
 	}
 	out.verificationEnds, err = optionalMillis("verificationEndsAt", rec.VerificationEndsAt)
 	return out, err
+}
+
+// campaignEvents are the moments at which the timeline tells of the campaign.
+func campaignEvents(times timesOfCampaign, pauses []pause) []time.Time {
+	out := []time.Time{fromMillis(times.opens), fromMillis(times.closes)}
+	if times.accepted.Valid {
+		out = append(out, fromMillis(times.accepted.Int64))
+	}
+	for _, p := range pauses {
+		out = append(out, fromMillis(p.From))
+		if p.To != nil {
+			out = append(out, fromMillis(*p.To))
+		}
+	}
+	return out
 }
 
 func campaignPauses(rec *stratos.EscrowCampaign) ([]pause, error) {

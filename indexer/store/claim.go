@@ -177,6 +177,9 @@ func (s *Store) TakeClaim(ctx context.Context, lease time.Duration) (job ClaimJo
 func (s *Store) ClaimProven(ctx context.Context, job ClaimJob, method lifecycle.ClaimMethod, until, dueAt time.Time) error {
 	return s.finishClaim(ctx, "store a proven claim", job, func(ctx context.Context, tx *tx, _ ClaimState) (changed bool, err error) {
 		now := millis(tx.now)
+		if err := tx.noteMoments(ctx, until); err != nil {
+			return false, err
+		}
 		return true, tx.exec(ctx, `
 			UPDATE claim
 			SET verified_at = CASE WHEN method IS $1 AND expires_at > $2 THEN verified_at ELSE $2 END,

@@ -161,6 +161,9 @@ func (tx *tx) deriveProposal(ctx context.Context, uri syntax.ATURI) error {
 			ranking = append(ranking, rankingRow{millis(from), millis(f.Until), lifecycle.Hot(facts.Proposal.CreatedAt, f.Funding)})
 			from = f.Until
 		}
+		if err := tx.noteMoments(ctx, lifecycle.MomentsAfter(facts, tx.now)...); err != nil {
+			return err
+		}
 	}
 	if err := tx.replaceStages(ctx, uri, stages); err != nil {
 		return fmt.Errorf("replace the stages: %w", err)

@@ -19,6 +19,10 @@
 // project's name by the queue dirty_words. A proposal about a URL is a project's
 // for the times in the table claimed; it is found by other words in each of them.
 //
+// Whoever keeps what they read asks for the [Era] in which it holds. It ends with
+// the next write, or at the next of the moments that the table moment lists, at
+// which the clock alone changes what the index says.
+//
 // It verifies no signature and fetches nothing: what it is given has been proven
 // by reposync and validated by lexicons. A failed write is never swallowed; the
 // caller stops the process. A Store may be shared between goroutines, a Reader

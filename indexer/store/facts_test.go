@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -108,5 +109,24 @@ func TestF1_FactsFindMoneyByWhatTheEscrowPinned(t *testing.T) {
 	l.status(escrow, AccountDeactivated)
 	if f := l.facts(t, l.proposal); len(f.Campaigns) != 1 {
 		t.Errorf("%d campaigns while the escrow is hidden", len(f.Campaigns))
+	}
+}
+
+// Its author cannot date it ahead of what an escrow says of it.
+func TestF2_AProposalDatedAheadIsReadWhenItHasACampaign(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, newTestStore(t))
+	uri := proposalURI(carol, 1)
+	w.put(proposal(t, carol, 1, onAccount(bob), fields{"createdAt": stamp(hours(1))}))
+	err := w.s.Read(t.Context(), func(r *Reader) error {
+		_, err := r.Facts(t.Context(), uri)
+		return err
+	})
+	if !errors.Is(err, ErrNotFound) {
+		t.Errorf("before it exists: %v", err)
+	}
+	w.put(campaign(t, escrow, developmentURI(bob, 1), uri, payees(bob)))
+	if got := w.state(uri).Stage.Stage; got != lifecycle.StagePreview || w.facts(t, uri).Proposal.URI != uri {
+		t.Errorf("it is in %q, and its facts are not read", got)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// jsonList makes a list of identifiers one argument, for json_each.
-func jsonList[T ~string](values []T) string {
+// jsonList makes a list one argument, for json_each.
+func jsonList[T ~string | ~int64](values []T) string {
 	if values == nil {
 		return "[]"
 	}

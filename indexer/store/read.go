@@ -126,10 +126,20 @@ func (r *Reader) Facts(ctx context.Context, proposal syntax.ATURI) (lifecycle.Fa
 	if err := loadAsked(ctx, r.tx, proposal, &f); err != nil {
 		return f, fmt.Errorf("store: facts of %s: %w", proposal, err)
 	}
-	if f.Proposal.CreatedAt.Add(-lifecycle.FutureTolerance).After(r.now) {
+	if !existsAt(f, r.now) {
 		return f, fmt.Errorf("store: facts of %s: %w", proposal, ErrNotFound)
 	}
 	return f, nil
+}
+
+// existsAt: a proposal that is dated ahead exists already when a campaign is about
+// it.
+func existsAt(f lifecycle.Facts, now time.Time) bool {
+	if !f.Proposal.CreatedAt.Add(-lifecycle.FutureTolerance).After(now) {
+		return true
+	}
+	_, exists := lifecycle.StageAt(lifecycle.Evaluate(f), now)
+	return exists
 }
 
 // Standing returns an account's largest successful contribution in a currency;

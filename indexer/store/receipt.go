@@ -21,12 +21,17 @@ type receiptChange struct {
 
 func (tx *tx) putReceipt(ctx context.Context, row typedRow, rec *stratos.EscrowReceipt) error {
 	history := make([]receiptChange, 0, len(rec.History))
+	events := make([]time.Time, 0, len(rec.History)) // the moments at which the timeline tells of them
 	for _, h := range rec.History {
 		at, err := parseMillis("history", h.At)
 		if err != nil {
 			return err
 		}
 		history = append(history, receiptChange{Status: h.Status, At: at, Reason: orEmpty(h.Reason)})
+		events = append(events, fromMillis(at))
+	}
+	if err := tx.noteMoments(ctx, events...); err != nil {
+		return err
 	}
 	expected, err := optionalMillis("expectedAt", rec.ExpectedAt)
 	if err != nil {

@@ -134,6 +134,9 @@ func (tx *tx) putTyped(ctx context.Context, id int64, uri syntax.ATURI, r Record
 	if err != nil {
 		return err
 	}
+	if err := tx.noteExistence(ctx, created); err != nil {
+		return err
+	}
 	row := typedRow{id: id, uri: uri, author: r.DID, createdAt: millis(created)}
 	switch rec := r.Parsed.(type) {
 	case *stratos.ProjectProfile:

@@ -50,12 +50,14 @@ type Store struct {
 	// Whoever takes a reader gives it back.
 	writer  *conn
 	readers chan *conn
-	mu      sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
-	now     func() time.Time
-	policy  lifecycle.Policy
-	log     *slog.Logger
-	crash   crashpoint.Hook
-	query   func(statement string)
+	// versions tell readers whether what they know still holds.
+	versions versions
+	mu       sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
+	now      func() time.Time
+	policy   lifecycle.Policy
+	log      *slog.Logger
+	crash    crashpoint.Hook
+	query    func(statement string)
 
 	closeOnce sync.Once
 	closeErr  error
@@ -209,6 +211,8 @@ type tx struct {
 	projects map[syntax.ATURI]bool
 	// receipts: there is at least one.
 	receipts bool
+	// unseen: nothing was written that a question could be about.
+	unseen bool
 }
 
 // update runs fn in a writing transaction and commits when it returns nil. What
@@ -244,6 +248,9 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 	}
 	if err := s.crash.At(crashpoint.BeforeCommit); err != nil {
 		return err
+	}
+	if !t.unseen {
+		defer s.versions.committing()() // until the function returns, also when the commit fails
 	}
 	if _, err := s.writer.ExecContext(ctx, `COMMIT`); err != nil {
 		return fmt.Errorf("store: %s: commit: %w", act, err)
@@ -284,9 +291,9 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
 		return fmt.Errorf("store: begin to read: %w", err)
 	}
 	defer func() { err = errors.Join(err, c.rollback(whole)) }()
-	r := &Reader{tx: c, policy: s.policy, now: s.Now()}
+	r := &Reader{tx: steady{c}, policy: s.policy, now: s.Now()}
 	if s.query != nil {
-		r.tx = watched{c, s.query}
+		r.tx = watched{r.tx, s.query}
 	}
 	return fn(r)
 }

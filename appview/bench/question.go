@@ -1,0 +1,69 @@
+package bench
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// pageLength is how many items the lists are asked for.
+const pageLength = 50
+
+// draws is how many questions are drawn of a kind that has many.
+const draws = 10_000
+
+// kind is a method with questions as its clients ask them.
+type kind struct {
+	name    string
+	targets []string // drawn by popularity: the popular ones come again
+	// firstPage: it is among those whose answers should cost no more than twice
+	// what an echo handler takes.
+	firstPage bool
+	search    bool
+}
+
+func kinds(d *dataset, seed uint64) []kind {
+	r := random(seed, kindQuestions, 0)
+	proposals := kind{name: "getProposal", firstPage: true}
+	for range draws {
+		uri := d.Popular[zipf(r, len(d.Popular))].URI
+		proposals.targets = append(proposals.targets, "/xrpc/fund.stratos.feature.getProposal?uri="+url.QueryEscape(uri.String()))
+	}
+	out := []kind{proposals}
+	for _, sort := range []string{"hot", "new", "estimated", "pledged", "closing"} {
+		out = append(out, kind{
+			name: "listProposals " + sort, firstPage: true,
+			targets: []string{fmt.Sprintf("/xrpc/fund.stratos.feature.listProposals?sort=%s&limit=%d", sort, pageLength)},
+		})
+	}
+	search := kind{name: "searchProposals", search: true}
+	for range draws {
+		q := []string{pick(r, words)}
+		for range r.IntN(3) {
+			q = append(q, pick(r, words))
+		}
+		search.targets = append(search.targets,
+			fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d", url.QueryEscape(strings.Join(q, " ")), pageLength))
+	}
+	return append(out, search)
+}
+
+// warm is the n-th question where questions come again.
+func (k *kind) warm(n int64) string { return k.targets[n%int64(len(k.targets))] }
+
+// cold is the n-th question where none comes twice: it has a parameter that the
+// service does not know and therefore ignores.
+func (k *kind) cold(n int64) string { return fmt.Sprintf("%s&again=%d", k.warm(n), n) }
+
+// distinct are the questions, once each.
+func (k *kind) distinct() []string {
+	seen := map[string]bool{}
+	var out []string
+	for _, t := range k.targets {
+		if !seen[t] {
+			seen[t] = true
+			out = append(out, t)
+		}
+	}
+	return out
+}
