@@ -14,8 +14,9 @@
 // record dated ahead comes into being later without anybody touching it. Stages
 // are therefore returned as [Interval]s over the whole of time, and a reader asks
 // which of them holds now. So are the times in which a claim makes a proposal a
-// project's own ([EvaluateClaims]). Funding is returned from the moment of evaluation on,
-// with the moment until which it holds. Everything else is asked for a moment.
+// project's own ([EvaluateClaims]). Funding is returned from the moment of
+// evaluation on, with the moment until which it holds. Everything else is asked
+// for a moment.
 //
 // # Who decides
 //

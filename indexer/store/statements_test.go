@@ -316,6 +316,10 @@ func aboutOne(t *testing.T) map[string]func(*Reader) error {
 			_, _, err := r.SearchProposals(ctx, "dark mode", ProposalFilter{Account: bob, Backer: alice}, Seen{}, 50)
 			return err
 		},
+		"search in a project": func(r *Reader) error {
+			_, _, err := r.SearchProposals(ctx, "dark mode", ProposalFilter{Project: projectURI(alice, "p")}, Seen{}, 50)
+			return err
+		},
 		"similar": func(r *Reader) error {
 			_, err := r.SearchSimilar(ctx, "dark mode", ProposalFilter{Account: bob}, 5)
 			return err
