@@ -66,11 +66,14 @@ func (p *pds) serve(w http.ResponseWriter, req *http.Request) {
 func (p *pds) state(w http.ResponseWriter, req *http.Request, did syntax.DID, tell func(*account) map[string]any, hidden bool) {
 	p.net.mu.Lock()
 	fault := p.take(FaultPDSError, FaultPDSLate)
+	a, refusal := p.find(did)
+	if fault == "" && a != nil && a.late && hidden {
+		a.late, fault = false, FaultPDSLate
+	}
 	if fault != "" {
 		p.net.fired.fire(fault)
 	}
 	var what map[string]any
-	a, refusal := p.find(did)
 	if refusal == "" || a != nil && hidden && a.status != store.AccountDeleted {
 		what, refusal = tell(a), ""
 	}
