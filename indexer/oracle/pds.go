@@ -17,6 +17,9 @@ const (
 	pdsStall = 60 * time.Millisecond
 	// pdsLate is how long an answer of a PDS may be under way.
 	pdsLate = 30 * time.Millisecond
+	// statusLate is as long as the stream takes to tell, and the index to hear,
+	// that the answer is no longer true.
+	statusLate = 200 * time.Millisecond
 	// endless is what a PDS sends at most of a CAR without an end. It is more
 	// than any consumer should take.
 	endless = 80 << 20
@@ -67,8 +70,9 @@ func (p *pds) state(w http.ResponseWriter, req *http.Request, did syntax.DID, te
 	p.net.mu.Lock()
 	fault := p.take(FaultPDSError, FaultPDSLate)
 	a, refusal := p.find(did)
-	if fault == "" && a != nil && a.late && hidden {
-		a.late, fault = false, FaultPDSLate
+	late := pdsLate
+	if a != nil && a.late && hidden {
+		a.late, fault, late = false, FaultPDSLate, statusLate
 	}
 	if fault != "" {
 		p.net.fired.fire(fault)
@@ -83,7 +87,7 @@ func (p *pds) state(w http.ResponseWriter, req *http.Request, did syntax.DID, te
 		refuse(w, http.StatusInternalServerError, "InternalServerError")
 		return
 	case FaultPDSLate:
-		p.net.pause(req.Context(), pdsLate)
+		p.net.pause(req.Context(), late)
 	}
 	if refusal != "" {
 		refuse(w, http.StatusBadRequest, refusal)
