@@ -46,7 +46,9 @@ func (w *World) Act() {
 	case n < 72:
 		w.setStatus(a, pick(w.dice, []store.AccountStatus{store.AccountDeactivated, store.AccountTakendown, store.AccountSuspended}))
 		if w.one(2) && a.ours {
-			a.late = true // whoever asks now is told when it is no longer so
+			// Whoever asks is told when it is no longer so; who is careful asks
+			// twice before hiding anybody.
+			a.late = 2
 			w.flickers = a
 		}
 	case n < 73:

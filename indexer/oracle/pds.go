@@ -71,8 +71,10 @@ func (p *pds) state(w http.ResponseWriter, req *http.Request, did syntax.DID, te
 	fault := p.take(FaultPDSError, FaultPDSLate)
 	a, refusal := p.find(did)
 	late := pdsLate
-	if a != nil && a.late && hidden {
-		a.late, fault, late = false, FaultPDSLate, statusLate
+	if a != nil && a.late > 0 && hidden {
+		if a.late--; a.late == 0 {
+			fault, late = FaultPDSLate, statusLate
+		}
 	}
 	if fault != "" {
 		p.net.fired.fire(fault)
