@@ -45,6 +45,9 @@ type account struct {
 	changes int
 	ours    bool // had a record of our collections, now or once
 	rekeyed bool // has another key than at first
+	// late is in how many questions about the status from now the PDS takes its
+	// time.
+	late int
 	// slandered: somebody who may speak of the account said that it is hidden,
 	// or the PDS that it left did when an index had read the old document.
 	slandered bool

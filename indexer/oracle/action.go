@@ -45,9 +45,10 @@ func (w *World) Act() {
 		w.delete(a)
 	case n < 72:
 		w.setStatus(a, pick(w.dice, []store.AccountStatus{store.AccountDeactivated, store.AccountTakendown, store.AccountSuspended}))
-		if w.one(2) {
-			// Whoever asks now is told when it is no longer so.
-			a.host.armed = append([]Fault{FaultPDSLate}, a.host.armed...)
+		if w.one(2) && a.ours {
+			// Whoever asks is told when it is no longer so; who is careful asks
+			// twice before hiding anybody.
+			a.late = 2
 			w.flickers = a
 		}
 	case n < 73:

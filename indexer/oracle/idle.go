@@ -66,6 +66,17 @@ func (r *run) caughtUp(ctx context.Context) ([]string, error) {
 	return []string{"cursor: no relay is followed"}, nil
 }
 
+// unasked says that an account will come back as soon as the index has asked for
+// its status.
+func (r *run) unasked(context.Context) ([]string, error) {
+	r.net.mu.Lock()
+	defer r.net.mu.Unlock()
+	if a := r.flickers; a != nil && a.late > 0 {
+		return []string{"status: of " + a.did.String()}, nil
+	}
+	return nil, nil
+}
+
 // waiting lists what the index has to do now, however it learned of that.
 func (r *run) waiting(ctx context.Context) ([]string, error) {
 	left, err := r.caughtUp(ctx)

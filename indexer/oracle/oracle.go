@@ -118,6 +118,9 @@ type run struct {
 func (r *run) live(ctx context.Context) error {
 	for range r.Steps {
 		r.Act()
+		if err := r.await(ctx, catchUp, r.unasked); err != nil {
+			return err
+		}
 		switch n := r.IntN(40); {
 		case n < 10:
 			if err := r.sleep(ctx, time.Duration(r.IntN(4))*time.Millisecond); err != nil {

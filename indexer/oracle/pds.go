@@ -17,6 +17,9 @@ const (
 	pdsStall = 60 * time.Millisecond
 	// pdsLate is how long an answer of a PDS may be under way.
 	pdsLate = 30 * time.Millisecond
+	// statusLate is as long as the stream takes to tell, and the index to hear,
+	// that the answer is no longer true.
+	statusLate = 200 * time.Millisecond
 	// endless is what a PDS sends at most of a CAR without an end. It is more
 	// than any consumer should take.
 	endless = 80 << 20
@@ -66,11 +69,17 @@ func (p *pds) serve(w http.ResponseWriter, req *http.Request) {
 func (p *pds) state(w http.ResponseWriter, req *http.Request, did syntax.DID, tell func(*account) map[string]any, hidden bool) {
 	p.net.mu.Lock()
 	fault := p.take(FaultPDSError, FaultPDSLate)
+	a, refusal := p.find(did)
+	late := pdsLate
+	if a != nil && a.late > 0 && hidden {
+		if a.late--; a.late == 0 {
+			fault, late = FaultPDSLate, statusLate
+		}
+	}
 	if fault != "" {
 		p.net.fired.fire(fault)
 	}
 	var what map[string]any
-	a, refusal := p.find(did)
 	if refusal == "" || a != nil && hidden && a.status != store.AccountDeleted {
 		what, refusal = tell(a), ""
 	}
@@ -80,7 +89,7 @@ func (p *pds) state(w http.ResponseWriter, req *http.Request, did syntax.DID, te
 		refuse(w, http.StatusInternalServerError, "InternalServerError")
 		return
 	case FaultPDSLate:
-		p.net.pause(req.Context(), pdsLate)
+		p.net.pause(req.Context(), late)
 	}
 	if refusal != "" {
 		refuse(w, http.StatusBadRequest, refusal)
