@@ -81,7 +81,13 @@ func (c *child) cpu() (time.Duration, error) {
 // stop ends the child and returns what went wrong in it.
 func (c *child) stop() error {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
-	if err := c.cmd.Wait(); err != nil {
+	err := c.cmd.Wait()
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		if status, ok := e.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
+			return nil // it was done already, and listened for no signal any more
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("bench: %s: %w: %s", c.cmd.Args[1], err, c.errs.Bytes())
 	}
 	return nil

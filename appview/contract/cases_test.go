@@ -154,7 +154,7 @@ var cases = []contractCase{
 	{method: "fund.stratos.feature.listVerifications", answer: "InvalidCursor",
 		params: func(w *world) params { return params{"uri": w.built.Uri, "cursor": nobodysCursor} }},
 
-	{method: "fund.stratos.feature.searchProposals", answer: full, fields: "proposals.record.title proposals.funding cursor",
+	{method: "fund.stratos.feature.searchProposals", answer: full, fields: "proposals.record.title proposals.stage cursor",
 		params: func(w *world) params { return params{"q": "for", "author": w.author.DID, "limit": 1} }},
 	{method: "fund.stratos.feature.searchProposals", answer: empty, fields: "proposals cursor",
 		params: func(*world) params { return params{"q": "nobody proposed this"} }},
