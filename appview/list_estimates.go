@@ -40,7 +40,7 @@ func (a *API) listEstimates(ctx context.Context, p listEstimatesParams) (*strato
 			return err
 		}
 		r = r.At(page.now)
-		facts, err := r.Facts(ctx, uri)
+		facts, err := r.FactsWithEstimates(ctx, uri)
 		if errors.Is(err, store.ErrNotFound) {
 			return errProposalNotFound
 		}

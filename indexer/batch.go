@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -16,6 +15,12 @@ import (
 const (
 	// batchLength is how many events one transaction applies at most.
 	batchLength = 1024
+	// manyChanges are so many in one batch that more must be expected: they piled
+	// up while the batch before was applied.
+	manyChanges = batchLength / 4
+	// calmAfter is how long no event may have waited until what many left stale is
+	// derived.
+	calmAfter = 20 * time.Millisecond
 	// deriveWithin is how long derived rows may stay stale, while events come
 	// faster than they are applied, before the deriver is asked to help.
 	deriveWithin = 3 * time.Second
@@ -57,7 +62,9 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 	ctx = context.WithoutCancel(ctx)
 	flush := time.NewTicker(cursorEvery)
 	defer flush.Stop()
-	b := batch{saved: max(cursor, 0), later: new(atomic.Bool)}
+	calm := time.NewTimer(calmAfter)
+	defer calm.Stop()
+	b := batch{saved: max(cursor, 0)}
 	for {
 		select {
 		case j, ok := <-ordered:
@@ -75,7 +82,16 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 			}
 			more := nextReady(ordered)
 			if b.full() || (len(b.changes) > 0 || b.stale) && !more {
-				b.behind = more
+				b.behind = more || len(b.changes) > manyChanges
+				if err := ix.apply(ctx, upstream, &b); err != nil {
+					return err
+				}
+			}
+			if b.stale {
+				calm.Reset(calmAfter)
+			}
+		case <-calm.C:
+			if b.stale {
 				if err := ix.apply(ctx, upstream, &b); err != nil {
 					return err
 				}
@@ -98,12 +114,10 @@ type batch struct {
 	seq     int64 // how far this batch reaches
 	at      string
 	changes []store.Change
-	// behind: more events wait than these.
+	// behind: more events wait than these, or will in a moment.
 	behind bool
 	// stale: batches before this one left derived rows for later.
 	stale bool
-	// later is armed while the deriver is to be woken for what they left.
-	later *atomic.Bool
 }
 
 // reach moves the batch on to an event. Upstreams repeat themselves: an event
@@ -174,9 +188,10 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 			}
 		}
 	}
+	ix.behind.Store(b.behind)
 	switch {
 	case b.behind:
-		ix.deriveLater(b.later)
+		ix.deriveLater()
 	case done.MoreStale:
 		ix.wakeDerive.wake()
 	}
@@ -191,19 +206,6 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 		ix.lag.Store(int64(lag))
 		ix.metrics.lag.Set(lag.Seconds())
 	}
-	*b = batch{saved: b.seq, seq: b.seq, stale: b.behind, later: b.later}
+	*b = batch{saved: b.seq, seq: b.seq, stale: b.behind}
 	return nil
-}
-
-// deriveLater wakes the deriver in a while. The first batch that has caught up
-// derives before that, as a rule; but the stream may stay behind for hours, the
-// next event wait for a key, or the session end.
-func (ix *Indexer) deriveLater(armed *atomic.Bool) {
-	if !armed.CompareAndSwap(false, true) {
-		return
-	}
-	time.AfterFunc(deriveWithin, func() {
-		armed.Store(false) // first: what is left from now on arms it again
-		ix.wakeDerive.wake()
-	})
 }

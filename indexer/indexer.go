@@ -76,6 +76,9 @@ type Indexer struct {
 	cursor    atomic.Int64
 	received  atomic.Int64 // sequence number of the last frame that was read
 	lag       atomic.Int64 // nanoseconds
+
+	behind atomic.Bool // more events wait than were applied last
+	later  atomic.Bool // the deriver will be woken in a while
 }
 
 // New wires an index on an open store. It starts nothing.
@@ -193,27 +196,6 @@ func (ix *Indexer) Run(ctx context.Context) error {
 		return fmt.Errorf("indexer: %w", err)
 	}
 	return nil
-}
-
-// derive works off what a wide fan-out left stale.
-func (ix *Indexer) derive(ctx context.Context) error {
-	for {
-		more, err := ix.store.DeriveStale(context.WithoutCancel(ctx))
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if more {
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ix.wakeDerive:
-		}
-	}
 }
 
 // Progress is where the index is in its upstream.

@@ -67,7 +67,7 @@ func startIndex(path, program string, args ...string) (*index, error) {
 // indexBehind counts what an index still has to do for the records that it has
 // seen: repositories to fetch and rows to derive.
 const indexBehind = `SELECT (SELECT count(*) FROM repo WHERE state <> 'synchronized')
-	+ (SELECT count(*) FROM dirty_proposal) + (SELECT count(*) FROM dirty_standing)`
+	+ (SELECT count(*) FROM dirty_proposal) + (SELECT count(*) FROM dirty_standing) + (SELECT count(*) FROM dirty_estimate)`
 
 // holds reports whether so many repositories have been fetched and looked up,
 // and nothing is left to do.

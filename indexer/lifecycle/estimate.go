@@ -44,10 +44,11 @@ type Counting struct {
 	Reason   NotCounted
 }
 
-// CountEstimates says of every estimate that exists at t what it counts for
-// (rule 2): the newest of each account, once, up to the account's cap. One that
-// was created after the opening of a preview does not count, nor does it take
-// the place of an older one (rule 6). The result is sorted newest first.
+// CountEstimates says of every estimate in the facts that exists at t what it
+// counts for (rule 2): the newest of each account, once, up to the account's cap.
+// One that was created after the opening of a preview does not count, nor does it
+// take the place of an older one (rule 6). The result is sorted newest first. The
+// facts must hold all estimates of an account, or none.
 func CountEstimates(f Facts, t time.Time) []Counting {
 	existing := make([]Estimate, 0, len(f.Estimates))
 	for _, e := range f.Estimates {
@@ -62,7 +63,7 @@ func CountEstimates(f Facts, t time.Time) []Counting {
 	seen := make(map[syntax.DID]bool, len(existing))
 	out := make([]Counting, 0, len(existing))
 	for _, e := range existing {
-		c := count(e)
+		c := e.Count()
 		c.Outdated = e.Proposal.CID != f.Proposal.CID
 		switch {
 		case e.CreatedAt.After(until):
@@ -77,8 +78,8 @@ func CountEstimates(f Facts, t time.Time) []Counting {
 	return out
 }
 
-// count says what an estimate counts for by itself.
-func count(e Estimate) Counting {
+// Count says what an estimate counts for by itself.
+func (e Estimate) Count() Counting {
 	c := Counting{Estimate: e, Proven: e.Largest > 0}
 	limit, counts := Cap(e.Value.Currency, e.Largest)
 	c.Cap = limit
@@ -88,6 +89,62 @@ func count(e Estimate) Counting {
 	}
 	c.Counted = min(e.Value.Amount, limit)
 	return c
+}
+
+// EstimateSum is what estimates in one currency, for one version of a proposal,
+// count for together. Its sums can be kept: one estimate more or less is added or
+// taken away.
+type EstimateSum struct {
+	Currency  money.Currency
+	Proposal  syntax.CID
+	Estimated Sum
+	// EstimatedProven is the part of accounts with a successful contribution.
+	EstimatedProven              Sum
+	Estimators, EstimatorsProven int64
+}
+
+// Add adds an estimate that counts.
+func (s *EstimateSum) Add(c Counting) {
+	s.Estimators++
+	s.Estimated.add(c.Counted)
+	if c.Proven {
+		s.EstimatorsProven++
+		s.EstimatedProven.add(c.Counted)
+	}
+}
+
+// Remove takes away what was added.
+func (s *EstimateSum) Remove(c Counting) {
+	s.Estimators--
+	s.Estimated.remove(c.Counted)
+	if c.Proven {
+		s.EstimatorsProven--
+		s.EstimatedProven.remove(c.Counted)
+	}
+}
+
+func (s *EstimateSum) addAll(o EstimateSum) {
+	s.Estimated.addAll(o.Estimated)
+	s.EstimatedProven.addAll(o.EstimatedProven)
+	s.Estimators += o.Estimators
+	s.EstimatorsProven += o.EstimatorsProven
+}
+
+// EstimatesCountUntil is the moment after which an estimate must not have been
+// created to count at t (rule 6). It holds for all of the future that the facts
+// know of when lasting is true: then sums of what counts need no second look at
+// the single estimates. The estimates in the facts do not matter.
+func EstimatesCountUntil(f Facts, t time.Time) (until time.Time, lasting bool) {
+	if len(f.Campaigns) == 0 {
+		return End, true
+	}
+	e := evaluate(&f)
+	for _, a := range e.attempts {
+		if a.campaign != nil && !a.campaign.existsAt(t) {
+			return time.Time{}, false
+		}
+	}
+	return e.estimatesCountUntil(t), true
 }
 
 // estimatesCountUntil is the moment after which an estimate must not have been

@@ -62,9 +62,14 @@ type Facts struct {
 	Releases      []Release
 	Cancellations []Cancellation
 	Consents      []Consent
-	Estimates     []Estimate
-	Pledges       []Pledge
-	Donations     []Donation
+	// Estimates are all, unless Sums stand for some: for those that count at the
+	// moment of evaluation, as EstimatesCountUntil says. Then Estimates are those
+	// that begin to exist later, and Summed the ones in Sums of the same accounts.
+	Estimates []Estimate
+	Sums      []EstimateSum
+	Summed    []Estimate
+	Pledges   []Pledge
+	Donations []Donation
 	// Campaigns are those that name the proposal as frozen, and those of
 	// Developments, whatever proposal they name.
 	Campaigns []Campaign

@@ -130,6 +130,7 @@ func (e *evaluation) tell(sums *tally, now time.Time) (later []change) {
 }
 
 func (e *evaluation) tellEstimates(sums *tally, now time.Time, when func(time.Time, func())) {
+	sums.begin(e.Sums, e.Summed)
 	until := e.estimatesCountUntil(now)
 	for _, estimate := range e.Estimates {
 		when(estimate.existsFrom(), func() {
@@ -186,7 +187,7 @@ func (e *evaluation) tellWishes(sums *tally, when func(time.Time, func())) {
 
 // money is all that was paid and did not go back, or not yet.
 func (a Funding) money() int64 {
-	var s sum
+	var s Sum
 	for _, amount := range []int64{a.Pledged, a.Donated, a.Releasing, a.Released} {
 		s.add(amount)
 	}

@@ -14,7 +14,7 @@ import (
 type tally struct {
 	standing   map[syntax.DID]Counting // each account's newest estimate
 	currencies map[money.Currency]*totals
-	raised     map[attemptCurrency]*sum
+	raised     map[attemptCurrency]*Sum
 }
 
 // attemptCurrency is what a goal is about.
@@ -25,12 +25,11 @@ type attemptCurrency struct {
 
 // totals are the sums in one currency.
 type totals struct {
-	estimated, estimatedProven     sum
-	estimators, estimatorsProven   int64
+	versions                       map[syntax.CID]*EstimateSum // by the proposal's
 	pending                        int64
-	pledged, donated               sum
-	releasing, released            sum
-	refunding, refunded, takenBack sum
+	pledged, donated               Sum
+	releasing, released            Sum
+	refunding, refunded, takenBack Sum
 	pledgers, donors               map[syntax.DID]bool
 	receipts                       int64
 }
@@ -39,15 +38,28 @@ func newTally() *tally {
 	return &tally{
 		standing:   map[syntax.DID]Counting{},
 		currencies: map[money.Currency]*totals{},
-		raised:     map[attemptCurrency]*sum{},
+		raised:     map[attemptCurrency]*Sum{},
 	}
 }
 
 func (s *tally) of(c money.Currency) *totals {
 	if s.currencies[c] == nil {
-		s.currencies[c] = &totals{pledgers: map[syntax.DID]bool{}, donors: map[syntax.DID]bool{}}
+		s.currencies[c] = &totals{
+			versions: map[syntax.CID]*EstimateSum{}, pledgers: map[syntax.DID]bool{}, donors: map[syntax.DID]bool{},
+		}
 	}
 	return s.currencies[c]
+}
+
+// begin takes in estimates that were summed up before, and those of them that
+// others may take the place of.
+func (s *tally) begin(sums []EstimateSum, summed []Estimate) {
+	for _, sum := range sums {
+		s.of(sum.Currency).version(sum.Proposal).addAll(sum)
+	}
+	for _, e := range summed {
+		s.standing[e.Author] = e.Count()
+	}
 }
 
 // estimate lets the newest of the account stand.
@@ -57,33 +69,40 @@ func (s *tally) estimate(e Estimate) {
 		return
 	}
 	if ok && old.Reason == "" {
-		t := s.of(old.Value.Currency)
-		t.estimators--
-		t.estimated.remove(old.Counted)
-		if old.Proven {
-			t.estimatorsProven--
-			t.estimatedProven.remove(old.Counted)
-		}
+		s.of(old.Value.Currency).version(old.Proposal.CID).Remove(old)
 	}
-	c := count(e)
+	c := e.Count()
 	s.standing[e.Author] = c
-	if c.Reason != "" {
-		return
-	}
-	t := s.of(c.Value.Currency)
-	t.estimators++
-	t.estimated.add(c.Counted)
-	if c.Proven {
-		t.estimatorsProven++
-		t.estimatedProven.add(c.Counted)
+	if c.Reason == "" {
+		s.of(c.Value.Currency).version(c.Proposal.CID).Add(c)
 	}
 }
 
 func (s *tally) forgetEstimates() {
 	clear(s.standing)
 	for _, t := range s.currencies {
-		t.estimated, t.estimatedProven, t.estimators, t.estimatorsProven = sum{}, sum{}, 0, 0
+		clear(t.versions)
 	}
+}
+
+// outdated reports whether an estimate counts that is for another version of the
+// proposal.
+func (s *tally) outdated(version syntax.CID) bool {
+	for _, t := range s.currencies {
+		for cid, sum := range t.versions {
+			if cid != version && sum.Estimators > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (t *totals) version(proposal syntax.CID) *EstimateSum {
+	if t.versions[proposal] == nil {
+		t.versions[proposal] = &EstimateSum{}
+	}
+	return t.versions[proposal]
 }
 
 // receipt adds the payment where its status says that the money is.
@@ -105,7 +124,7 @@ func (s *tally) receipt(r *Receipt) {
 	case &t.pledged, &t.donated, &t.releasing, &t.released:
 		key := attemptCurrency{r.Attempt, r.Value.Currency}
 		if s.raised[key] == nil {
-			s.raised[key] = &sum{}
+			s.raised[key] = &Sum{}
 		}
 		s.raised[key].add(r.Value.Amount)
 	}
@@ -113,7 +132,7 @@ func (s *tally) receipt(r *Receipt) {
 
 // place is the sum that a receipt belongs to; nil for a status that its kind of
 // payment cannot have. Donations are never held (rule 5).
-func (t *totals) place(r *Receipt) *sum {
+func (t *totals) place(r *Receipt) *Sum {
 	switch r.Status {
 	case ReceiptRefunding, ReceiptRefundFailed:
 		return &t.refunding
@@ -142,13 +161,17 @@ func (t *totals) place(r *Receipt) *sum {
 func (s *tally) funding(goal *Development) []Funding {
 	out := make([]Funding, 0, len(s.currencies)+1)
 	for c, t := range s.currencies {
-		if t.estimators == 0 && t.pending == 0 && t.receipts == 0 {
+		var estimates EstimateSum
+		for _, version := range t.versions {
+			estimates.addAll(*version)
+		}
+		if estimates.Estimators == 0 && t.pending == 0 && t.receipts == 0 {
 			continue
 		}
 		out = append(out, Funding{
 			Currency:  c,
-			Estimated: t.estimated.shown(), Estimators: t.estimators,
-			EstimatedProven: t.estimatedProven.shown(), EstimatorsProven: t.estimatorsProven,
+			Estimated: estimates.Estimated.shown(), Estimators: estimates.Estimators,
+			EstimatedProven: estimates.EstimatedProven.shown(), EstimatorsProven: estimates.EstimatorsProven,
 			Pledged: t.pledged.shown(), Pledgers: int64(len(t.pledgers)), Pending: t.pending,
 			Donated: t.donated.shown(), Donors: int64(len(t.donors)),
 			Releasing: t.releasing.shown(), Released: t.released.shown(),

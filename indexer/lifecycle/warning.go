@@ -227,8 +227,13 @@ func (w *warner) versions() {
 	if r, ok := AnswerAt(*w.Facts, w.t); ok && r.Proposal.CID != w.Proposal.CID {
 		w.warn(WarnCIDMismatch, r.URI)
 	}
-	outdated := func(c Counting) bool { return c.Outdated && c.Reason == "" }
-	if slices.ContainsFunc(CountEstimates(*w.Facts, w.t), outdated) {
+	sums := newTally()
+	w.tellEstimates(sums, w.t, func(at time.Time, apply func()) {
+		if !at.After(w.t) {
+			apply()
+		}
+	})
+	if sums.outdated(w.Proposal.CID) {
 		w.warn(WarnOutdatedEstimates, w.Proposal.URI)
 	}
 }

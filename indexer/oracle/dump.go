@@ -33,7 +33,15 @@ type table struct {
 
 // bookkeeping are tables that say how an index came to where it is. Two indexes
 // of the same truth differ in them.
-var bookkeeping = []string{"cursor", "meta", "repo", "actor", "dirty_standing", "dirty_proposal", "dirty_words", "discovery", "moment", "claim", "goose_db_version"}
+var bookkeeping = []string{
+	"cursor", "meta", "repo", "actor", "discovery", "moment", "claim", "goose_db_version",
+	"dirty_standing", "dirty_estimate", "dirty_proposal", "dirty_words",
+	"tallied", "estimated", "estimate_ahead",
+}
+
+// countedLater are columns of estimates: what is dated ahead is counted by whatever
+// comes next. Funding shows whether it was counted rightly.
+var countedLater = []string{"stands", "counted", "proven"}
 
 // fromNow are tables whose rows hold for a time and begin at the moment of
 // their derivation: what has passed in them means nothing.
@@ -72,6 +80,7 @@ func (db database) table(ctx context.Context, name string, now time.Time) (table
 	var selected []string
 	for _, c := range columns {
 		switch {
+		case name == "estimate" && slices.Contains(countedLater, c[0]):
 		case c[0] == "indexed_at", c[0] == "id" && slices.Contains(rowIDs, name):
 		case c[0] == "record_id":
 			selected = append(selected, `(SELECT uri FROM record WHERE id = t.record_id) AS record`)

@@ -89,6 +89,7 @@ func (r *run) waiting(ctx context.Context) ([]string, error) {
 		{`SELECT 'repo: ' || did || ' is to be fetched' FROM repo WHERE state = 'desynchronized' AND status = 'active' AND retry_at <= $1`, []any{soon}},
 		{`SELECT 'repo: ' || did || ' is to be swept' FROM repo WHERE swept_at <= $1`, []any{now.Add(-24 * time.Hour).UnixMilli()}},
 		{`SELECT 'dirty_standing: ' || did FROM dirty_standing`, nil},
+		{`SELECT 'dirty_estimate: ' || author || ' ' || proposal_uri FROM dirty_estimate`, nil},
 		{`SELECT 'dirty_proposal: ' || uri FROM dirty_proposal`, nil},
 	})
 	return append(left, more...), err
@@ -149,6 +150,7 @@ func (r *run) busy(ctx context.Context, known [][]string, since time.Time) ([]st
 	more, err := r.listed(ctx, []question{
 		{`SELECT 'repo: ' || did || ' is desynchronized: ' || coalesce(error, '') FROM repo WHERE state = 'desynchronized' AND status = 'active'`, nil},
 		{`SELECT 'dirty_standing: ' || did FROM dirty_standing`, nil},
+		{`SELECT 'dirty_estimate: ' || author || ' ' || proposal_uri FROM dirty_estimate`, nil},
 		{`SELECT 'dirty_proposal: ' || uri FROM dirty_proposal`, nil},
 		{`SELECT 'actor: ' || did || ' is due' FROM actor WHERE due_at <= $1`, []any{now}},
 	})

@@ -332,7 +332,7 @@ func TestDerive_WritesOnlyWhatDiffers(t *testing.T) {
 		t.Error("not derived")
 	}
 	mustExec(t, w.s, `INSERT INTO dirty_proposal (uri) VALUES ($1)`, uri)
-	mustExec(t, w.s, `UPDATE estimate SET amount = 600 WHERE author = $1`, carol)
+	mustExec(t, w.s, `UPDATE estimated SET rest = 600`)
 	if _, err := w.s.DeriveStale(t.Context()); err == nil {
 		t.Error("what differs is not written")
 	}

@@ -170,6 +170,8 @@ func campaignChecks(rec *stratos.EscrowCampaign) ([]check, error) {
 	return out, nil
 }
 
+// campaignsOf finds the campaigns that froze a proposal, and those of the developments
+// that name it, whatever they froze.
 const campaignsOf = `
 	SELECT c.uri, r.cid, c.escrow, c.created_at, c.development_uri, c.development_cid, c.proposal_uri, c.proposal_cid,
 	       c.preview_cid, c.author, c.currency, c.opens_at, c.closes_at, c.release_by, c.final_at, c.phase, c.pot,
@@ -183,16 +185,6 @@ const campaignsOf = `
 		UNION
 		SELECT x.record_id FROM development d JOIN campaign x ON x.development_uri = d.uri WHERE d.proposal_uri = $1)
 	AND e.status = 'active'`
-
-// loadCampaigns gathers the campaigns that froze the proposal, and those of the
-// developments that name it, whatever they froze.
-func loadCampaigns(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Campaign, error) {
-	out, err := collect(ctx, q, campaignsOf, scanCampaign, proposal)
-	if err != nil {
-		return nil, fmt.Errorf("load campaigns: %w", err)
-	}
-	return out, nil
-}
 
 func scanCampaign(rows *sql.Rows) (c lifecycle.Campaign, err error) {
 	var m metaColumns

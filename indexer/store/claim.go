@@ -32,44 +32,11 @@ func ClaimStates() []ClaimState { return []ClaimState{ClaimUnchecked, ClaimVerif
 // Claims returns the verified claims on an address, expired ones included, of
 // projects that are shown.
 func (r *Reader) Claims(ctx context.Context, uri weburi.URI) ([]lifecycle.Claim, error) {
-	claims, err := loadClaims(ctx, r.tx, uri)
+	claims, err := claimsOn(ctx, r.tx, []weburi.URI{uri})
 	if err != nil {
 		return nil, fmt.Errorf("store: claims on %s: %w", uri, err)
 	}
-	return claims, nil
-}
-
-// loadClaims gathers the claims on an address for loadFacts. Projects of hidden
-// accounts claim nothing (F5).
-func loadClaims(ctx context.Context, q querier, uri weburi.URI) ([]lifecycle.Claim, error) {
-	claims, err := collect(ctx, q, `
-		SELECT c.uri, c.method, c.verified_at, c.expires_at, j.uri, j.owner, j.created_at
-		FROM claim c
-		JOIN project j ON j.uri = c.project
-		JOIN repo a ON a.did = j.owner
-		WHERE c.uri = $1 AND c.state = 'verified' AND a.status = 'active'
-		ORDER BY c.project`,
-		func(rows *sql.Rows) (c lifecycle.Claim, err error) {
-			var m metaColumns
-			var verified, expires int64
-			err = rows.Scan(&c.URI, &c.Method, &verified, &expires, &m.uri, &m.author, &m.createdAt)
-			c.Project.Meta = m.meta()
-			c.VerifiedAt, c.ExpiresAt = fromMillis(verified), fromMillis(expires)
-			return c, err
-		}, uri)
-	if err != nil {
-		return nil, fmt.Errorf("load claims: %w", err)
-	}
-	for i := range claims {
-		c := &claims[i]
-		if !slices.Contains(lifecycle.ClaimMethods(), c.Method) {
-			return nil, fmt.Errorf("load claims: %s is proven by an unknown method %q", uri, c.Method)
-		}
-		if c.Project.Maintainers, err = loadMaintainers(ctx, q, c.Project.URI); err != nil {
-			return nil, err
-		}
-	}
-	return claims, nil
+	return claims[uri], nil
 }
 
 // ProjectClaim is what is known of one address that a project lists.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -16,6 +15,10 @@ import (
 // after a wide fan-out, waits for the transactions that follow.
 const deriveAtOnce = 256
 
+// loadAtOnce is of how many proposals the facts are loaded together. One of them
+// may have very many, and they are in memory at once.
+const loadAtOnce = 32
+
 // DeriveStale works off a part of what is queued and reports whether more is.
 func (s *Store) DeriveStale(ctx context.Context) (more bool, err error) {
 	err = s.update(ctx, "derive stale rows", func(ctx context.Context, tx *tx) error {
@@ -23,6 +26,18 @@ func (s *Store) DeriveStale(ctx context.Context) (more bool, err error) {
 		return err
 	})
 	return more, err
+}
+
+// StaleTransactions is how many calls of DeriveStale it takes to work off what is
+// queued now.
+func (s *Store) StaleTransactions(ctx context.Context) (n int64, err error) {
+	err = s.read.QueryRowContext(ctx, `
+		SELECT max((SELECT count(*) FROM dirty_proposal), (SELECT count(*) FROM dirty_words))
+		       + (SELECT count(*) FROM dirty_standing) + (SELECT count(*) FROM dirty_estimate)`).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("store: count what is stale: %w", err)
+	}
+	return (n + deriveAtOnce - 1) / deriveAtOnce, nil
 }
 
 // derive works off the queues, standings first, since they make proposals stale.
@@ -43,24 +58,29 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 	if len(accounts) == deriveAtOnce {
 		return true, nil
 	}
-	proposals, err := tx.takeStale(ctx, `SELECT uri FROM dirty_proposal LIMIT $1`,
+	if more, err := tx.takeEstimates(ctx); err != nil || more {
+		return more, err
+	}
+	queued, err := tx.takeStale(ctx, `SELECT uri FROM dirty_proposal LIMIT $1`,
 		`DELETE FROM dirty_proposal WHERE uri IN (SELECT value FROM json_each($1))`)
 	if err != nil {
 		return false, err
 	}
-	for _, uri := range proposals {
+	var proposals []syntax.ATURI
+	for _, uri := range queued {
+		proposals = append(proposals, syntax.ATURI(uri))
 		delete(tx.stale, syntax.ATURI(uri)) // it is derived once
 	}
 	for uri := range tx.stale {
 		if len(proposals) == deriveAtOnce {
 			break // the rest is queued
 		}
-		proposals = append(proposals, uri.String())
+		proposals = append(proposals, uri)
 		delete(tx.stale, uri)
 	}
-	for _, uri := range proposals {
-		if err := tx.deriveProposal(ctx, syntax.ATURI(uri)); err != nil {
-			return false, fmt.Errorf("derive %s: %w", uri, err)
+	for together := range slices.Chunk(proposals, loadAtOnce) {
+		if err := tx.deriveProposals(ctx, together); err != nil {
+			return false, err
 		}
 	}
 	moreWords, err := tx.reindexWords(ctx)
@@ -113,9 +133,7 @@ func (tx *tx) deriveStanding(ctx context.Context, did syntax.DID) error {
 			return err
 		}
 	}
-	return tx.exec(ctx, `
-		INSERT INTO dirty_proposal (uri) SELECT DISTINCT proposal_uri FROM estimate WHERE author = $1
-		ON CONFLICT DO NOTHING`, did)
+	return tx.exec(ctx, staleEstimates, did)
 }
 
 // hide deletes what was derived of an account's proposals at once: their turn
@@ -133,49 +151,58 @@ func (tx *tx) hide(ctx context.Context, did syntax.DID) error {
 	return nil
 }
 
-// deriveProposal makes the stage intervals, funding, ranking and claiming projects
-// of a proposal what they follow to be; one that is gone or hidden has none.
-func (tx *tx) deriveProposal(ctx context.Context, uri syntax.ATURI) error {
-	var stages []stageRow
-	var funding []fundingRow
-	var ranking []rankingRow
-	var claimed []claimedRow
-	facts, err := loadFacts(ctx, tx, tx.policy, uri)
-	switch {
-	case errors.Is(err, ErrNotFound):
-	case err != nil:
+// deriveProposals makes the stage intervals, funding, ranking and claiming projects
+// of proposals what they follow to be; one that is gone or hidden has none.
+func (tx *tx) deriveProposals(ctx context.Context, uris []syntax.ATURI) error {
+	l, err := loadProposals(ctx, tx, tx.policy, uris)
+	if err != nil {
 		return err
-	default:
-		for _, iv := range lifecycle.EvaluateClaims(facts) {
-			claimed = append(claimed, claimedRow{millis(iv.From), millis(iv.To), iv.Project})
-		}
-		intervals := lifecycle.Evaluate(facts)
-		for _, iv := range intervals {
-			stages = append(stages, newStageRow(iv))
-		}
-		from := lifecycle.Beginning
-		for _, f := range lifecycle.EvaluateFunding(facts, intervals, tx.now) {
-			for _, one := range f.Funding {
-				funding = append(funding, newFundingRow(from, f.Until, one))
-			}
-			ranking = append(ranking, rankingRow{millis(from), millis(f.Until), lifecycle.Hot(facts.Proposal.CreatedAt, f.Funding)})
-			from = f.Until
-		}
-		if err := tx.noteMoments(ctx, lifecycle.MomentsAfter(facts, tx.now)...); err != nil {
-			return err
-		}
 	}
-	if err := tx.replaceStages(ctx, uri, stages); err != nil {
-		return fmt.Errorf("replace the stages: %w", err)
+	if err := l.deciding(ctx); err != nil {
+		return err
 	}
-	if err := tx.replaceFunding(ctx, uri, funding); err != nil {
-		return fmt.Errorf("replace the funding: %w", err)
+	if err := tx.tally(ctx, l); err != nil {
+		return err
 	}
-	if err := tx.replaceRanking(ctx, uri, ranking); err != nil {
-		return fmt.Errorf("replace the ranking: %w", err)
+	if err := l.estimates(ctx, tx.now); err != nil {
+		return err
 	}
-	if err := tx.replaceClaimed(ctx, uri, claimed); err != nil {
-		return fmt.Errorf("replace the projects by claim: %w", err)
+	have, err := tx.derivedRows(ctx, l.list)
+	if err != nil {
+		return err
+	}
+	for _, uri := range uris {
+		var want derivedRows
+		if f := l.facts[uri]; f == nil {
+			err = tx.forgetTally(ctx, uri)
+		} else {
+			want, err = tx.deriveProposal(ctx, *f)
+		}
+		if err != nil {
+			return fmt.Errorf("derive %s: %w", uri, err)
+		}
+		if err := tx.replaceDerived(ctx, uri, have[uri], want); err != nil {
+			return fmt.Errorf("derive %s: %w", uri, err)
+		}
 	}
 	return nil
+}
+
+func (tx *tx) deriveProposal(ctx context.Context, facts lifecycle.Facts) (out derivedRows, err error) {
+	for _, iv := range lifecycle.EvaluateClaims(facts) {
+		out.claimed = append(out.claimed, claimedRow{millis(iv.From), millis(iv.To), iv.Project})
+	}
+	intervals := lifecycle.Evaluate(facts)
+	for _, iv := range intervals {
+		out.stages = append(out.stages, newStageRow(iv))
+	}
+	from := lifecycle.Beginning
+	for _, f := range lifecycle.EvaluateFunding(facts, intervals, tx.now) {
+		for _, one := range f.Funding {
+			out.funding = append(out.funding, newFundingRow(from, f.Until, one))
+		}
+		out.ranking = append(out.ranking, rankingRow{millis(from), millis(f.Until), lifecycle.Hot(facts.Proposal.CreatedAt, f.Funding)})
+		from = f.Until
+	}
+	return out, tx.noteMoments(ctx, lifecycle.MomentsAfter(facts, tx.now)...)
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,9 +13,71 @@ import (
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
-// The rows derived of one proposal, without its uri. Most derivations find most
-// of them as they are, so they are compared before anything is written: to read
-// a few rows by their key costs less than to write one.
+// derivedRows are the rows derived of one proposal, without its uri. Most
+// derivations find most of them as they are, so they are compared before anything
+// is written: to read a few rows by their key costs less than to write one.
+type derivedRows struct {
+	stages  []stageRow
+	funding []fundingRow
+	ranking []rankingRow
+	claimed []claimedRow
+}
+
+// derivedRows reads those of a list of proposals, each in the order of their keys.
+func (tx *tx) derivedRows(ctx context.Context, list proposalList) (map[syntax.ATURI]derivedRows, error) {
+	out := map[syntax.ATURI]derivedRows{}
+	add := func(uri syntax.ATURI, change func(*derivedRows)) {
+		rows := out[uri]
+		change(&rows)
+		out[uri] = rows
+	}
+	stages, err := collect(ctx, tx, list.many(stagesOf), scanStage, list.arg)
+	if err != nil {
+		return nil, fmt.Errorf("read the stages: %w", err)
+	}
+	for _, s := range stages {
+		add(s.proposal, func(r *derivedRows) { r.stages = append(r.stages, s.fact) })
+	}
+	funding, err := collect(ctx, tx, list.many(fundingOf), scanFunding, list.arg)
+	if err != nil {
+		return nil, fmt.Errorf("read the funding: %w", err)
+	}
+	for _, f := range funding {
+		add(f.proposal, func(r *derivedRows) { r.funding = append(r.funding, f.fact) })
+	}
+	ranking, err := collect(ctx, tx, list.many(rankingOf), scanRanking, list.arg)
+	if err != nil {
+		return nil, fmt.Errorf("read the ranking: %w", err)
+	}
+	for _, k := range ranking {
+		add(k.proposal, func(r *derivedRows) { r.ranking = append(r.ranking, k.fact) })
+	}
+	claimed, err := collect(ctx, tx, list.many(claimedOf), scanClaimed, list.arg)
+	if err != nil {
+		return nil, fmt.Errorf("read the projects by claim: %w", err)
+	}
+	for _, c := range claimed {
+		add(c.proposal, func(r *derivedRows) { r.claimed = append(r.claimed, c.fact) })
+	}
+	return out, nil
+}
+
+// replaceDerived writes where what is wanted differs from what is there.
+func (tx *tx) replaceDerived(ctx context.Context, proposal syntax.ATURI, have, want derivedRows) error {
+	if err := tx.replaceStages(ctx, proposal, have.stages, want.stages); err != nil {
+		return fmt.Errorf("replace the stages: %w", err)
+	}
+	if err := tx.replaceFunding(ctx, proposal, have.funding, want.funding); err != nil {
+		return fmt.Errorf("replace the funding: %w", err)
+	}
+	if err := tx.replaceRanking(ctx, proposal, have.ranking, want.ranking); err != nil {
+		return fmt.Errorf("replace the ranking: %w", err)
+	}
+	if err := tx.replaceClaimed(ctx, proposal, have.claimed, want.claimed); err != nil {
+		return fmt.Errorf("replace the projects by claim: %w", err)
+	}
+	return nil
+}
 
 // stageRow is a row of stage_interval; its key is from.
 type stageRow struct {
@@ -78,16 +141,16 @@ func newFundingRow(from, until time.Time, f lifecycle.Funding) fundingRow {
 // rankingRow is a row of ranking; its key is from.
 type rankingRow struct{ from, to, hot int64 }
 
-func (tx *tx) replaceStages(ctx context.Context, proposal syntax.ATURI, want []stageRow) error {
-	have, err := collect(ctx, tx, `
-		SELECT from_at, to_at, stage, attempt_uri, next_event, next_at FROM stage_interval WHERE proposal_uri = $1`,
-		func(rows *sql.Rows) (r stageRow, err error) {
-			err = rows.Scan(&r.from, &r.to, &r.stage, &r.attempt, &r.event, &r.at)
-			return r, err
-		}, proposal)
-	if err != nil {
-		return err
-	}
+const stagesOf = `
+	SELECT proposal_uri, from_at, to_at, stage, attempt_uri, next_event, next_at FROM stage_interval
+	WHERE proposal_uri = $1`
+
+func scanStage(rows *sql.Rows) (r about[stageRow], err error) {
+	err = rows.Scan(&r.proposal, &r.fact.from, &r.fact.to, &r.fact.stage, &r.fact.attempt, &r.fact.event, &r.fact.at)
+	return r, err
+}
+
+func (tx *tx) replaceStages(ctx context.Context, proposal syntax.ATURI, have, want []stageRow) error {
 	gone, written := difference(have, want, func(r stageRow) int64 { return r.from })
 	for _, r := range gone {
 		if err := tx.exec(ctx, `DELETE FROM stage_interval WHERE proposal_uri = $1 AND from_at = $2`, proposal, r.from); err != nil {
@@ -109,21 +172,22 @@ func (tx *tx) replaceStages(ctx context.Context, proposal syntax.ATURI, want []s
 	return nil
 }
 
-func (tx *tx) replaceFunding(ctx context.Context, proposal syntax.ATURI, want []fundingRow) error {
-	have, err := collect(ctx, tx, `
-		SELECT currency, from_at, to_at, estimated, estimators, estimated_proven, estimators_proven, pending,
-		       pledged, pledgers, donated, donors, raised, releasing, released, refunding, refunded, charged_back, goal
-		FROM funding WHERE proposal_uri = $1`,
-		func(rows *sql.Rows) (r fundingRow, err error) {
-			err = rows.Scan(&r.currency, &r.from, &r.to, &r.estimated, &r.estimators,
-				&r.estimatedProven, &r.provenOnes, &r.pending,
-				&r.money.pledged, &r.money.pledgers, &r.money.donated, &r.money.donors, &r.money.raised,
-				&r.money.releasing, &r.money.released, &r.money.refunding, &r.money.refunded, &r.money.chargedBack, &r.goal)
-			return r, err
-		}, proposal)
-	if err != nil {
-		return err
-	}
+const fundingOf = `
+	SELECT proposal_uri, currency, from_at, to_at, estimated, estimators, estimated_proven, estimators_proven, pending,
+	       pledged, pledgers, donated, donors, raised, releasing, released, refunding, refunded, charged_back, goal
+	FROM funding WHERE proposal_uri = $1`
+
+func scanFunding(rows *sql.Rows) (about[fundingRow], error) {
+	var r fundingRow
+	var proposal syntax.ATURI
+	err := rows.Scan(&proposal, &r.currency, &r.from, &r.to, &r.estimated, &r.estimators,
+		&r.estimatedProven, &r.provenOnes, &r.pending,
+		&r.money.pledged, &r.money.pledgers, &r.money.donated, &r.money.donors, &r.money.raised,
+		&r.money.releasing, &r.money.released, &r.money.refunding, &r.money.refunded, &r.money.chargedBack, &r.goal)
+	return about[fundingRow]{r, proposal}, err
+}
+
+func (tx *tx) replaceFunding(ctx context.Context, proposal syntax.ATURI, have, want []fundingRow) error {
 	type key struct {
 		currency money.Currency
 		from     int64
@@ -159,15 +223,14 @@ func (tx *tx) replaceFunding(ctx context.Context, proposal syntax.ATURI, want []
 	return nil
 }
 
-func (tx *tx) replaceRanking(ctx context.Context, proposal syntax.ATURI, want []rankingRow) error {
-	have, err := collect(ctx, tx, `SELECT from_at, to_at, hot FROM ranking WHERE proposal_uri = $1`,
-		func(rows *sql.Rows) (r rankingRow, err error) {
-			err = rows.Scan(&r.from, &r.to, &r.hot)
-			return r, err
-		}, proposal)
-	if err != nil {
-		return err
-	}
+const rankingOf = `SELECT proposal_uri, from_at, to_at, hot FROM ranking WHERE proposal_uri = $1`
+
+func scanRanking(rows *sql.Rows) (r about[rankingRow], err error) {
+	err = rows.Scan(&r.proposal, &r.fact.from, &r.fact.to, &r.fact.hot)
+	return r, err
+}
+
+func (tx *tx) replaceRanking(ctx context.Context, proposal syntax.ATURI, have, want []rankingRow) error {
 	gone, written := difference(have, want, func(r rankingRow) int64 { return r.from })
 	for _, r := range gone {
 		if err := tx.exec(ctx, `DELETE FROM ranking WHERE proposal_uri = $1 AND from_at = $2`, proposal, r.from); err != nil {
@@ -192,17 +255,16 @@ type claimedRow struct {
 	project  syntax.ATURI
 }
 
+const claimedOf = `SELECT proposal_uri, from_at, to_at, project FROM claimed WHERE proposal_uri = $1`
+
+func scanClaimed(rows *sql.Rows) (r about[claimedRow], err error) {
+	err = rows.Scan(&r.proposal, &r.fact.from, &r.fact.to, &r.fact.project)
+	return r, err
+}
+
 // replaceClaimed also queues the words of the proposal: it is found by the name
 // of its project.
-func (tx *tx) replaceClaimed(ctx context.Context, proposal syntax.ATURI, want []claimedRow) error {
-	have, err := collect(ctx, tx, `SELECT from_at, to_at, project FROM claimed WHERE proposal_uri = $1`,
-		func(rows *sql.Rows) (r claimedRow, err error) {
-			err = rows.Scan(&r.from, &r.to, &r.project)
-			return r, err
-		}, proposal)
-	if err != nil {
-		return err
-	}
+func (tx *tx) replaceClaimed(ctx context.Context, proposal syntax.ATURI, have, want []claimedRow) error {
 	gone, written := difference(have, want, func(r claimedRow) int64 { return r.from })
 	if len(gone)+len(written) == 0 {
 		return nil

@@ -92,15 +92,6 @@ const disputesOf = `
 	                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
 	AND a.status = 'active'`
 
-// loadDisputes gathers the disputes about releases of attempts at a proposal.
-func loadDisputes(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Dispute, error) {
-	out, err := collect(ctx, q, disputesOf, scanDispute, proposal)
-	if err != nil {
-		return nil, fmt.Errorf("load disputes: %w", err)
-	}
-	return out, nil
-}
-
 func scanDispute(rows *sql.Rows) (d lifecycle.Dispute, err error) {
 	var m metaColumns
 	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &d.Release.URI, &d.Release.CID)

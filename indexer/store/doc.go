@@ -8,9 +8,16 @@
 //
 // Raw records are kept as they were signed. Everything else follows from them,
 // from the accounts' statuses and from what was observed of claims; typed rows
-// exist for valid records only, and derived rows only for what is visible. What one change makes stale is queued in
-// the tables dirty_standing and dirty_proposal inside the same transaction, and
-// worked off there or, for a wide fan-out, in the transactions that follow.
+// exist for valid records only, and derived rows only for what is visible. What one
+// change makes stale is queued in the tables dirty_standing, dirty_estimate and
+// dirty_proposal inside the same transaction, and worked off there or, for a wide
+// fan-out, in the transactions that follow.
+//
+// A popular proposal has very many estimates, so what they count for is kept as
+// sums (estimated), with the one estimate of each account that is in them
+// (counted): one estimate more changes them by what it counts for, and nothing
+// looks at all of them but a list of them, and a change of the moment until which
+// they count.
 //
 // A [Reader] answers from one snapshot, for one moment, under the policy of the
 // store. Lists are skeletons: keys in their order, with what lifecycle or an

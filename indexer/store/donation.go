@@ -59,18 +59,6 @@ const donationsOf = `
 	FROM donation n JOIN repo a ON a.did = n.author
 	WHERE n.proposal_uri = $1 AND a.status = 'active'`
 
-func loadDonations(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Donation, error) {
-	found, err := collect(ctx, q, donationsOf, scanDonation, proposal)
-	if err != nil {
-		return nil, fmt.Errorf("load donations: %w", err)
-	}
-	out := make([]lifecycle.Donation, len(found))
-	for i, f := range found {
-		out[i] = f.fact
-	}
-	return out, nil
-}
-
 func scanDonation(rows *sql.Rows) (f about[lifecycle.Donation], err error) {
 	var m metaColumns
 	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &f.fact.Attempt, &f.fact.Escrow, &f.fact.Value.Currency, &f.fact.Value.Amount, &f.proposal)

@@ -87,7 +87,8 @@ func (s *Store) nextMoment(ctx context.Context, now time.Time) (time.Time, error
 	var ms int64
 	err := s.Read(ctx, func(r *Reader) error {
 		return r.tx.QueryRowContext(ctx, `
-			SELECT CASE WHEN EXISTS (SELECT 1 FROM dirty_proposal) OR EXISTS (SELECT 1 FROM dirty_standing) THEN $1
+			SELECT CASE WHEN EXISTS (SELECT 1 FROM dirty_proposal) OR EXISTS (SELECT 1 FROM dirty_standing)
+			          OR EXISTS (SELECT 1 FROM dirty_estimate) THEN $1
 			ELSE coalesce((SELECT min(at) FROM moment WHERE at > $1), $2) END`,
 			millis(now), millis(until)).Scan(&ms)
 	})

@@ -14,88 +14,30 @@ import (
 	"github.com/stratosfund/stratosfund/lexicons/weburi"
 )
 
-// loadFacts gathers what moves the stage and the sums of a proposal, in no order.
-// Records of accounts that are not active are not facts (F5). ErrNotFound is
-// returned when the proposal itself is not one.
-func loadFacts(ctx context.Context, q querier, policy lifecycle.Policy, uri syntax.ATURI) (lifecycle.Facts, error) {
-	f, has, err := loadProposal(ctx, q, uri)
-	f.Policy = policy
-	if err != nil {
-		return f, err
-	}
-	if has.maintainers {
-		if f.Project.Maintainers, err = loadMaintainers(ctx, q, f.Project.URI); err != nil {
-			return f, err
-		}
-	}
-	if has.claims {
-		if f.Claims, err = loadClaims(ctx, q, has.address); err != nil {
-			return f, err
-		}
-	}
-	if has.responses {
-		if f.Responses, err = loadResponses(ctx, q, uri); err != nil {
-			return f, err
-		}
-	}
-	if has.developments {
-		if f.Developments, err = loadDevelopments(ctx, q, uri); err != nil {
-			return f, err
-		}
-	}
-	if has.developments || has.campaigns {
-		if f.Campaigns, err = loadCampaigns(ctx, q, uri); err != nil {
-			return f, err
-		}
-		if err := loadAttemptParts(ctx, q, uri, &f); err != nil {
-			return f, err
-		}
-	}
-	if has.pledges {
-		if f.Pledges, err = loadPledges(ctx, q, uri); err != nil {
-			return f, err
-		}
-	}
-	if has.donations {
-		if f.Donations, err = loadDonations(ctx, q, uri); err != nil {
-			return f, err
-		}
-	}
-	if has.developments || has.campaigns || has.pledges || has.donations || has.receipts {
-		if f.Receipts, err = loadReceiptsAbout(ctx, q, uri); err != nil {
-			return f, err
-		}
-	}
-	if has.estimates {
-		f.Estimates, err = loadEstimates(ctx, q, uri)
-	}
-	return f, err
-}
-
-// loadAsked adds the facts that move nothing and are asked for when a proposal
-// is read.
-func loadAsked(ctx context.Context, q querier, uri syntax.ATURI, f *lifecycle.Facts) (err error) {
-	if f.Disputes, err = loadDisputes(ctx, q, uri); err != nil {
-		return err
-	}
-	if f.Rulings, err = loadRulings(ctx, q, uri); err != nil {
-		return err
-	}
-	f.Verifications, err = loadVerifications(ctx, q, uri)
-	return err
-}
-
-// related says which kinds of records there are about a proposal, of accounts
-// of whatever status. Most proposals have few kinds, and what is not there need
-// not be asked for.
+// related says which kinds of records there are about proposals, of accounts of
+// whatever status. Most proposals have few kinds, and what is not there need not
+// be asked for.
 type related struct {
-	address                                                                                          weburi.URI // of the subject; empty unless it is a URL
 	maintainers, claims, responses, developments, campaigns, pledges, donations, receipts, estimates bool
+	ahead                                                                                            bool // estimates that were dated ahead
+}
+
+func (r *related) add(o related) {
+	r.maintainers = r.maintainers || o.maintainers
+	r.claims = r.claims || o.claims
+	r.responses = r.responses || o.responses
+	r.developments = r.developments || o.developments
+	r.campaigns = r.campaigns || o.campaigns
+	r.pledges = r.pledges || o.pledges
+	r.donations = r.donations || o.donations
+	r.receipts = r.receipts || o.receipts
+	r.estimates = r.estimates || o.estimates
+	r.ahead = r.ahead || o.ahead
 }
 
 const proposalsOf = `
 	SELECT p.uri, (SELECT cid FROM record WHERE id = p.record_id), p.author, p.created_at,
-	       p.subject_project, p.subject_account, p.subject_uri, coalesce(p.subject_uri_normalized, ''),
+	       p.subject_project, p.subject_account, p.subject_uri,
 	       j.uri, j.owner, j.created_at,
 	       j.uri IS NOT NULL AND EXISTS (SELECT 1 FROM project_maintainer WHERE record_id = j.record_id),
 	       EXISTS (SELECT 1 FROM claim WHERE uri = p.subject_uri_normalized AND state = 'verified'),
@@ -105,30 +47,22 @@ const proposalsOf = `
 	       EXISTS (SELECT 1 FROM pledge WHERE proposal_uri = p.uri),
 	       EXISTS (SELECT 1 FROM donation WHERE proposal_uri = p.uri),
 	       EXISTS (SELECT 1 FROM receipt WHERE proposal_uri = p.uri),
-	       EXISTS (SELECT 1 FROM estimate WHERE proposal_uri = p.uri)
+	       EXISTS (SELECT 1 FROM estimate WHERE proposal_uri = p.uri),
+	       EXISTS (SELECT 1 FROM estimate_ahead WHERE proposal_uri = p.uri),
+	       t.until
 	FROM proposal p
 	JOIN repo a ON a.did = p.author
+	LEFT JOIN tallied t ON t.proposal_uri = p.uri
 	LEFT JOIN project j ON j.uri = p.subject_project
 	     AND EXISTS (SELECT 1 FROM repo o WHERE o.did = j.owner AND o.status = 'active')
 	WHERE p.uri = $1 AND a.status = 'active'`
-
-// loadProposal loads the proposal and its project, but for the maintainers.
-func loadProposal(ctx context.Context, q querier, uri syntax.ATURI) (f lifecycle.Facts, has related, err error) {
-	found, err := collect(ctx, q, proposalsOf, scanProposal, uri)
-	if err != nil {
-		return f, has, fmt.Errorf("load proposal: %w", err)
-	}
-	if len(found) == 0 {
-		return f, has, ErrNotFound
-	}
-	return found[0].facts, found[0].has, nil
-}
 
 // proposalRow is a proposal, its project but for the maintainers, and what else
 // there is.
 type proposalRow struct {
 	facts lifecycle.Facts
 	has   related
+	until sql.NullInt64 // as in tallied
 }
 
 func scanProposal(rows *sql.Rows) (row proposalRow, err error) {
@@ -136,10 +70,10 @@ func scanProposal(rows *sql.Rows) (row proposalRow, err error) {
 	var project, account, subjectURI, projectURI, owner sql.NullString
 	var projectCreated sql.NullInt64
 	f, has := &row.facts, &row.has
-	err = rows.Scan(&p.uri, &p.cid, &p.author, &p.createdAt, &project, &account, &subjectURI, &has.address,
+	err = rows.Scan(&p.uri, &p.cid, &p.author, &p.createdAt, &project, &account, &subjectURI,
 		&projectURI, &owner, &projectCreated,
 		&has.maintainers, &has.claims, &has.responses, &has.developments, &has.campaigns,
-		&has.pledges, &has.donations, &has.receipts, &has.estimates)
+		&has.pledges, &has.donations, &has.receipts, &has.estimates, &has.ahead, &row.until)
 	if err != nil {
 		return row, err
 	}
@@ -156,27 +90,10 @@ func scanProposal(rows *sql.Rows) (row proposalRow, err error) {
 	return row, nil
 }
 
-func loadMaintainers(ctx context.Context, q querier, project syntax.ATURI) ([]syntax.DID, error) {
-	out, err := collect(ctx, q, `
-		SELECT m.did FROM project j JOIN project_maintainer m ON m.record_id = j.record_id WHERE j.uri = $1`, scanDID, project)
-	if err != nil {
-		return nil, fmt.Errorf("load maintainers: %w", err)
-	}
-	return out, nil
-}
-
 const responsesOf = `
 	SELECT r.uri, r.author, r.created_at, r.proposal_uri, r.proposal_cid, r.answer, coalesce(r.duplicate_of, '')
 	FROM response r JOIN repo a ON a.did = r.author
 	WHERE r.proposal_uri = $1 AND a.status = 'active'`
-
-func loadResponses(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Response, error) {
-	out, err := collect(ctx, q, responsesOf, scanResponse, proposal)
-	if err != nil {
-		return nil, fmt.Errorf("load responses: %w", err)
-	}
-	return out, nil
-}
 
 func scanResponse(rows *sql.Rows) (r lifecycle.Response, err error) {
 	var m metaColumns
@@ -191,14 +108,6 @@ const developmentsOf = `
 	       (SELECT json_group_array(did) FROM development_payee WHERE record_id = d.record_id)
 	FROM development d JOIN record r ON r.id = d.record_id JOIN repo a ON a.did = d.author
 	WHERE d.proposal_uri = $1 AND a.status = 'active'`
-
-func loadDevelopments(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Development, error) {
-	out, err := collect(ctx, q, developmentsOf, scanDevelopment, proposal)
-	if err != nil {
-		return nil, fmt.Errorf("load developments: %w", err)
-	}
-	return out, nil
-}
 
 func scanDevelopment(rows *sql.Rows) (d lifecycle.Development, err error) {
 	var m metaColumns
@@ -225,17 +134,6 @@ const partsOf = `
 	WHERE t.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
 	                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
 	AND a.status = 'active'`
-
-func loadAttemptParts(ctx context.Context, q querier, proposal syntax.ATURI, f *lifecycle.Facts) error {
-	parts, err := collect(ctx, q, partsOf, scanPart, proposal)
-	if err != nil {
-		return fmt.Errorf("load the parts of attempts: %w", err)
-	}
-	for _, p := range parts {
-		p.addTo(f)
-	}
-	return nil
-}
 
 // attemptPart is a row of attempt_part.
 type attemptPart struct {
@@ -271,24 +169,22 @@ func (p attemptPart) addTo(f *lifecycle.Facts) {
 	}
 }
 
-const estimatesOf = `
-	SELECT e.uri, e.author, e.created_at, e.proposal_uri, e.proposal_cid, e.currency, e.amount, coalesce(s.largest, 0)
+// estimateColumns goes after SELECT and before WHERE.
+const estimateColumns = `
+	e.uri, e.author, e.created_at, e.proposal_uri, e.proposal_cid, e.currency, e.amount, coalesce(s.largest, 0)
 	FROM estimate e
 	JOIN repo a ON a.did = e.author
-	LEFT JOIN standing s ON s.did = e.author AND s.currency = e.currency
-	WHERE e.proposal_uri = $1 AND a.status = 'active'`
+	LEFT JOIN standing s ON s.did = e.author AND s.currency = e.currency`
 
-func loadEstimates(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Estimate, error) {
-	out, err := collect(ctx, q, estimatesOf, scanEstimate, proposal)
-	if err != nil {
-		return nil, fmt.Errorf("load estimates: %w", err)
-	}
-	return out, nil
-}
+const estimatesOf = `SELECT ` + estimateColumns + ` WHERE e.proposal_uri = $1 AND a.status = 'active'`
 
-func scanEstimate(rows *sql.Rows) (e lifecycle.Estimate, err error) {
+func scanEstimate(rows *sql.Rows) (lifecycle.Estimate, error) { return scanEstimateAfter(rows) }
+
+// scanEstimateAfter scans other columns first.
+func scanEstimateAfter(rows *sql.Rows, others ...any) (e lifecycle.Estimate, err error) {
 	var m metaColumns
-	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &e.Proposal.URI, &e.Proposal.CID, &e.Value.Currency, &e.Value.Amount, &e.Largest)
+	err = rows.Scan(append(others, &m.uri, &m.author, &m.createdAt, &e.Proposal.URI, &e.Proposal.CID,
+		&e.Value.Currency, &e.Value.Amount, &e.Largest)...)
 	e.Meta = m.meta()
 	return e, err
 }
@@ -298,18 +194,6 @@ const pledgesOf = `
 	FROM pledge p
 	JOIN repo a ON a.did = p.author
 	WHERE p.proposal_uri = $1 AND a.status = 'active'`
-
-func loadPledges(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Pledge, error) {
-	found, err := collect(ctx, q, pledgesOf, scanPledge, proposal)
-	if err != nil {
-		return nil, fmt.Errorf("load pledges: %w", err)
-	}
-	out := make([]lifecycle.Pledge, len(found))
-	for i, f := range found {
-		out[i] = f.fact
-	}
-	return out, nil
-}
 
 func scanPledge(rows *sql.Rows) (f about[lifecycle.Pledge], err error) {
 	var m metaColumns
@@ -404,16 +288,19 @@ func loadTeam(ctx context.Context, q querier, development syntax.ATURI, escrow s
 			UNION
 			SELECT d.proposal_uri FROM development d JOIN repo w ON w.did = d.author WHERE d.uri = $1 AND w.status = 'active')
 		AND EXISTS (SELECT 1 FROM claim WHERE uri = p.subject_uri_normalized AND state = 'verified')`,
-		scanString, development, escrow)
+		func(rows *sql.Rows) (u weburi.URI, err error) {
+			err = rows.Scan(&u)
+			return u, err
+		}, development, escrow)
 	if err != nil {
 		return nil, fmt.Errorf("find the address that %s is about: %w", development, err)
 	}
+	claims, err := claimsOn(ctx, q, addresses)
+	if err != nil {
+		return nil, err
+	}
 	for _, address := range addresses {
-		claims, err := loadClaims(ctx, q, weburi.URI(address))
-		if err != nil {
-			return nil, err
-		}
-		team = append(team, lifecycle.ClaimTeam(claims)...)
+		team = append(team, lifecycle.ClaimTeam(claims[address])...)
 	}
 	return team, nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -15,21 +17,74 @@ import (
 
 // FactsOf returns what lifecycle knows of the proposals among uris that are
 // indexed, visible, and exist now, in a number of statements that does not
-// depend on theirs.
+// depend on theirs. Estimates are summed up.
 func (r *Reader) FactsOf(ctx context.Context, uris []syntax.ATURI) (map[syntax.ATURI]lifecycle.Facts, error) {
-	l, err := r.proposals(ctx, uris)
+	out, err := r.factsOf(ctx, uris, func(l *loading, ctx context.Context) error { return l.estimates(ctx, r.now) })
 	if err != nil {
 		return nil, fmt.Errorf("store: facts of proposals: %w", err)
 	}
-	for _, load := range []func(context.Context) error{
-		l.authority, l.responses, l.developments, l.campaigns, l.parts, l.estimates,
-		l.pledges, l.donations, l.receipts, l.disputes, l.rulings, l.verifications,
-	} {
+	return out, nil
+}
+
+// Facts is FactsOf for one proposal; [ErrNotFound] when it is not indexed, hidden,
+// or does not exist yet.
+func (r *Reader) Facts(ctx context.Context, proposal syntax.ATURI) (lifecycle.Facts, error) {
+	return r.factsOfOne(ctx, proposal, func(l *loading, ctx context.Context) error { return l.estimates(ctx, r.now) })
+}
+
+// FactsWithEstimates is Facts with each single estimate, of which there may be
+// very many.
+func (r *Reader) FactsWithEstimates(ctx context.Context, proposal syntax.ATURI) (lifecycle.Facts, error) {
+	return r.factsOfOne(ctx, proposal, (*loading).everyEstimate)
+}
+
+func (r *Reader) factsOfOne(ctx context.Context, proposal syntax.ATURI, estimates func(*loading, context.Context) error) (lifecycle.Facts, error) {
+	found, err := r.factsOf(ctx, []syntax.ATURI{proposal}, estimates)
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return lifecycle.Facts{}, fmt.Errorf("store: facts of %s: %w", proposal, err)
+	}
+	return found[proposal], nil
+}
+
+func (r *Reader) factsOf(ctx context.Context, uris []syntax.ATURI, estimates func(*loading, context.Context) error) (map[syntax.ATURI]lifecycle.Facts, error) {
+	l, err := loadProposals(ctx, r.tx, r.policy, uris)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.deciding(ctx); err != nil {
+		return nil, err
+	}
+	l.keep(func(f *lifecycle.Facts) bool { return existsAt(f, r.now) })
+	if err := estimates(l, ctx); err != nil {
+		return nil, err
+	}
+	if len(l.attempts) == 0 {
+		return l.result(), nil
+	}
+	for _, load := range []func(context.Context) error{l.disputes, l.rulings, l.verifications} {
 		if err := load(ctx); err != nil {
-			return nil, fmt.Errorf("store: facts of proposals: %w", err)
+			return nil, err
 		}
 	}
 	return l.result(), nil
+}
+
+// existsAt: a proposal that is dated ahead exists already when a campaign is about
+// it.
+func existsAt(f *lifecycle.Facts, now time.Time) bool {
+	if written(f, now) {
+		return true
+	}
+	_, exists := lifecycle.StageAt(lifecycle.Evaluate(*f), now)
+	return exists
+}
+
+// written: the proposal is not dated ahead.
+func written(f *lifecycle.Facts, now time.Time) bool {
+	return !f.Proposal.CreatedAt.Add(-lifecycle.FutureTolerance).After(now)
 }
 
 // AnswersTo returns of the proposals among uris only the facts that decide about
@@ -57,7 +112,7 @@ func (r *Reader) FactsOfBacker(ctx context.Context, did syntax.DID, uris []synta
 	}
 	trusted := jsonList(r.policy.TrustedEscrows)
 	for _, load := range []func() error{
-		func() error { return l.addEstimates(ctx, ` AND e.author = $2`, did) },
+		func() error { return l.addEstimates(ctx, l.list, ` AND e.author = $2`, did) },
 		func() error { return l.addPledges(ctx, ` AND p.author = $2`, did) },
 		func() error {
 			return l.addCampaigns(ctx, ` AND c.escrow IN (SELECT value FROM json_each($2))`, trusted)
@@ -96,9 +151,25 @@ type about[F any] struct {
 	proposal syntax.ATURI
 }
 
-// many is a statement about one proposal, $1, for a list of them. What it selects
-// is about any of them, and is shared out by loading.
-func many(statement string) string {
+// proposalList are the proposals that statements about one, $1, are asked about.
+type proposalList struct {
+	arg string // $1 of what many returns
+	one bool
+}
+
+func listOf(uris []syntax.ATURI) proposalList {
+	if len(uris) == 1 {
+		return proposalList{uris[0].String(), true}
+	}
+	return proposalList{jsonList(uris), false}
+}
+
+// many makes of a statement about one proposal one about all that are listed. What
+// it selects is about any of them, and is shared out by loading.
+func (l proposalList) many(statement string) string {
+	if l.one {
+		return statement // which costs less
+	}
 	return strings.ReplaceAll(statement, `= $1`, `IN (SELECT value FROM json_each($1))`)
 }
 
@@ -106,36 +177,92 @@ func many(statement string) string {
 // finds its way by what was loaded before it.
 type loading struct {
 	q        querier
-	list     string // the argument of many
+	list     proposalList
+	has      related
 	facts    map[syntax.ATURI]*lifecycle.Facts
 	attempts map[lifecycle.AttemptURI][]syntax.ATURI // the proposals of each attempt, as far as facts say
 	subjects map[syntax.ATURI]syntax.ATURI           // the proposal of each pledge and donation
 	disputed map[syntax.ATURI]lifecycle.AttemptURI   // the attempt of each dispute
+	tallied  map[syntax.ATURI]int64                  // as the table: until when the estimates in the sums of each count
 }
 
 // proposals loads the proposals themselves; those that do not exist yet are left
 // out.
 func (r *Reader) proposals(ctx context.Context, uris []syntax.ATURI) (*loading, error) {
+	l, err := loadProposals(ctx, r.tx, r.policy, uris)
+	if err == nil {
+		l.keep(func(f *lifecycle.Facts) bool { return written(f, r.now) })
+	}
+	return l, err
+}
+
+// loadProposals begins with the proposals that are indexed and visible. Records of
+// accounts that are not active are not facts (F5).
+func loadProposals(ctx context.Context, q querier, policy lifecycle.Policy, uris []syntax.ATURI) (*loading, error) {
 	l := &loading{
-		q: r.tx, list: jsonList(uris),
+		q: q, list: listOf(uris),
 		facts:    make(map[syntax.ATURI]*lifecycle.Facts, len(uris)),
 		attempts: map[lifecycle.AttemptURI][]syntax.ATURI{},
 		subjects: map[syntax.ATURI]syntax.ATURI{},
 		disputed: map[syntax.ATURI]lifecycle.AttemptURI{},
+		tallied:  map[syntax.ATURI]int64{},
 	}
-	rows, err := collect(ctx, l.q, many(proposalsOf), scanProposal, l.list)
+	rows, err := collect(ctx, l.q, l.list.many(proposalsOf), scanProposal, l.list.arg)
 	if err != nil {
 		return nil, fmt.Errorf("load proposals: %w", err)
 	}
 	for _, row := range rows {
 		f := row.facts
-		if f.Proposal.CreatedAt.Add(-lifecycle.FutureTolerance).After(r.now) {
-			continue
-		}
-		f.Policy = r.policy
+		f.Policy = policy
 		l.facts[f.Proposal.URI] = &f
+		l.has.add(row.has)
+		if row.until.Valid {
+			l.tallied[f.Proposal.URI] = row.until.Int64
+		}
 	}
 	return l, nil
+}
+
+// keep forgets the proposals that are not wanted.
+func (l *loading) keep(wanted func(*lifecycle.Facts) bool) {
+	maps.DeleteFunc(l.facts, func(_ syntax.ATURI, f *lifecycle.Facts) bool { return !wanted(f) })
+}
+
+// deciding adds all that moves stage and money, but for the estimates.
+func (l *loading) deciding(ctx context.Context) error {
+	has := l.has
+	attempts := has.developments || has.campaigns
+	for _, part := range []struct {
+		there bool
+		load  func(context.Context) error
+	}{
+		{has.maintainers || has.claims, l.authority},
+		{has.responses, l.responses},
+		{has.developments, l.developments},
+		{attempts, l.campaigns},
+		{attempts, l.parts},
+		{has.pledges, l.pledges},
+		{has.donations, l.donations},
+		{attempts || has.pledges || has.donations || has.receipts, l.receipts},
+	} {
+		if !part.there {
+			continue
+		}
+		if err := part.load(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attempting are the proposals of an attempt, as far as they are wanted.
+func (l *loading) attempting(attempt lifecycle.AttemptURI) (out []*lifecycle.Facts) {
+	for _, proposal := range l.attempts[attempt] {
+		if f := l.facts[proposal]; f != nil {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 func (l *loading) result() map[syntax.ATURI]lifecycle.Facts {
@@ -221,6 +348,9 @@ func claimsOn(ctx context.Context, q querier, addresses []weburi.URI) (map[webur
 			var m metaColumns
 			var verified, expires int64
 			err = rows.Scan(&c.URI, &c.Method, &verified, &expires, &m.uri, &m.author, &m.createdAt)
+			if err == nil && !slices.Contains(lifecycle.ClaimMethods(), c.Method) {
+				err = fmt.Errorf("%s is proven by an unknown method %q", c.URI, c.Method)
+			}
 			c.Project.Meta = m.meta()
 			c.VerifiedAt, c.ExpiresAt = fromMillis(verified), fromMillis(expires)
 			projects = append(projects, m.uri)
@@ -242,7 +372,7 @@ func claimsOn(ctx context.Context, q querier, addresses []weburi.URI) (map[webur
 }
 
 func (l *loading) responses(ctx context.Context) error {
-	found, err := collect(ctx, l.q, many(responsesOf), scanResponse, l.list)
+	found, err := collect(ctx, l.q, l.list.many(responsesOf), scanResponse, l.list.arg)
 	if err != nil {
 		return fmt.Errorf("load responses: %w", err)
 	}
@@ -255,7 +385,7 @@ func (l *loading) responses(ctx context.Context) error {
 }
 
 func (l *loading) developments(ctx context.Context) error {
-	found, err := collect(ctx, l.q, many(developmentsOf), scanDevelopment, l.list)
+	found, err := collect(ctx, l.q, l.list.many(developmentsOf), scanDevelopment, l.list.arg)
 	if err != nil {
 		return fmt.Errorf("load developments: %w", err)
 	}
@@ -273,7 +403,7 @@ func (l *loading) campaigns(ctx context.Context) error { return l.addCampaigns(c
 // addCampaigns gives a campaign to the proposal that it froze, and to that of its
 // development. also narrows the statement; its arguments begin with $2.
 func (l *loading) addCampaigns(ctx context.Context, also string, args ...any) error {
-	found, err := collect(ctx, l.q, many(campaignsOf)+also, scanCampaign, append([]any{l.list}, args...)...)
+	found, err := collect(ctx, l.q, l.list.many(campaignsOf)+also, scanCampaign, append([]any{l.list.arg}, args...)...)
 	if err != nil {
 		return fmt.Errorf("load campaigns: %w", err)
 	}
@@ -296,22 +426,28 @@ func (l *loading) addCampaigns(ctx context.Context, also string, args ...any) er
 }
 
 func (l *loading) parts(ctx context.Context) error {
-	found, err := collect(ctx, l.q, many(partsOf), scanPart, l.list)
+	found, err := collect(ctx, l.q, l.list.many(partsOf), scanPart, l.list.arg)
 	if err != nil {
 		return fmt.Errorf("load the parts of attempts: %w", err)
 	}
 	for _, p := range found {
-		for _, proposal := range l.attempts[p.attempt] {
-			p.addTo(l.facts[proposal])
+		for _, f := range l.attempting(p.attempt) {
+			p.addTo(f)
 		}
 	}
 	return nil
 }
 
-func (l *loading) estimates(ctx context.Context) error { return l.addEstimates(ctx, "") }
+// everyEstimate adds each single one.
+func (l *loading) everyEstimate(ctx context.Context) error {
+	if !l.has.estimates {
+		return nil
+	}
+	return l.addEstimates(ctx, l.list, "")
+}
 
-func (l *loading) addEstimates(ctx context.Context, also string, args ...any) error {
-	found, err := collect(ctx, l.q, many(estimatesOf)+also, scanEstimate, append([]any{l.list}, args...)...)
+func (l *loading) addEstimates(ctx context.Context, list proposalList, also string, args ...any) error {
+	found, err := collect(ctx, l.q, list.many(estimatesOf)+also, scanEstimate, append([]any{list.arg}, args...)...)
 	if err != nil {
 		return fmt.Errorf("load estimates: %w", err)
 	}
@@ -326,7 +462,7 @@ func (l *loading) addEstimates(ctx context.Context, also string, args ...any) er
 func (l *loading) pledges(ctx context.Context) error { return l.addPledges(ctx, "") }
 
 func (l *loading) addPledges(ctx context.Context, also string, args ...any) error {
-	found, err := collect(ctx, l.q, many(pledgesOf)+also, scanPledge, append([]any{l.list}, args...)...)
+	found, err := collect(ctx, l.q, l.list.many(pledgesOf)+also, scanPledge, append([]any{l.list.arg}, args...)...)
 	if err != nil {
 		return fmt.Errorf("load pledges: %w", err)
 	}
@@ -340,7 +476,7 @@ func (l *loading) addPledges(ctx context.Context, also string, args ...any) erro
 }
 
 func (l *loading) donations(ctx context.Context) error {
-	found, err := collect(ctx, l.q, many(donationsOf), scanDonation, l.list)
+	found, err := collect(ctx, l.q, l.list.many(donationsOf), scanDonation, l.list.arg)
 	if err != nil {
 		return fmt.Errorf("load donations: %w", err)
 	}
@@ -358,7 +494,7 @@ func (l *loading) receipts(ctx context.Context) error { return l.addReceipts(ctx
 // addReceipts gives a receipt to the proposal that it pins, to those of its
 // attempt, and to that of its pledge or donation.
 func (l *loading) addReceipts(ctx context.Context, also string, args ...any) error {
-	found, err := collect(ctx, l.q, many(receiptsOf)+also, scanReceipt, append([]any{l.list}, args...)...)
+	found, err := collect(ctx, l.q, l.list.many(receiptsOf)+also, scanReceipt, append([]any{l.list.arg}, args...)...)
 	if err != nil {
 		return fmt.Errorf("load receipts: %w", err)
 	}
@@ -375,41 +511,41 @@ func (l *loading) addReceipts(ctx context.Context, also string, args ...any) err
 }
 
 func (l *loading) disputes(ctx context.Context) error {
-	found, err := collect(ctx, l.q, many(disputesOf), scanDispute, l.list)
+	found, err := collect(ctx, l.q, l.list.many(disputesOf), scanDispute, l.list.arg)
 	if err != nil {
 		return fmt.Errorf("load disputes: %w", err)
 	}
 	for _, d := range found {
 		attempt := attemptOf(d.Release.URI.String())
 		l.disputed[d.URI] = attempt
-		for _, proposal := range l.attempts[attempt] {
-			l.facts[proposal].Disputes = append(l.facts[proposal].Disputes, d)
+		for _, f := range l.attempting(attempt) {
+			f.Disputes = append(f.Disputes, d)
 		}
 	}
 	return nil
 }
 
 func (l *loading) rulings(ctx context.Context) error {
-	found, err := collect(ctx, l.q, many(rulingsOf), scanRuling, l.list)
+	found, err := collect(ctx, l.q, l.list.many(rulingsOf), scanRuling, l.list.arg)
 	if err != nil {
 		return fmt.Errorf("load rulings: %w", err)
 	}
 	for _, r := range found {
-		for _, proposal := range l.attempts[l.disputed[r.Dispute.URI]] {
-			l.facts[proposal].Rulings = append(l.facts[proposal].Rulings, r)
+		for _, f := range l.attempting(l.disputed[r.Dispute.URI]) {
+			f.Rulings = append(f.Rulings, r)
 		}
 	}
 	return nil
 }
 
 func (l *loading) verifications(ctx context.Context) error {
-	found, err := collect(ctx, l.q, many(verificationsOf), scanVerification, l.list)
+	found, err := collect(ctx, l.q, l.list.many(verificationsOf), scanVerification, l.list.arg)
 	if err != nil {
 		return fmt.Errorf("load verifications: %w", err)
 	}
 	for _, v := range found {
-		for _, proposal := range l.attempts[attemptOf(v.Release.URI.String())] {
-			l.facts[proposal].Verifications = append(l.facts[proposal].Verifications, v)
+		for _, f := range l.attempting(attemptOf(v.Release.URI.String())) {
+			f.Verifications = append(f.Verifications, v)
 		}
 	}
 	return nil

@@ -116,32 +116,6 @@ func scanProposalState(rows *sql.Rows) (syntax.ATURI, *ProposalState, error) {
 	return uri, state, nil
 }
 
-// Facts returns what lifecycle knows of a proposal; [ErrNotFound] when it is
-// not indexed, hidden, or does not exist yet.
-func (r *Reader) Facts(ctx context.Context, proposal syntax.ATURI) (lifecycle.Facts, error) {
-	f, err := loadFacts(ctx, r.tx, r.policy, proposal)
-	if err != nil {
-		return f, fmt.Errorf("store: facts of %s: %w", proposal, err)
-	}
-	if err := loadAsked(ctx, r.tx, proposal, &f); err != nil {
-		return f, fmt.Errorf("store: facts of %s: %w", proposal, err)
-	}
-	if !existsAt(f, r.now) {
-		return f, fmt.Errorf("store: facts of %s: %w", proposal, ErrNotFound)
-	}
-	return f, nil
-}
-
-// existsAt: a proposal that is dated ahead exists already when a campaign is about
-// it.
-func existsAt(f lifecycle.Facts, now time.Time) bool {
-	if !f.Proposal.CreatedAt.Add(-lifecycle.FutureTolerance).After(now) {
-		return true
-	}
-	_, exists := lifecycle.StageAt(lifecycle.Evaluate(f), now)
-	return exists
-}
-
 // Standing returns an account's largest successful contribution in a currency;
 // ok is false when it has none.
 func (r *Reader) Standing(ctx context.Context, did syntax.DID, currency money.Currency) (s lifecycle.Standing, ok bool, err error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
@@ -25,7 +26,9 @@ var rebuiltTables = []struct {
 	{name: "project_uri", columns: "*"},
 	{name: "proposal", typed: true, columns: "*"},
 	{name: "proposal_tag", columns: "*"},
-	{name: "estimate", typed: true, columns: "*"},
+	// But for what counts now: an estimate that was dated ahead is counted by
+	// whatever comes next.
+	{name: "estimate", typed: true, columns: "record_id, uri, author, proposal_uri, proposal_cid, currency, amount, created_at"},
 	{name: "pledge", typed: true, columns: "*"},
 	{name: "response", typed: true, columns: "*"},
 	{name: "development", typed: true, columns: "*"},
@@ -94,6 +97,12 @@ func (s *Store) Rebuild(ctx context.Context, progress func(done, total int64)) (
 
 // reparse makes the typed rows anew, and notes anew which records are invalid.
 func (tx *tx) reparse(ctx context.Context, progress func(done, total int64)) error {
+	// First, so that the sums of estimates are not kept while these come and go.
+	for _, table := range []string{"tallied", "estimated"} {
+		if err := tx.exec(ctx, `DELETE FROM `+table); err != nil {
+			return fmt.Errorf("empty %s: %w", table, err)
+		}
+	}
 	for _, t := range rebuiltTables {
 		if !t.typed {
 			continue
@@ -195,7 +204,7 @@ func (tx *tx) rederive(ctx context.Context) error {
 
 func (tx *tx) compareBefore(ctx context.Context, table, columns string) (Difference, error) {
 	d := Difference{Table: table}
-	interval := columns != "*"
+	interval := strings.Contains(columns, "to_at")
 	where, args := "", []any{}
 	if interval {
 		where, args = " WHERE to_at > $1", []any{millis(tx.now)}

@@ -124,6 +124,8 @@ func optionalTime(ms sql.NullInt64) *time.Time {
 	return &t
 }
 
+// receiptsOf finds the receipts that pin a proposal, that are for an attempt at it,
+// and that are for a pledge or donation to it.
 const receiptsOf = `
 	SELECT t.uri, t.escrow, t.created_at, t.subject_uri, t.subject_cid, t.development_uri, coalesce(t.proposal_uri, ''),
 	       t.payer, t.currency, t.amount, t.status, t.expected_at, t.held_until, t.test
@@ -139,16 +141,6 @@ const receiptsOf = `
 		UNION
 		SELECT x.record_id FROM donation n JOIN receipt x ON x.subject_uri = n.uri WHERE n.proposal_uri = $1)
 	AND e.status = 'active'`
-
-// loadReceiptsAbout gathers the receipts that pin the proposal, that are for an
-// attempt at it, and that are for a pledge or donation to it.
-func loadReceiptsAbout(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Receipt, error) {
-	out, err := collect(ctx, q, receiptsOf, scanReceipt, proposal)
-	if err != nil {
-		return nil, fmt.Errorf("load receipts: %w", err)
-	}
-	return out, nil
-}
 
 func scanReceipt(rows *sql.Rows) (r lifecycle.Receipt, err error) {
 	var m metaColumns

@@ -105,6 +105,12 @@ func (tx *tx) insertRecord(ctx context.Context, uri syntax.ATURI, r Record) (id 
 
 // remove deletes a record; its typed rows go with it.
 func (tx *tx) remove(ctx context.Context, id int64, uri syntax.ATURI, collection syntax.NSID) error {
+	if collection == lexicons.CollectionEstimate {
+		if err := tx.removeEstimate(ctx, id); err != nil {
+			return fmt.Errorf("delete %s: %w", uri, err)
+		}
+		return nil
+	}
 	if err := tx.touch(ctx, id, uri, collection); err != nil {
 		return err
 	}

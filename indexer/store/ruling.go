@@ -3,9 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
-
-	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
@@ -26,15 +23,6 @@ const rulingsOf = `
 	WHERE x.development_uri IN (SELECT uri FROM development WHERE proposal_uri = $1
 	                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
 	AND e.status = 'active'`
-
-// loadRulings gathers the rulings on the disputes that loadDisputes finds.
-func loadRulings(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Ruling, error) {
-	out, err := collect(ctx, q, rulingsOf, scanRuling, proposal)
-	if err != nil {
-		return nil, fmt.Errorf("load rulings: %w", err)
-	}
-	return out, nil
-}
 
 func scanRuling(rows *sql.Rows) (r lifecycle.Ruling, err error) {
 	var m metaColumns

@@ -35,9 +35,6 @@ var staleProposals = map[syntax.NSID][]string{
 		 SELECT d.proposal_uri FROM campaign c JOIN development d ON d.uri = c.development_uri WHERE c.record_id = $1
 		 ON CONFLICT DO NOTHING`,
 	},
-	lexicons.CollectionEstimate: {
-		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM estimate WHERE record_id = $1 ON CONFLICT DO NOTHING`,
-	},
 	lexicons.CollectionPledge: {
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM pledge WHERE record_id = $1 ON CONFLICT DO NOTHING`,
 	},
@@ -127,6 +124,12 @@ var staleStandings = map[syntax.NSID][]string{
 const staleByPart = `
 	INSERT INTO dirty_proposal (uri)
 	SELECT d.proposal_uri FROM attempt_part a JOIN development d ON d.uri = a.development_uri WHERE a.record_id = $1
+	ON CONFLICT DO NOTHING`
+
+// staleEstimates queues the estimates of an account.
+const staleEstimates = `
+	INSERT INTO dirty_estimate (author, proposal_uri)
+	SELECT DISTINCT author, proposal_uri FROM estimate WHERE author = $1
 	ON CONFLICT DO NOTHING`
 
 // touch queues what the record makes stale.
@@ -234,7 +237,7 @@ func (tx *tx) queueStale(ctx context.Context) error {
 func (tx *tx) touchAccount(ctx context.Context, did syntax.DID) error {
 	for _, query := range []string{
 		`INSERT INTO dirty_proposal (uri) SELECT uri FROM proposal WHERE author = $1 ON CONFLICT DO NOTHING`,
-		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM estimate WHERE author = $1 ON CONFLICT DO NOTHING`,
+		staleEstimates,
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM pledge WHERE author = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM response WHERE author = $1 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_proposal (uri) SELECT proposal_uri FROM development WHERE author = $1 ON CONFLICT DO NOTHING`,

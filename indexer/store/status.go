@@ -48,7 +48,8 @@ func (s *Store) Status(ctx context.Context) (Status, error) {
 			return err
 		}
 		err = r.tx.QueryRowContext(ctx, `
-			SELECT (SELECT count(*) FROM dirty_proposal) + (SELECT count(*) FROM dirty_standing) + (SELECT count(*) FROM dirty_words)`).Scan(&out.Stale)
+			SELECT (SELECT count(*) FROM dirty_proposal) + (SELECT count(*) FROM dirty_standing)
+			       + (SELECT count(*) FROM dirty_estimate) + (SELECT count(*) FROM dirty_words)`).Scan(&out.Stale)
 		if err != nil {
 			return fmt.Errorf("store: status: %w", err)
 		}

@@ -209,6 +209,9 @@ type tx struct {
 	// projects are those whose claims are to be settled before the commit; true
 	// for one whose record changed.
 	projects map[syntax.ATURI]bool
+	// untils caches tallied, and sums holds rows of estimated that changed.
+	untils map[syntax.ATURI]int64
+	sums   map[sumKey]*lifecycle.EstimateSum
 	// receipts: there is at least one.
 	receipts bool
 	// unseen: nothing was written that a question could be about.
@@ -236,11 +239,18 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 			err = errors.Join(err, s.writer.rollback(ctx))
 		}
 	}()
-	t := &tx{conn: s.writer, now: s.now().UTC(), policy: s.policy, stale: map[syntax.ATURI]bool{}, projects: map[syntax.ATURI]bool{}}
+	t := &tx{
+		conn: s.writer, now: s.now().UTC(), policy: s.policy,
+		stale: map[syntax.ATURI]bool{}, projects: map[syntax.ATURI]bool{},
+		untils: map[syntax.ATURI]int64{}, sums: map[sumKey]*lifecycle.EstimateSum{},
+	}
 	if err := fn(ctx, t); err != nil {
 		return fmt.Errorf("store: %s: %w", act, err)
 	}
 	if err := t.settleClaims(ctx); err != nil {
+		return fmt.Errorf("store: %s: %w", act, err)
+	}
+	if err := t.writeSums(ctx); err != nil {
 		return fmt.Errorf("store: %s: %w", act, err)
 	}
 	if err := t.queueStale(ctx); err != nil {

@@ -110,7 +110,7 @@ var (
 		"donation", "dispute", "verification", "ruling", "terms", "service",
 	}
 	derivedTables = []string{"standing", "stage_interval", "funding", "ranking", "claimed"}
-	queueTables   = []string{"dirty_standing", "dirty_proposal", "dirty_words"}
+	queueTables   = []string{"dirty_standing", "dirty_estimate", "dirty_proposal", "dirty_words"}
 )
 
 // dump lists all rows that must not depend on the order of arrival, sorted.

@@ -68,15 +68,6 @@ const verificationsOf = `
 	                            UNION SELECT development_uri FROM campaign WHERE proposal_uri = $1)
 	AND a.status = 'active'`
 
-// loadVerifications gathers the reports about releases of attempts at a proposal.
-func loadVerifications(ctx context.Context, q querier, proposal syntax.ATURI) ([]lifecycle.Verification, error) {
-	out, err := collect(ctx, q, verificationsOf, scanVerification, proposal)
-	if err != nil {
-		return nil, fmt.Errorf("load verifications: %w", err)
-	}
-	return out, nil
-}
-
 func scanVerification(rows *sql.Rows) (v lifecycle.Verification, err error) {
 	var m metaColumns
 	err = rows.Scan(&m.uri, &m.author, &m.createdAt, &v.Release.URI, &v.Release.CID, &v.Matches)

@@ -102,10 +102,15 @@ CREATE TABLE estimate (
     proposal_cid TEXT NOT NULL,
     currency     TEXT NOT NULL,
     amount       INTEGER NOT NULL CHECK (amount > 0),
-    created_at   INTEGER NOT NULL
+    created_at   INTEGER NOT NULL,
+    -- Derived: it is in the sums of its proposal (table estimated) as its account's,
+    -- with so much; NULL in a currency in which nothing counts.
+    stands       INTEGER NOT NULL DEFAULT 0 CHECK (stands IN (0, 1)),
+    counted      INTEGER,
+    proven       INTEGER NOT NULL DEFAULT 0 CHECK (proven IN (0, 1))
 ) STRICT;
 CREATE INDEX estimate_proposal ON estimate (proposal_uri, created_at, uri);
-CREATE INDEX estimate_author ON estimate (author, proposal_uri);
+CREATE INDEX estimate_author ON estimate (author, proposal_uri, created_at);
 
 -- A pledge is a wish until its escrow's receipt says otherwise.
 CREATE TABLE pledge (

@@ -110,6 +110,11 @@ CREATE TABLE development_payee (
     did       TEXT NOT NULL,
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE dirty_estimate (
+    author       TEXT NOT NULL,
+    proposal_uri TEXT NOT NULL,
+    PRIMARY KEY (author, proposal_uri)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE dirty_proposal (uri TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE dirty_standing (did TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE dirty_words (record_id INTEGER PRIMARY KEY REFERENCES proposal (record_id) ON DELETE CASCADE) STRICT;
@@ -158,10 +163,32 @@ CREATE TABLE estimate (
     proposal_cid TEXT NOT NULL,
     currency     TEXT NOT NULL,
     amount       INTEGER NOT NULL CHECK (amount > 0),
-    created_at   INTEGER NOT NULL
+    created_at   INTEGER NOT NULL,
+    -- Derived: it is in the sums of its proposal (table estimated) as its account's,
+    -- with so much; NULL in a currency in which nothing counts.
+    stands       INTEGER NOT NULL DEFAULT 0 CHECK (stands IN (0, 1)),
+    counted      INTEGER,
+    proven       INTEGER NOT NULL DEFAULT 0 CHECK (proven IN (0, 1))
 ) STRICT;
-CREATE INDEX estimate_author ON estimate (author, proposal_uri);
+CREATE INDEX estimate_author ON estimate (author, proposal_uri, created_at);
 CREATE INDEX estimate_proposal ON estimate (proposal_uri, created_at, uri);
+CREATE TABLE estimate_ahead (
+    record_id    INTEGER PRIMARY KEY REFERENCES estimate (record_id) ON DELETE CASCADE,
+    proposal_uri TEXT NOT NULL
+) STRICT;
+CREATE INDEX estimate_ahead_proposal ON estimate_ahead (proposal_uri);
+CREATE TABLE estimated (
+    proposal_uri      TEXT NOT NULL,
+    currency          TEXT NOT NULL,
+    proposal_cid      TEXT NOT NULL,
+    whole             INTEGER NOT NULL,
+    rest              INTEGER NOT NULL,
+    estimators        INTEGER NOT NULL CHECK (estimators > 0),
+    proven_whole      INTEGER NOT NULL,
+    proven_rest       INTEGER NOT NULL,
+    estimators_proven INTEGER NOT NULL,
+    PRIMARY KEY (proposal_uri, currency, proposal_cid)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE funding (
     proposal_uri      TEXT NOT NULL,
     currency          TEXT NOT NULL,
@@ -370,6 +397,10 @@ CREATE TABLE standing (
     largest     INTEGER NOT NULL CHECK (largest > 0),
     receipt_uri TEXT NOT NULL,
     PRIMARY KEY (did, currency)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tallied (
+    proposal_uri TEXT PRIMARY KEY,
+    until        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE terms (
     record_id               INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
