@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,7 @@ type Indexer struct {
 	crash   crashpoint.Hook
 	dir     *identity.BaseDirectory
 	keys    *reposync.Keys
+	turns   *reposync.Turns
 	claims  *claims.Checker
 	log     *slog.Logger
 	loud    *rate.Limiter // for warnings that strangers can cause
@@ -120,6 +122,7 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 		crash:   opts.Crash,
 		dir:     directory(cfg, httpClient),
 		keys:    reposync.NewKeys(cached, keyTimeout),
+		turns:   reposync.NewTurns(max(1, runtime.GOMAXPROCS(0)-processorsForOthers)),
 		claims: claims.New(claims.Config{
 			Transport: transport, Acquire: hosts.acquire, DialDNS: opts.DialDNS,
 			UserAgent: cfg.UserAgent, Limits: claims.DefaultLimits(),

@@ -19,6 +19,10 @@ const queueLength = 1024
 // as long as keyTimeout, and those behind it must not.
 const verifiersAtOnce = 64
 
+// processorsForOthers is how many processors verification leaves to the writer,
+// which everything waits for in the end.
+const processorsForOthers = 1
+
 // job is one event on its way from the wire to the store. Its worker fills
 // change and closes done; only then the applier reads it.
 type job struct {
@@ -113,7 +117,8 @@ func (ix *Indexer) receive(ctx context.Context, frame []byte, ordered chan<- *jo
 		defer close(j.done)
 		began := ix.now()
 		defer func() { ix.metrics.verify.Observe(ix.now().Sub(began).Seconds()) }()
-		if j.change, j.err = ix.verify(ctx, ev); j.err == nil {
+		err := ix.turns.Do(ctx, func(ctx context.Context) { j.change, j.err = ix.verify(ctx, ev) })
+		if j.err = errors.Join(j.err, err); j.err == nil {
 			j.err = ix.crash.At(crashpoint.AfterVerify)
 		}
 	})

@@ -63,19 +63,24 @@ func newLRU[V any](size int) *simplelru.LRU[syntax.DID, V] {
 
 // Identity returns what the account's DID document says. It wraps
 // [ErrUnverified] when the document cannot be had.
-func (k *Keys) Identity(ctx context.Context, did syntax.DID) (*identity.Identity, error) {
+func (k *Keys) Identity(ctx context.Context, did syntax.DID) (ident *identity.Identity, err error) {
 	ctx, cancel := context.WithTimeout(ctx, k.timeout)
 	defer cancel()
+	waiting(ctx, func() { ident, err = k.lookUp(ctx, did) })
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrUnverified, did, err)
+	}
+	return ident, nil
+}
+
+func (k *Keys) lookUp(ctx context.Context, did syntax.DID) (*identity.Identity, error) {
 	ident, err := k.dir.LookupDID(ctx, did)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, identity.ErrDIDNotFound) && !errors.Is(err, identity.ErrDIDResolutionFailed) {
 		// indigo's cache fails a look-up that waited for another one when the
 		// account was forgotten in between.
 		ident, err = k.dir.LookupDID(ctx, did)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrUnverified, did, err)
-	}
-	return ident, nil
+	return ident, err
 }
 
 // Forget drops what is cached of the account, as an identity event asks for.
