@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/stratosfund/stratosfund/escrow/store"
 )
@@ -28,15 +27,6 @@ type Entry struct {
 	// known. The lines also depend on what the ledger held at that moment.
 	Facts Digest
 	Lines []Line
-}
-
-// Posted is an entry that is in the ledger.
-type Posted struct {
-	Sequence  int64
-	Reference Reference
-	Kind      Kind
-	At        time.Time
-	Hash      Digest
 }
 
 func (e *Entry) check() error {

@@ -29,19 +29,16 @@ type last struct {
 // Post adds an entry. When its reference is there with the same facts, nothing
 // happens, and fresh is false; with other facts the error is a *ConflictError. A
 // line that takes more out of an account than there is gives a *BoundError.
-func (l *Ledger) Post(ctx context.Context, tx *store.Tx, e Entry) (at time.Time, fresh bool, err error) {
+func (l *Ledger) Post(ctx context.Context, tx *store.Tx, e Entry) (fresh bool, err error) {
 	if err := e.check(); err != nil {
-		return time.Time{}, false, err
+		return false, err
 	}
 	before, known, err := l.find(ctx, tx, e.Reference, e.Facts)
 	if err != nil || known {
-		return time.Time{}, false, err
+		return false, err
 	}
-	at, err = l.append(ctx, tx, before, e)
-	if err != nil {
-		return time.Time{}, false, fmt.Errorf("ledger: post %s: %w", e.Reference, err)
-	}
-	return at, true, nil
+	_, err = l.append(ctx, tx, before, e)
+	return err == nil, err
 }
 
 // find reports whether a reference was posted with these facts, and reads what the
@@ -64,7 +61,8 @@ func (l *Ledger) find(ctx context.Context, q sqlite.Querier, reference Reference
 	return before, there != nil, nil
 }
 
-func (l *Ledger) append(ctx context.Context, tx *store.Tx, before last, e Entry) (time.Time, error) {
+// append writes an entry that was checked.
+func (l *Ledger) append(ctx context.Context, tx *store.Tx, before last, e Entry) (*told, error) {
 	sequence := before.Sequence + 1
 	// A clock that was set back does not make the ledger go back.
 	at := max(tx.Now().UnixMilli(), before.at)
@@ -73,14 +71,14 @@ func (l *Ledger) append(ctx context.Context, tx *store.Tx, before last, e Entry)
 	for i, line := range e.Lines {
 		debit, err := accountID(ctx, tx, ids, line.Debit)
 		if err != nil {
-			return time.Time{}, err
+			return nil, fmt.Errorf("ledger: post %s: %w", e.Reference, err)
 		}
 		credit, err := accountID(ctx, tx, ids, line.Credit)
 		if err != nil {
-			return time.Time{}, err
+			return nil, fmt.Errorf("ledger: post %s: %w", e.Reference, err)
 		}
 		if err := insertPosting(ctx, tx, sequence, i+1, debit, credit, line); err != nil {
-			return time.Time{}, err
+			return nil, fmt.Errorf("ledger: post %s: %w", e.Reference, err)
 		}
 		c.line(line.Debit.Path(), line.Credit.Path(), line.Amount)
 	}
@@ -88,7 +86,10 @@ func (l *Ledger) append(ctx context.Context, tx *store.Tx, before last, e Entry)
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO entry (sequence, reference, kind, at, facts, lines, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		sequence, e.Reference, e.Kind, at, e.Facts[:], len(e.Lines), hash[:])
-	return time.UnixMilli(at).UTC(), err
+	if err != nil {
+		return nil, fmt.Errorf("ledger: post %s: %w", e.Reference, err)
+	}
+	return &told{sequence, time.UnixMilli(at).UTC()}, nil
 }
 
 // accountID returns the row of an account, which is made when it is used first.

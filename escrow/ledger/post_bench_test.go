@@ -28,7 +28,7 @@ func BenchmarkPost(b *testing.B) {
 				k := n.Add(1)
 				h := HoldID(fmt.Sprintf("h%015d", k))
 				err := s.Update(b.Context(), func(ctx context.Context, tx *store.Tx) error {
-					_, _, err := l.Post(ctx, tx, Entry{Reference: Reference("balance-transaction/txn_" + string(h)), Kind: "charge", Lines: []Line{
+					_, err := l.Post(ctx, tx, Entry{Reference: Reference("balance-transaction/txn_" + string(h)), Kind: "charge", Lines: []Line{
 						{Of(KindProcessor, "USD"), OfHold(KindHeld, "USD", h), 2500},
 						{Of(KindProcessingCost, "USD"), Of(KindProcessor, "USD"), 103}}})
 					return err
