@@ -130,8 +130,11 @@ func (b *book) reinstated(id string, t Transaction) error {
 
 func (b *book) closed(d DisputeObject) error {
 	c := b.chargeback(d.ID)
-	if c == nil || c.State != ChargebackOpen {
-		return fmt.Errorf("%w: dispute %s was closed before", ErrUnknown, d.ID)
+	switch {
+	case c == nil:
+		return fmt.Errorf("%w: dispute %s of hold %s", ErrUnknown, d.ID, b.ID)
+	case c.State != ChargebackOpen:
+		return nil // closed without a line, when all had come back
 	}
 	lost := c.Amount - c.Returned
 	if d.State == ChargebackWon && c.Returned == 0 {
