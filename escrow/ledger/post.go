@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -13,9 +14,13 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
-// Ledger posts entries into the escrow's database and reads from it. It has no
-// state of its own and may be shared.
-type Ledger struct{ mode store.Mode }
+// Ledger posts entries into the escrow's database and reads from it. It may be
+// shared.
+type Ledger struct {
+	mode store.Mode
+	// ids remembers the rows of the accounts that each currency has one of.
+	ids sync.Map // of Account to int64
+}
 
 // New returns the ledger of an escrow of this mode.
 func New(mode store.Mode) *Ledger { return &Ledger{mode: mode} }
@@ -69,11 +74,11 @@ func (l *Ledger) append(ctx context.Context, tx *store.Tx, before last, e Entry)
 	c := link(nil, before.Hash, sequence, e.Reference, e.Kind, at, e.Facts, len(e.Lines))
 	ids := make(map[Account]int64, len(e.Lines)+1)
 	for i, line := range e.Lines {
-		debit, err := accountID(ctx, tx, ids, line.Debit)
+		debit, err := l.accountID(ctx, tx, ids, line.Debit)
 		if err != nil {
 			return nil, fmt.Errorf("ledger: post %s: %w", e.Reference, err)
 		}
-		credit, err := accountID(ctx, tx, ids, line.Credit)
+		credit, err := l.accountID(ctx, tx, ids, line.Credit)
 		if err != nil {
 			return nil, fmt.Errorf("ledger: post %s: %w", e.Reference, err)
 		}
@@ -93,25 +98,28 @@ func (l *Ledger) append(ctx context.Context, tx *store.Tx, before last, e Entry)
 }
 
 // accountID returns the row of an account, which is made when it is used first.
-func accountID(ctx context.Context, tx *store.Tx, known map[Account]int64, a Account) (id int64, err error) {
+func (l *Ledger) accountID(ctx context.Context, tx *store.Tx, known map[Account]int64, a Account) (id int64, err error) {
 	if id, ok := known[a]; ok {
 		return id, nil
 	}
+	if id, ok := l.ids.Load(a); ok {
+		return id.(int64), nil
+	}
 	path := a.Path()
-	err = tx.QueryRowContext(ctx, `SELECT id FROM account WHERE path = $1`, path).Scan(&id)
+	// Most accounts are made and used a few times, so making them is tried first.
+	err = tx.QueryRowContext(ctx, `
+		INSERT INTO account (path, kind, currency, bound) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING id`,
+		path, a.kind, a.currency, chart[a.kind].bound).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
-		var made sql.Result
-		made, err = tx.ExecContext(ctx, `
-			INSERT INTO account (path, kind, currency, bound) VALUES ($1, $2, $3, $4)`,
-			path, a.kind, a.currency, chart[a.kind].bound)
-		if err == nil {
-			id, err = made.LastInsertId()
-		}
+		err = tx.QueryRowContext(ctx, `SELECT id FROM account WHERE path = $1`, path).Scan(&id)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("account %s: %w", a, err)
 	}
 	known[a] = id
+	if chart[a.kind].scope == perCurrency {
+		tx.OnCommit(func() { l.ids.Store(a, id) })
+	}
 	return id, nil
 }
 

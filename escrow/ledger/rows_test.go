@@ -176,7 +176,10 @@ func TestTableA_Out(t *testing.T) {
 func TestRule17_ChargebackBeforeTheDecision(t *testing.T) {
 	t.Parallel()
 	tellStories(t, []story{
-		{"inquiry", func(w *world) { w.held("h1", 2500); w.dispute(DisputeObject{ID: "dp", Hold: "h1", State: ChargebackOpen}) },
+		{"inquiry", func(w *world) {
+			w.held("h1", 2500)
+			w.dispute(DisputeObject{ID: "dp", Hold: "h1", State: ChargebackOpen})
+		},
 			"h1/held 2500, processing-cost 100, processor 2400", "held"},
 		{"withdrawn while held", func(w *world) { w.held("h1", 2500); w.chargeback("h1", 2500) },
 			"h1/chargeback-open 2500, h1/contested 2500, dispute-cost 1500, processing-cost 100, processor -1600",

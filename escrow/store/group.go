@@ -28,6 +28,7 @@ func newGroup() group { return group{lead: make(chan struct{}, 1)} }
 type call struct {
 	ctx   context.Context
 	fn    func(context.Context, *Tx) error
+	tx    *Tx
 	err   error
 	panic any
 	done  chan struct{}
@@ -114,9 +115,14 @@ func (s *Store) commitGroup(ctx context.Context, calls []*call) (err error) {
 	}
 	now := s.now().UTC().Truncate(time.Millisecond)
 	for _, c := range calls {
-		if err := s.runOne(ctx, c, now); err != nil {
+		c.tx = &Tx{conn: s.writer, now: now}
+		if err := s.runOne(ctx, c, len(calls) == 1); err != nil {
 			return err
 		}
+	}
+	if len(calls) == 1 && calls[0].failed() {
+		committed = true
+		return s.writer.Rollback(ctx)
 	}
 	if err := s.crash.At(crashpoint.BeforeCommit); err != nil {
 		return err
@@ -125,25 +131,36 @@ func (s *Store) commitGroup(ctx context.Context, calls []*call) (err error) {
 		return fmt.Errorf("store: commit: %w", err)
 	}
 	committed = true
+	for _, c := range calls {
+		if !c.failed() {
+			for _, fn := range c.tx.after {
+				fn()
+			}
+		}
+	}
 	return s.crash.At(crashpoint.AfterCommit)
 }
 
-// runOne runs one function in a savepoint. What the function returns is its
-// caller's business; an error of runOne means that the transaction is lost.
-func (s *Store) runOne(ctx context.Context, c *call, now time.Time) error {
+// failed reports whether nothing of the function is to stay.
+func (c *call) failed() bool { return c.err != nil || c.panic != nil }
+
+// runOne runs one function, in a savepoint unless it is alone in the transaction.
+// What the function returns is its caller's business; an error of runOne means that
+// the transaction is lost.
+func (s *Store) runOne(ctx context.Context, c *call, alone bool) error {
 	if err := c.ctx.Err(); err != nil {
 		c.err = fmt.Errorf("store: wait to write: %w", err)
+		return nil
+	}
+	if alone {
+		c.run()
 		return nil
 	}
 	if _, err := s.writer.ExecContext(ctx, `SAVEPOINT one`); err != nil {
 		return fmt.Errorf("store: begin a savepoint: %w", err)
 	}
-	tx := &Tx{conn: s.writer, now: now}
-	c.err = c.run(tx)
-	if c.err == nil {
-		c.err = tx.failed
-	}
-	if c.err != nil || c.panic != nil {
+	c.run()
+	if c.failed() {
 		if _, err := s.writer.ExecContext(ctx, `ROLLBACK TO one`); err != nil {
 			return fmt.Errorf("store: take back a function's writes: %w", err)
 		}
@@ -156,7 +173,9 @@ func (s *Store) runOne(ctx context.Context, c *call, now time.Time) error {
 }
 
 // run calls the function; a panic is kept for its own caller.
-func (c *call) run(tx *Tx) error {
+func (c *call) run() {
 	defer func() { c.panic = recover() }()
-	return c.fn(context.WithoutCancel(c.ctx), tx)
+	if c.err = c.fn(context.WithoutCancel(c.ctx), c.tx); c.err == nil {
+		c.err = c.tx.failed
+	}
 }

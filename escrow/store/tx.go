@@ -15,12 +15,17 @@ type Tx struct {
 	conn   *sqlite.Conn
 	now    time.Time
 	failed error
+	after  []func()
 }
 
 var _ sqlite.Querier = (*Tx)(nil)
 
 // Now is the moment of the transaction, in milliseconds.
 func (tx *Tx) Now() time.Time { return tx.now }
+
+// OnCommit has fn called once the function's writes are durable, and never if they
+// are not. It must not block: the next transaction waits for it.
+func (tx *Tx) OnCommit(fn func()) { tx.after = append(tx.after, fn) }
 
 // ExecContext runs a statement that returns no rows.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {

@@ -1,0 +1,61 @@
+package bench
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// figures are what one contender did with so many writers.
+type figures struct {
+	entries   int
+	commits   int
+	took      time.Duration
+	latencies []time.Duration
+}
+
+func (f *figures) add(g figures) {
+	f.entries += g.entries
+	f.commits += g.commits
+	f.took += g.took
+	f.latencies = append(f.latencies, g.latencies...)
+}
+
+func (f *figures) perSecond() float64 { return float64(f.entries) / f.took.Seconds() }
+
+func (f *figures) percentile(p float64) time.Duration {
+	slices.Sort(f.latencies)
+	return f.latencies[int(p*float64(len(f.latencies)-1))]
+}
+
+// round lets so many writers post for a while, each its next entry once the one
+// before is durable.
+func round(ctx context.Context, writers int, length time.Duration, next *atomic.Int64, post func(context.Context, int64) error) (figures, error) {
+	var f figures
+	var mu sync.Mutex
+	begin := time.Now()
+	g, ctx := errgroup.WithContext(ctx)
+	for range writers {
+		g.Go(func() error {
+			var mine []time.Duration
+			for time.Since(begin) < length {
+				at := time.Now()
+				if err := post(ctx, next.Add(1)); err != nil {
+					return err
+				}
+				mine = append(mine, time.Since(at))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			f.latencies = append(f.latencies, mine...)
+			return nil
+		})
+	}
+	err := g.Wait()
+	f.took, f.entries = time.Since(begin), len(f.latencies)
+	return f, err
+}
