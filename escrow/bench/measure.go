@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -15,6 +16,7 @@ type figures struct {
 	entries   int
 	commits   int
 	took      time.Duration
+	cpu       time.Duration
 	latencies []time.Duration
 }
 
@@ -22,10 +24,13 @@ func (f *figures) add(g figures) {
 	f.entries += g.entries
 	f.commits += g.commits
 	f.took += g.took
+	f.cpu += g.cpu
 	f.latencies = append(f.latencies, g.latencies...)
 }
 
 func (f *figures) perSecond() float64 { return float64(f.entries) / f.took.Seconds() }
+
+func (f *figures) cpuEach() int64 { return (f.cpu / time.Duration(max(1, f.entries))).Microseconds() }
 
 func (f *figures) percentile(p float64) time.Duration {
 	slices.Sort(f.latencies)
@@ -37,7 +42,7 @@ func (f *figures) percentile(p float64) time.Duration {
 func round(ctx context.Context, writers int, length time.Duration, next *atomic.Int64, post func(context.Context, int64) error) (figures, error) {
 	var f figures
 	var mu sync.Mutex
-	begin := time.Now()
+	begin, spent := time.Now(), cpuTime()
 	g, ctx := errgroup.WithContext(ctx)
 	for range writers {
 		g.Go(func() error {
@@ -56,6 +61,15 @@ func round(ctx context.Context, writers int, length time.Duration, next *atomic.
 		})
 	}
 	err := g.Wait()
-	f.took, f.entries = time.Since(begin), len(f.latencies)
+	f.took, f.cpu, f.entries = time.Since(begin), cpuTime()-spent, len(f.latencies)
 	return f, err
+}
+
+// cpuTime is what this process has used so far, in itself and in the kernel.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0 // never, for oneself
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

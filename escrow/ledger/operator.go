@@ -83,7 +83,7 @@ func PositionIn(ctx context.Context, q sqlite.Querier, currency money.Currency) 
 	}
 	err = q.QueryRowContext(ctx, `
 		SELECT -coalesce((SELECT sum(balance) FROM account WHERE path IN ($1, $2, $3, $4, $5)), 0),
-			coalesce((SELECT sum(balance) FROM account WHERE currency = $6 AND kind IN ('chargeback-open', 'contested')), 0)`,
+			coalesce((SELECT sum(balance) FROM account WHERE currency = $6 AND (kind = 'chargeback-open' OR kind = 'contested')), 0)`,
 		append(paths, currency)...).Scan(&p.Own, &p.AtRisk)
 	if err != nil {
 		return Position{}, fmt.Errorf("ledger: read the position in %s: %w", currency, err)

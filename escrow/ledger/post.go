@@ -107,14 +107,19 @@ func (l *Ledger) accountID(ctx context.Context, tx *store.Tx, known map[Account]
 	}
 	path := a.Path()
 	// Most accounts are made and used a few times, so making them is tried first.
-	err = tx.QueryRowContext(ctx, `
-		INSERT INTO account (path, kind, currency, bound) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING id`,
-		path, a.kind, a.currency, chart[a.kind].bound).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = tx.QueryRowContext(ctx, `SELECT id FROM account WHERE path = $1`, path).Scan(&id)
-	}
+	made, err := tx.ExecContext(ctx, `
+		INSERT INTO account (path, kind, currency, bound) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		path, a.kind, a.currency, chart[a.kind].bound)
 	if err != nil {
-		return 0, fmt.Errorf("account %s: %w", a, err)
+		return 0, fmt.Errorf("make account %s: %w", a, err)
+	}
+	if n, err := made.RowsAffected(); err == nil && n == 1 {
+		id, err = made.LastInsertId()
+		if err != nil {
+			return 0, fmt.Errorf("make account %s: %w", a, err)
+		}
+	} else if err := tx.QueryRowContext(ctx, `SELECT id FROM account WHERE path = $1`, path).Scan(&id); err != nil {
+		return 0, fmt.Errorf("find account %s: %w", a, err)
 	}
 	known[a] = id
 	if chart[a.kind].scope == perCurrency {

@@ -9,8 +9,8 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
-// Tx is one function's part of a transaction. A statement that fails ends it: what
-// was done so far is taken back, whatever the function makes of the error.
+// Tx is one function's part of a transaction. A write that fails ends it: what was
+// done so far is taken back, whatever the function makes of the error.
 type Tx struct {
 	conn   *sqlite.Conn
 	now    time.Time

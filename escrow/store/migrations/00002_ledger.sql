@@ -2,19 +2,22 @@
 
 -- The chart of accounts, with their balances: debits less credits. A balance is a
 -- cache that the database keeps itself; verification adds the postings up again.
+-- No list (IN) here: SQLite builds a table of it for each row that is checked.
 CREATE TABLE account (
 	id       INTEGER PRIMARY KEY,
 	path     TEXT    NOT NULL UNIQUE,
-	kind     TEXT    NOT NULL CHECK (kind IN ('chargeback-loss', 'chargeback-open', 'contested', 'dispute-cost', 'fee-income',
-		'float', 'held', 'in-transit', 'owed', 'processing-cost', 'processor', 'refund-due', 'refund-in-transit', 'returned')),
+	kind     TEXT    NOT NULL CHECK (kind = 'chargeback-loss' OR kind = 'chargeback-open' OR kind = 'contested' OR kind = 'dispute-cost'
+		OR kind = 'fee-income' OR kind = 'float' OR kind = 'held' OR kind = 'in-transit'
+		OR kind = 'owed' OR kind = 'processing-cost' OR kind = 'processor' OR kind = 'refund-due'
+		OR kind = 'refund-in-transit' OR kind = 'returned'),
 	currency TEXT    NOT NULL,
 	-- bound says on which side the account may be; with none it may be on either.
-	bound    TEXT    NOT NULL CHECK (bound IN ('credit', 'debit', 'none')),
+	bound    TEXT    NOT NULL CHECK (bound = 'credit' OR bound = 'debit' OR bound = 'none'),
 	balance  INTEGER NOT NULL DEFAULT 0 CHECK (bound = 'none' OR (bound = 'debit' AND balance >= 0) OR (bound = 'credit' AND balance <= 0))
 ) STRICT;
 
 -- What is at stake while banks decide, for the free part of the float.
-CREATE INDEX account_at_risk ON account (currency, kind, balance) WHERE kind IN ('chargeback-open', 'contested');
+CREATE INDEX account_at_risk ON account (currency, kind, balance) WHERE kind = 'chargeback-open' OR kind = 'contested';
 
 -- An entry seals the postings that were written before it.
 CREATE TABLE entry (
