@@ -35,7 +35,7 @@ func TestRule14_SharesAreExactAfterEachHold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		shares, feePoints := someShares(t), rapid.OneOf(rapid.Int64Range(0, wholeShare), rapid.Int64Range(0, 1000)).Draw(t, "fee")
 		largest := rapid.SampledFrom([]int64{1, 2, 3, 10, 2500, 1e12, math.MaxInt64 / 300}).Draw(t, "largest")
-		amounts := rapid.SliceOfN(rapid.Int64Range(1, largest), 1, 200).Draw(t, "amounts")
+		amounts := rapid.OneOf(rapid.SliceOfN(rapid.Int64Range(1, largest), 1, 5), rapid.SliceOfN(rapid.Int64Range(1, largest), 150, 200)).Draw(t, "amounts")
 		portions, err := apportion(amounts, shares, feePoints)
 		if err != nil {
 			t.Fatal(err)
