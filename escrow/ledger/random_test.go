@@ -111,7 +111,9 @@ func (p *processor) actions() map[string]func(*rapid.T) {
 		},
 		"cancel": func(t *rapid.T) {
 			if rapid.IntRange(0, 3).Draw(t, "rarely") == 0 {
-				p.tell(func(ctx context.Context, tx *store.Tx) error { return p.l.DecideRefunds(ctx, tx, attempt, ReasonCancelled) })
+				p.tell(func(ctx context.Context, tx *store.Tx) error {
+					return p.l.DecideRefunds(ctx, tx, attempt, ReasonCancelled)
+				})
 			}
 		},
 		"settle": func(t *rapid.T) {
@@ -273,7 +275,9 @@ func (p *processor) finish() {
 	for _, hold := range []HoldID{"h1", "h1'", "h2", "h3", "h4"} {
 		p.tell(func(ctx context.Context, tx *store.Tx) error { return p.l.VoidHold(ctx, tx, hold) })
 	}
-	p.tell(func(ctx context.Context, tx *store.Tx) error { return p.l.DecideRefunds(ctx, tx, attempt, ReasonUndecided) })
+	p.tell(func(ctx context.Context, tx *store.Tx) error {
+		return p.l.DecideRefunds(ctx, tx, attempt, ReasonUndecided)
+	})
 	for _, hold := range []HoldID{"h1", "h1'", "h2", "h3", "h4"} {
 		p.finishHold(hold)
 	}

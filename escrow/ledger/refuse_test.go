@@ -222,7 +222,9 @@ func TestRule14_OneWayOut(t *testing.T) {
 		w.held("h1", 2500)
 		w.open("h2", 700)
 		w.refuse(ErrPending, func(ctx context.Context, tx *store.Tx) error { return w.l.Settle(ctx, tx, halves) })
-		w.refuse(ErrPending, func(ctx context.Context, tx *store.Tx) error { return w.l.DecideRefunds(ctx, tx, attempt, ReasonUndecided) })
+		w.refuse(ErrPending, func(ctx context.Context, tx *store.Tx) error {
+			return w.l.DecideRefunds(ctx, tx, attempt, ReasonUndecided)
+		})
 		w.void("h2")
 		w.settle()
 		w.charge("h2", 700) // after all
