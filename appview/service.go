@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stratosfund/stratosfund/indexer"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/lexicons"
 	"github.com/stratosfund/stratosfund/xrpc"
@@ -43,7 +44,7 @@ func Build(ctx context.Context, cfg Config, opts Options) (*Service, error) {
 	s := &Service{cfg: cfg, registry: prometheus.NewRegistry()}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	lock, err := store.Lock(path)
+	lock, err := sqlite.Lock(path)
 	if err != nil {
 		return nil, err
 	}

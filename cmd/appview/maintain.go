@@ -11,6 +11,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/appview"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
@@ -84,8 +85,8 @@ func rebuildCommand(clock func() time.Time) *cli.Command {
 			if err != nil {
 				return err
 			}
-			lock, err := store.Lock(path)
-			if errors.Is(err, store.ErrLocked) {
+			lock, err := sqlite.Lock(path)
+			if errors.Is(err, sqlite.ErrLocked) {
 				return fmt.Errorf("a service runs on %s: stop it first", path)
 			}
 			if err != nil {
@@ -132,7 +133,7 @@ func backupCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if err := store.Backup(ctx, path, cmd.Args().First()); err != nil {
+			if err := sqlite.Backup(ctx, path, cmd.Args().First()); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.Root().Writer, "The index was copied to %s.\n", cmd.Args().First())

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -15,11 +14,10 @@ import (
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
-	"github.com/mattn/go-sqlite3"
-	"github.com/pressly/goose/v3"
 
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
 //go:embed migrations/*.sql
@@ -46,10 +44,10 @@ type Config struct {
 type Store struct {
 	write *sql.DB
 	read  *sql.DB
-	// writer is the only connection that writes, readers those of snapshots.
-	// Whoever takes a reader gives it back.
-	writer  *conn
-	readers chan *conn
+	// writer is the only connection that writes, readers those of snapshots, and
+	// read is for questions without one.
+	writer  *sqlite.Conn
+	readers *sqlite.Readers
 	// versions tell readers whether what they know still holds.
 	versions versions
 	mu       sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
@@ -82,7 +80,7 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o755); err != nil {
 		return nil, fmt.Errorf("store: make the folder of the database: %w", err)
 	}
-	write, err := open(cfg.Path, url.Values{
+	write, err := sqlite.Open(cfg.Path, url.Values{
 		"_txlock":      {"immediate"},
 		"_synchronous": {"normal"}, // in WAL a power loss may cost the last commits, cursor included: they come again
 	})
@@ -94,10 +92,10 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	if err := requireFTS5(ctx, write); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := sqlite.Migrate(ctx, write, migrations, "migrations"); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if s.writer, err = newConn(ctx, write); err != nil {
+	if s.writer, err = sqlite.NewConn(ctx, write); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if _, err := s.writer.ExecContext(ctx, fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d`, checkpointPages)); err != nil {
@@ -126,55 +124,11 @@ func OpenReadOnly(ctx context.Context, path string, opts Options) (*Store, error
 }
 
 // openReaders makes the pool of reading connections.
-func (s *Store) openReaders(ctx context.Context, path string) error {
-	read, err := open(path, url.Values{"_query_only": {"true"}})
-	if err != nil {
-		return err
+func (s *Store) openReaders(ctx context.Context, path string) (err error) {
+	if s.readers, err = sqlite.OpenReaders(ctx, path, readers); err != nil {
+		return fmt.Errorf("store: %w", err)
 	}
-	s.read = read
-	s.read.SetMaxOpenConns(readers + 1) // one for questions without a snapshot
-	s.readers = make(chan *conn, readers)
-	for range readers {
-		c, err := newConn(ctx, read)
-		if err != nil {
-			return fmt.Errorf("store: open %s: %w", path, err)
-		}
-		s.readers <- c
-	}
-	return nil
-}
-
-// open puts the pragmas into the DSN: executed through a pool they would reach
-// one connection only.
-func open(path string, extra url.Values) (*sql.DB, error) {
-	q := url.Values{
-		"_foreign_keys": {"on"},
-		"_journal_mode": {"WAL"},
-		"_busy_timeout": {"5000"},
-		"_cache_size":   {"-16000"}, // KiB per connection
-	}
-	for k, v := range extra {
-		q[k] = v
-	}
-	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("store: open %s: %w", path, err)
-	}
-	return db, nil
-}
-
-func (s *Store) migrate(ctx context.Context) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("store: migrations: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, dir)
-	if err != nil {
-		return fmt.Errorf("store: migrations: %w", err)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("store: migrate: %w", err)
-	}
+	s.read = s.readers.DB
 	return nil
 }
 
@@ -182,11 +136,8 @@ func (s *Store) migrate(ctx context.Context) error {
 // in use.
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
-		for range len(s.readers) {
-			s.closeErr = errors.Join(s.closeErr, (<-s.readers).Close())
-		}
-		if s.read != nil {
-			s.closeErr = errors.Join(s.closeErr, s.read.Close())
+		if s.readers != nil {
+			s.closeErr = errors.Join(s.closeErr, s.readers.Close())
 		}
 		if s.writer != nil {
 			s.closeErr = errors.Join(s.closeErr, s.writer.Close())
@@ -200,7 +151,7 @@ func (s *Store) Close() error {
 
 // tx is one writing transaction with one now.
 type tx struct {
-	*conn
+	*sqlite.Conn
 	now    time.Time
 	policy lifecycle.Policy
 	// stale are proposals to derive. What derive does not take is queued before
@@ -236,11 +187,11 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 	// transaction.
 	defer func() {
 		if open {
-			err = errors.Join(err, s.writer.rollback(ctx))
+			err = errors.Join(err, s.writer.Rollback(ctx))
 		}
 	}()
 	t := &tx{
-		conn: s.writer, now: s.now().UTC(), policy: s.policy,
+		Conn: s.writer, now: s.now().UTC(), policy: s.policy,
 		stale: map[syntax.ATURI]bool{}, projects: map[syntax.ATURI]bool{},
 		untils: map[syntax.ATURI]int64{}, sums: map[sumKey]*lifecycle.EstimateSum{},
 	}
@@ -287,39 +238,18 @@ func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, policy: r.
 func (s *Store) Now() time.Time { return s.now().UTC() }
 
 // Read runs fn on a snapshot: all that it reads belongs together.
-func (s *Store) Read(ctx context.Context, fn func(*Reader) error) (err error) {
-	var c *conn
-	select {
-	case c = <-s.readers:
-	case <-ctx.Done():
-		return fmt.Errorf("store: wait to read: %w", ctx.Err())
-	}
-	defer func() { s.readers <- c }()
-	// A caller who gives up must not leave the connection in a transaction.
-	whole := context.WithoutCancel(ctx)
-	if _, err := c.ExecContext(whole, `BEGIN`); err != nil {
-		return fmt.Errorf("store: begin to read: %w", err)
-	}
-	defer func() { err = errors.Join(err, c.rollback(whole)) }()
-	r := &Reader{tx: steady{c}, policy: s.policy, now: s.Now()}
-	if s.query != nil {
-		r.tx = watched{r.tx, s.query}
-	}
-	return fn(r)
-}
-
-// IsBusy reports whether err says that the database was locked by somebody
-// else for longer than we wait.
-func IsBusy(err error) bool {
-	var e sqlite3.Error
-	return errors.As(err, &e) && (e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrLocked)
+func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
+	return s.readers.Snapshot(ctx, func(c sqlite.Steady) error {
+		r := &Reader{tx: c, policy: s.policy, now: s.Now()}
+		if s.query != nil {
+			r.tx = watched{r.tx, s.query}
+		}
+		return fn(r)
+	})
 }
 
 // querier is a transaction of either kind.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
+type querier = sqlite.Querier
 
 // watched tells of each query before it runs.
 type watched struct {
@@ -339,20 +269,7 @@ func (w watched) QueryRowContext(ctx context.Context, query string, args ...any)
 
 // collect scans all rows of a query.
 func collect[T any](ctx context.Context, q querier, query string, scan func(*sql.Rows) (T, error), args ...any) ([]T, error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []T
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, v)
-	}
-	return out, rows.Err()
+	return sqlite.Collect(ctx, q, query, scan, args...)
 }
 
 func millis(t time.Time) int64 { return t.UnixMilli() }

@@ -1,4 +1,4 @@
-package store
+package sqlite
 
 import (
 	"context"
@@ -23,25 +23,26 @@ var planned = regexp.MustCompile(`(=|LIMIT) ([$?])`)
 // by a key then costs several times what running it does.
 func blind(query string) string { return planned.ReplaceAllString(query, `$1 +$2`) }
 
-// conn is one connection that keeps its statements prepared. Unlike on a
+// Conn is one connection that keeps its statements prepared. Unlike on a
 // [sql.Tx], a query with a context that cannot end starts no goroutine.
 //
-// A conn belongs to one goroutine at a time. The rows of a query must be closed
+// A Conn belongs to one goroutine at a time. The rows of a query must be closed
 // before the same query runs again on it.
-type conn struct {
+type Conn struct {
 	raw        *sql.Conn
 	statements map[string]*sql.Stmt
 }
 
-func newConn(ctx context.Context, db *sql.DB) (*conn, error) {
+// NewConn takes a connection out of the pool.
+func NewConn(ctx context.Context, db *sql.DB) (*Conn, error) {
 	raw, err := db.Conn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("store: connect: %w", err)
+		return nil, fmt.Errorf("sqlite: connect: %w", err)
 	}
-	return &conn{raw: raw, statements: map[string]*sql.Stmt{}}, nil
+	return &Conn{raw: raw, statements: map[string]*sql.Stmt{}}, nil
 }
 
-func (c *conn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+func (c *Conn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s := c.statements[query]; s != nil {
 		return s, nil
 	}
@@ -59,7 +60,7 @@ func (c *conn) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 // ExecContext runs a statement that returns no rows.
-func (c *conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	s, err := c.prepare(ctx, query)
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 }
 
 // QueryContext runs a query.
-func (c *conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	s, err := c.prepare(ctx, query)
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args ...any) (*sq
 }
 
 // QueryRowContext runs a query of which only the first row matters.
-func (c *conn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	s, err := c.prepare(ctx, query)
 	if err != nil {
 		return c.raw.QueryRowContext(ctx, query, args...) // the row carries the error
@@ -85,8 +86,8 @@ func (c *conn) QueryRowContext(ctx context.Context, query string, args ...any) *
 	return s.QueryRowContext(ctx, args...)
 }
 
-// rollback ends a transaction without effect, also one that SQLite ended itself.
-func (c *conn) rollback(ctx context.Context) error {
+// Rollback ends a transaction without effect, also one that SQLite ended itself.
+func (c *Conn) Rollback(ctx context.Context) error {
 	_, err := c.ExecContext(ctx, `ROLLBACK`)
 	if e, ok := errors.AsType[sqlite3.Error](err); ok && e.Code == sqlite3.ErrError {
 		return nil // there is none any more
@@ -94,7 +95,7 @@ func (c *conn) rollback(ctx context.Context) error {
 	return err
 }
 
-func (c *conn) forget() error {
+func (c *Conn) forget() error {
 	var errs []error
 	for query, s := range c.statements {
 		errs = append(errs, s.Close())
@@ -104,4 +105,4 @@ func (c *conn) forget() error {
 }
 
 // Close gives the connection back.
-func (c *conn) Close() error { return errors.Join(c.forget(), c.raw.Close()) }
+func (c *Conn) Close() error { return errors.Join(c.forget(), c.raw.Close()) }
