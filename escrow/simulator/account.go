@@ -12,6 +12,12 @@ const (
 	capabilityPending  = "pending"
 )
 
+// The capabilities that the simulator knows.
+const (
+	cardPayments = "card_payments"
+	transfers    = "transfers"
+)
+
 // Payout intervals.
 const (
 	intervalManual = "manual"
@@ -108,7 +114,8 @@ func (t *tx) found() error {
 	if err != nil {
 		return err
 	}
-	platform.enable("card_payments", "transfers")
+	platform.request(cardPayments, transfers)
+	platform.enable()
 	t.server.platform = platform.ID
 	if err := t.set("platform", platform.ID); err != nil {
 		return err
@@ -116,13 +123,21 @@ func (t *tx) found() error {
 	return t.insert(platform)
 }
 
-// enable ends all requirements; the capabilities work.
-func (a *Account) enable(capabilities ...string) {
-	a.ChargesEnabled, a.PayoutsEnabled, a.DetailsSubmitted = true, true, true
-	a.Requirements = noRequirements()
+// request asks for capabilities, which the account has yet to earn.
+func (a *Account) request(capabilities ...string) {
 	for _, name := range capabilities {
+		a.Capabilities[name] = capabilityInactive
+	}
+}
+
+// enable ends all requirements; the capabilities that were asked for work.
+func (a *Account) enable() {
+	a.PayoutsEnabled, a.DetailsSubmitted = true, true
+	a.Requirements = noRequirements()
+	for name := range a.Capabilities {
 		a.Capabilities[name] = capabilityActive
 	}
+	a.ChargesEnabled = a.Capabilities[cardPayments] == capabilityActive
 }
 
 // disable stops the account for the reason; missing is what it has to provide.
@@ -142,7 +157,7 @@ func (a *Account) disable(reason, capability string, missing []string) {
 }
 
 // mayReceive says whether transfers to the account work.
-func (a *Account) mayReceive() bool { return a.Capabilities["transfers"] == capabilityActive }
+func (a *Account) mayReceive() bool { return a.Capabilities[transfers] == capabilityActive }
 
 // createAccount answers POST /v1/accounts.
 func createAccount(t *tx, r *request) (any, error) {
@@ -153,7 +168,7 @@ func createAccount(t *tx, r *request) (any, error) {
 	metadata := r.metadata("metadata")
 	interval := r.oneOf("settings[payouts][schedule][interval]", intervalDaily, intervalDaily, intervalManual)
 	var capabilities []string
-	for _, name := range []string{"card_payments", "transfers"} {
+	for _, name := range []string{cardPayments, transfers} {
 		if r.boolean("capabilities[" + name + "][requested]") {
 			capabilities = append(capabilities, name)
 		}
@@ -171,16 +186,14 @@ func createAccount(t *tx, r *request) (any, error) {
 		country = t.server.config.Terms.Country
 	}
 	if len(capabilities) == 0 {
-		capabilities = []string{"card_payments", "transfers"}
+		capabilities = []string{cardPayments, transfers}
 	}
 	a, err := t.newAccount("express", country, interval)
 	if err != nil {
 		return nil, err
 	}
 	a.Email, a.BusinessType, a.Metadata = email, business, metadata
-	for _, name := range capabilities {
-		a.Capabilities[name] = capabilityInactive
-	}
+	a.request(capabilities...)
 	a.disable("requirements.past_due", capabilityInactive, onboarding)
 	return a, t.insert(a)
 }
@@ -230,7 +243,7 @@ func (t *tx) mayCharge(account string) error {
 	if err != nil {
 		return err
 	}
-	if !a.ChargesEnabled || a.Capabilities["card_payments"] != capabilityActive {
+	if !a.ChargesEnabled {
 		return refused("", "", "Your account cannot currently make charges: it has no active card_payments capability.")
 	}
 	return nil
@@ -244,9 +257,7 @@ func (t *tx) restrict(a *Account, reason string) error {
 
 // lift ends all that stands against an account.
 func (t *tx) lift(a *Account) error {
-	for name := range a.Capabilities {
-		a.enable(name)
-	}
+	a.enable()
 	return t.tellOfAccount(a)
 }
 

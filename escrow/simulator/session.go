@@ -31,6 +31,7 @@ type Session struct {
 	CancelURL            string               `json:"cancel_url"`
 	ClientReferenceID    *string              `json:"client_reference_id"`
 	Currency             string               `json:"currency"`
+	CurrencyConversion   *struct{}            `json:"currency_conversion"`
 	CustomFields         []string             `json:"custom_fields"`
 	CustomText           customText           `json:"custom_text"`
 	Customer             *string              `json:"customer"`
@@ -137,6 +138,9 @@ func createSession(t *tx, r *request) (any, error) {
 	s.PaymentMethodOptions.Card.RequestThreeDSecure = r.oneOf("payment_method_options[card][request_three_d_secure]", "automatic", "any", "automatic", "challenge")
 	if message := r.text("custom_text[submit][message]"); message != "" {
 		s.CustomText.Submit = &submitText{message}
+	}
+	if r.boolean("adaptive_pricing[enabled]") {
+		r.fail(malformed("", "adaptive_pricing[enabled]", "The simulator converts no currencies."))
 	}
 	r.lineItem(s)
 	r.paymentToCome(s)
