@@ -139,7 +139,9 @@ func TestParametersAreRefusedAsStripeRefusesThem(t *testing.T) {
 		"no kind of account": {"/v1/accounts", url.Values{"country": {"US"}}, 400, "parameter_missing", "type"},
 	} {
 		response, body := w.call("POST", c.path, c.form, nil)
-		var got struct{ Error struct{ Type, Code, Param, Message string } }
+		var got struct {
+			Error struct{ Type, Code, Param, Message string }
+		}
 		must(json.Unmarshal([]byte(body), &got))
 		if response.StatusCode != c.status || got.Error.Type != "invalid_request_error" || got.Error.Code != c.code || got.Error.Param != c.param || got.Error.Message == "" {
 			t.Errorf("%s: status %d: %s", name, response.StatusCode, body)

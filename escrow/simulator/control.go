@@ -298,14 +298,10 @@ func chargeStranger(t *tx, _ *http.Request, in StrangerCharge) (any, error) {
 }
 
 func disputeCharge(t *tx, r *http.Request, in NewDispute) (any, error) {
-	charge, err := load[Charge](t, r.PathValue("id"))
-	if err != nil {
-		return nil, err
-	}
 	if in.Reason == "" {
 		in.Reason = "fraudulent"
 	}
-	return t.dispute(charge, in.Amount, in.Reason, in.Inquiry)
+	return t.dispute(r.PathValue("id"), in.Amount, in.Reason, in.Inquiry)
 }
 
 func warnOfCharge(t *tx, r *http.Request, _ nothing) (any, error) {
@@ -341,8 +337,8 @@ func changeRefund(t *tx, r *http.Request, in change) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if refund.BalanceTransaction == nil || refund.Status == refundFailed || refund.SourceTransferReversal != nil {
-		return nil, refused("", "", "Refund %s is not with the payer's bank: %s.", refund.ID, refund.Status)
+	if refund.Status == refundFailed || refund.SourceTransferReversal != nil {
+		return nil, refused("", "", "Refund %s is on its way to no card: %s.", refund.ID, refund.Status)
 	}
 	switch what := r.PathValue("change"); what {
 	case "fail":

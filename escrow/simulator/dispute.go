@@ -73,9 +73,17 @@ func (t *tx) disputesOf(charge string) ([]*Dispute, error) {
 }
 
 // dispute opens a dispute of an amount, or of everything that was not refunded, or of
-// everything when all of it was: banks do not look. A charge has at most one that is
-// open.
-func (t *tx) dispute(charge *Charge, amount int64, reason string, inquiry bool) (*Dispute, error) {
+// everything when all of it was: banks do not look. A charge is disputed once at most.
+func (t *tx) dispute(id string, amount int64, reason string, inquiry bool) (*Dispute, error) {
+	if !inquiry {
+		if err := t.failPending(id); err != nil {
+			return nil, err
+		}
+	}
+	charge, err := load[Charge](t, id)
+	if err != nil {
+		return nil, err
+	}
 	if !charge.Paid || charge.SourceTransfer != nil {
 		return nil, refused("", "charge", "Charge %s took no money from a card.", charge.ID)
 	}
@@ -147,6 +155,9 @@ func (t *tx) withdrawDisputed(d *Dispute) error {
 func (t *tx) escalate(d *Dispute) error {
 	if d.Status != disputeInquiry {
 		return refused("", "", "Dispute %s is no open inquiry: %s.", d.ID, d.Status)
+	}
+	if err := t.failPending(d.Charge); err != nil {
+		return err
 	}
 	d.Status, d.PaymentMethod.Card.CaseType = disputeNeedsResponse, "chargeback"
 	d.EvidenceDetails.DueBy = new(t.now.Add(t.server.config.Terms.EvidenceWithin).Unix())
@@ -263,7 +274,7 @@ func (t *tx) disputeLater(id string, inquiry bool) error {
 	if err != nil || charge.Disputed {
 		return err
 	}
-	_, err = t.dispute(charge, 0, "fraudulent", inquiry)
+	_, err = t.dispute(id, 0, "fraudulent", inquiry)
 	return err
 }
 

@@ -3,6 +3,7 @@ package simulator_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -42,6 +43,7 @@ type world struct {
 	api     *client.API
 	wire    *http.Client
 	stop    func()
+	clock   func() time.Time // real time, which need not be the simulator's
 }
 
 // start runs a simulator until the test ends.
@@ -53,7 +55,8 @@ func start(t *testing.T, change ...func(*simulator.Config)) *world {
 	for _, f := range change {
 		f(&config)
 	}
-	w := &world{reporter: t, config: config, wire: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	real := time.Now()
+	w := &world{reporter: t, config: config, clock: func() time.Time { return begin.Add(-time.Hour + time.Since(real)) }, wire: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	w.run()
 	w.ok(w.control.SetClock(t.Context(), begin, true))
 	t.Cleanup(func() { w.stop() })
@@ -63,7 +66,7 @@ func start(t *testing.T, change ...func(*simulator.Config)) *world {
 // run starts the simulator on the world's file, at a new address.
 func (w *world) run() {
 	w.Helper()
-	server, err := simulator.Build(w.Context(), w.config, simulator.Options{Log: slog.New(slog.DiscardHandler), Clock: func() time.Time { return begin.Add(-time.Hour) }})
+	server, err := simulator.Build(w.Context(), w.config, simulator.Options{Log: slog.New(slog.DiscardHandler), Clock: w.clock})
 	w.ok(err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.Context()))
 	ended := make(chan error, 1)
@@ -277,6 +280,7 @@ type receiver struct {
 	secret string
 
 	mu       sync.Mutex
+	more     *sync.Cond
 	refusals int
 	got      []stripe.Event
 	errs     []error
@@ -284,6 +288,7 @@ type receiver struct {
 
 func receive(t *testing.T, secret string) *receiver {
 	r := &receiver{secret: secret}
+	r.more = sync.NewCond(&r.mu)
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
 	return r
@@ -297,14 +302,10 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, "not now", http.StatusInternalServerError)
 		return
 	}
-	body := make([]byte, 0, 1<<16)
-	buffer := make([]byte, 1<<12)
-	for {
-		n, err := request.Body.Read(buffer)
-		body = append(body, buffer[:n]...)
-		if err != nil {
-			break
-		}
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		r.errs = append(r.errs, err)
+		return
 	}
 	event, err := webhook.ConstructEventWithOptions(body, request.Header.Get("Stripe-Signature"), r.secret, webhook.ConstructEventOptions{IgnoreTolerance: true})
 	if err != nil {
@@ -313,6 +314,16 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	r.got = append(r.got, event)
+	r.more.Broadcast()
+}
+
+// await waits for the n-th event.
+func (r *receiver) await(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.got) < n {
+		r.more.Wait()
+	}
 }
 
 // received returns the types of what came, in the order in which it came.

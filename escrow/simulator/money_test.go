@@ -377,6 +377,37 @@ func TestAPartOfADisputeMayComeBack(t *testing.T) {
 	w.sums()
 }
 
+func TestADisputeEndsRefundsThatAreNotThroughYet(t *testing.T) {
+	for name, c := range map[string]struct {
+		card  string
+		topUp int64
+		taken bool // out of the balance
+	}{
+		"waiting for funds": {cardPays, 1, false},
+		"at the bank":       {cardPends, 10_000, true},
+	} {
+		w := start(t)
+		charge := w.paid(5_000, "usd", c.card)
+		_, err := w.control.TopUp(t.Context(), c.topUp, "usd")
+		w.ok(err)
+		refund := w.refund(charge.ID)
+		if refund.Status != "pending" || (refund.BalanceTransaction != nil) != c.taken {
+			t.Fatalf("%s: the refund is %s", name, refund.Status)
+		}
+		id, err := w.control.Dispute(t.Context(), charge.ID, simulator.NewDispute{})
+		w.ok(err)
+		w.wantBalance("", "usd", c.topUp-5_000-1_500, 4_825)
+		failed := w.refundNow(refund.ID)
+		if failed.Status != "failed" || failed.FailureReason != "charge_for_pending_refund_disputed" || (failed.FailureBalanceTransaction != nil) != c.taken {
+			t.Errorf("%s: the refund is %s, reason %s", name, failed.Status, failed.FailureReason)
+		}
+		w.ok(w.control.Win(t.Context(), id, 0))
+		w.advance(30 * 24 * time.Hour)
+		w.wantBalance("", "usd", c.topUp-1_500+4_825, 0)
+		w.sums()
+	}
+}
+
 func TestAnInquiryMovesNoMoneyUntilItEscalates(t *testing.T) {
 	w := start(t)
 	charge := w.paid(5_000, "usd", cardInquires)

@@ -216,16 +216,20 @@ func failDue(t *tx, id string) error {
 	return t.failRefund(refund, "lost_or_stolen_card")
 }
 
-// failRefund puts the money back into the balance: the payer does not have it.
+// failRefund ends a refund that the payer does not get. What was taken for it comes
+// back into the balance.
 func (t *tx) failRefund(refund *Refund, reason string) error {
-	moved, err := t.post(refund.account, movement{
-		kind: "refund_failure", category: "refund_failure", amount: refund.Amount, currency: refund.Currency, source: refund.ID,
-		description: new("REFUND FAILURE"), availableOn: t.now,
-	})
-	if err != nil {
-		return err
+	if refund.BalanceTransaction != nil {
+		moved, err := t.post(refund.account, movement{
+			kind: "refund_failure", category: "refund_failure", amount: refund.Amount, currency: refund.Currency, source: refund.ID,
+			description: new("REFUND FAILURE"), availableOn: t.now,
+		})
+		if err != nil {
+			return err
+		}
+		refund.FailureBalanceTransaction = &moved.ID
 	}
-	refund.Status, refund.PendingReason, refund.FailureReason, refund.FailureBalanceTransaction = refundFailed, nil, &reason, &moved.ID
+	refund.Status, refund.PendingReason, refund.FailureReason = refundFailed, nil, &reason
 	if err := t.save(refund); err != nil {
 		return err
 	}
@@ -237,6 +241,21 @@ func (t *tx) failRefund(refund *Refund, reason string) error {
 		return err
 	}
 	return t.tellOfRefund(refund)
+}
+
+// failPending ends the refunds of a charge that are not through yet when its payer's
+// bank takes the money by a dispute: nobody is paid back twice.
+func (t *tx) failPending(charge string) error {
+	pending, err := selectObjects[Refund](t, `kind = ? AND body ->> '$.charge' = ? AND body ->> '$.status' = ? ORDER BY seq`, string(kindRefund), charge, refundPending)
+	if err != nil {
+		return err
+	}
+	for _, refund := range pending {
+		if err := t.failRefund(refund, "charge_for_pending_refund_disputed"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tellOfRefund emits both events that a change of a refund has.

@@ -20,6 +20,7 @@ import (
 const (
 	headerTimeout = 10 * time.Second
 	stopWithin    = 5 * time.Second
+	tagLength     = 6
 )
 
 // Server is a simulator: its file, its clock, its listener.
@@ -74,55 +75,77 @@ func Build(ctx context.Context, config Config, options Options) (*Server, error)
 	return s, nil
 }
 
-// resume restores what the last run left, or founds a new world.
+// resume restores what the last run left, or founds a new world. Nothing that is due is
+// done before the clock is right.
 func (s *Server) resume(ctx context.Context) error {
-	return s.transact(ctx, cause{}, func(t *tx) error {
-		var saved savedClock
-		if found, err := t.setting("clock", &saved); err != nil {
-			return err
-		} else if found {
-			s.clock.restore(saved)
-			t.now = s.clock.now()
-		}
-		var faults Faults
-		if _, err := t.setting("faults", &faults); err != nil {
+	return s.store.transact(ctx, func(sqlTx *sql.Tx) error {
+		t := &tx{Tx: sqlTx, ctx: ctx, server: s}
+		if err := t.restoreClock(); err != nil {
 			return err
 		}
-		s.dice.set(faults)
-		if _, err := t.setting("starts", &s.dice.starts); err != nil {
+		if err := t.restoreFaults(); err != nil {
 			return err
 		}
-		s.dice.starts++
-		if err := t.set("starts", s.dice.starts); err != nil {
+		if err := t.restoreIdentity(); err != nil {
 			return err
 		}
-		if found, err := t.setting("tag", &s.tag); err != nil {
-			return err
-		} else if !found {
-			s.tag = strings.ToLower(rand.Text()[:6])
-			if err := t.set("tag", s.tag); err != nil {
-				return err
-			}
-		}
-		if found, err := t.setting("platform", &s.platform); err != nil {
-			return err
-		} else if !found {
-			if err := t.found(); err != nil {
-				return err
-			}
-		}
-		var held bool
-		if _, err := t.setting("webhooks-held", &held); err != nil {
-			return err
-		}
-		s.held.Store(held)
-		if len(s.config.Endpoints) > 0 {
-			if err := t.set("endpoints", s.config.Endpoints); err != nil {
-				return err
-			}
-		}
-		return t.exec("send again what was being sent", `UPDATE delivery SET state = 'waiting' WHERE state = 'sending'`)
+		return t.restoreWebhooks()
 	})
+}
+
+func (t *tx) restoreClock() error {
+	var saved savedClock
+	found, err := t.setting("clock", &saved)
+	if found {
+		t.server.clock.restore(saved)
+	}
+	t.now = t.server.clock.now()
+	return err
+}
+
+func (t *tx) restoreFaults() error {
+	var faults Faults
+	if _, err := t.setting("faults", &faults); err != nil {
+		return err
+	}
+	t.server.dice.set(faults)
+	if _, err := t.setting("starts", &t.server.dice.starts); err != nil {
+		return err
+	}
+	t.server.dice.starts++
+	return t.set("starts", t.server.dice.starts)
+}
+
+// restoreIdentity finds, or makes, the mark of this database and the platform's account.
+func (t *tx) restoreIdentity() error {
+	s := t.server
+	found, err := t.setting("tag", &s.tag)
+	if err != nil {
+		return err
+	}
+	if found {
+		_, err := t.setting("platform", &s.platform)
+		return err
+	}
+	s.tag = strings.ToLower(rand.Text()[:tagLength])
+	if err := t.set("tag", s.tag); err != nil {
+		return err
+	}
+	return t.found()
+}
+
+func (t *tx) restoreWebhooks() error {
+	var held bool
+	if _, err := t.setting("webhooks-held", &held); err != nil {
+		return err
+	}
+	t.server.held.Store(held)
+	if len(t.server.config.Endpoints) > 0 {
+		if err := t.set("endpoints", t.server.config.Endpoints); err != nil {
+			return err
+		}
+	}
+	return t.exec("send again what was being sent", `UPDATE delivery SET state = 'waiting' WHERE state = 'sending'`)
 }
 
 // Addr is where the server listens.
