@@ -104,13 +104,12 @@ func (w *world) ok(err error) {
 }
 
 // refused insists on an error of Stripe's with this status and code.
-func (w *world) refused(err error, status int, code stripe.ErrorCode) *stripe.Error {
+func (w *world) refused(err error, status int, code stripe.ErrorCode) {
 	w.Helper()
 	refusal, ok := errors.AsType[*stripe.Error](err)
 	if !ok || refusal.HTTPStatusCode != status || refusal.Code != code {
 		w.Fatalf("want status %d and code %q, got %v", status, code, err)
 	}
-	return refusal
 }
 
 func sessionParams(amount int64, currency string) *stripe.CheckoutSessionParams {
