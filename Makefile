@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test contract lint generate bench bench-indexer bench-appview soak oracle mutants fuzz clean
+.PHONY: help build run demo simulator test contract lint generate bench bench-indexer bench-appview soak oracle mutants fuzz clean
 
 # Full-text search is a build tag of the SQLite driver.
 export GOFLAGS += -tags=sqlite_fts5
@@ -24,8 +24,13 @@ run: ## an AppView that follows the live network
 	@go build -ldflags '-X main.version=$(VERSION)' -o bin/appview ./cmd/appview
 	@bin/appview run
 
+simulator: ## a payment processor of play money
+	@go build -ldflags '-X main.version=$(VERSION)' -o bin/simulator ./cmd/simulator
+	@mkdir -p data
+	@bin/simulator run --database data/simulator.db
+
 build: ## the binaries, in bin/
-	go build -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/appview
+	go build -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/appview ./cmd/simulator
 
 test: ## all tests, against a real PLC and PDS
 	go test -race -timeout 15m ./...
