@@ -50,10 +50,10 @@ func (c *Client) Account(ctx context.Context, id payments.AccountID) (payments.A
 
 // Accounts implements payments.Accounts.
 func (c *Client) Accounts(ctx context.Context, from time.Time) iter.Seq2[payments.Account, error] {
-	fetch := func(a after) (page[*sdk.Account], error) {
+	fetch := func(a after) (page[sdk.Account], error) {
 		it := c.accounts().List(&sdk.AccountListParams{ListParams: a.list(), CreatedRange: since(from)})
 		got := it.AccountList()
-		return page[*sdk.Account]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.Account]{got.Data, got.HasMore}, it.Err()
 	}
 	return all(ctx, payments.Platform, "accounts", fetch, func(a *sdk.Account) string { return a.ID }, accountOf)
 }
@@ -93,7 +93,7 @@ func accountOf(a *sdk.Account) (payments.Account, error) {
 		Submitted:      a.DetailsSubmitted,
 		PayoutsEnabled: a.PayoutsEnabled && !a.Deleted,
 		ChargesEnabled: a.ChargesEnabled && !a.Deleted,
-		Requirements:   requirementsOf(a.Requirements),
+		Requirements:   in.requirements(a.Requirements),
 		CreatedAt:      at(a.Created),
 	}
 	if a.Capabilities != nil && !a.Deleted {
@@ -103,7 +103,7 @@ func accountOf(a *sdk.Account) (payments.Account, error) {
 	return out, in.err
 }
 
-func requirementsOf(r *sdk.AccountRequirements) payments.Requirements {
+func (in *reading) requirements(r *sdk.AccountRequirements) payments.Requirements {
 	if r == nil {
 		return payments.Requirements{}
 	}
@@ -114,7 +114,7 @@ func requirementsOf(r *sdk.AccountRequirements) payments.Requirements {
 		Deadline: at(r.CurrentDeadline),
 		Disabled: string(r.DisabledReason),
 	}
-	for _, e := range r.Errors {
+	for _, e := range present(in, r.Errors) {
 		out.Errors = append(out.Errors, e.Code)
 	}
 	return out
@@ -135,7 +135,7 @@ func platformOf(a *sdk.Account) (payments.PlatformAccount, error) {
 		Currency:       money.Currency(strings.ToUpper(string(a.DefaultCurrency))),
 		ChargesEnabled: a.ChargesEnabled,
 		PayoutsEnabled: a.PayoutsEnabled,
-		Requirements:   requirementsOf(a.Requirements),
+		Requirements:   in.requirements(a.Requirements),
 	}
 	if a.Settings != nil && a.Settings.Payouts != nil && a.Settings.Payouts.Schedule != nil {
 		out.Payouts = string(a.Settings.Payouts.Schedule.Interval)

@@ -23,7 +23,7 @@ func balanceOf(b *sdk.Balance) (payments.Balance, error) {
 	var in reading
 	in.is("balance", b.Object, b.Object)
 	amounts := func(list []*sdk.Amount) (out []money.Money) {
-		for _, a := range list {
+		for _, a := range present(&in, list) {
 			out = append(out, in.money(a.Amount, a.Currency))
 		}
 		return out
@@ -48,12 +48,12 @@ func (c *Client) Movement(ctx context.Context, id payments.MovementID) (payments
 
 // Movements implements payments.Balances.
 func (c *Client) Movements(ctx context.Context, q payments.MovementQuery) iter.Seq2[payments.Movement, error] {
-	fetch := func(a after) (page[*sdk.BalanceTransaction], error) {
+	fetch := func(a after) (page[sdk.BalanceTransaction], error) {
 		it := c.movements().List(&sdk.BalanceTransactionListParams{
 			ListParams: a.list(), Source: given(q.Source), Type: given(q.Kind), CreatedRange: since(q.Since),
 		})
 		got := it.BalanceTransactionList()
-		return page[*sdk.BalanceTransaction]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.BalanceTransaction]{got.Data, got.HasMore}, it.Err()
 	}
 	list := all(ctx, payments.Platform, "movements", fetch, func(b *sdk.BalanceTransaction) string { return b.ID }, movementOf)
 	if q.Until == "" {

@@ -22,14 +22,14 @@ func (c *Client) Charge(ctx context.Context, account payments.AccountID, id paym
 
 // Charges implements payments.Charges.
 func (c *Client) Charges(ctx context.Context, account payments.AccountID, q payments.ChargeQuery) iter.Seq2[payments.Charge, error] {
-	fetch := func(a after) (page[*sdk.Charge], error) {
+	fetch := func(a after) (page[sdk.Charge], error) {
 		p := &sdk.ChargeListParams{
 			ListParams: a.list(), PaymentIntent: given(q.Payment), TransferGroup: given(q.Group), CreatedRange: since(q.Since),
 		}
 		p.AddExpand("data.balance_transaction")
 		it := c.charges().List(p)
 		got := it.ChargeList()
-		return page[*sdk.Charge]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.Charge]{got.Data, got.HasMore}, it.Err()
 	}
 	return all(ctx, account, "charges", fetch, func(c *sdk.Charge) string { return c.ID }, chargeOn(account))
 }

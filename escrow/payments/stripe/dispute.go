@@ -20,12 +20,12 @@ func (c *Client) Dispute(ctx context.Context, id payments.DisputeID) (payments.D
 
 // Disputes implements payments.Chargebacks.
 func (c *Client) Disputes(ctx context.Context, q payments.DisputeQuery) iter.Seq2[payments.Dispute, error] {
-	fetch := func(a after) (page[*sdk.Dispute], error) {
+	fetch := func(a after) (page[sdk.Dispute], error) {
 		it := c.disputes().List(&sdk.DisputeListParams{
 			ListParams: a.list(), Charge: given(q.Charge), CreatedRange: since(q.Since),
 		})
 		got := it.DisputeList()
-		return page[*sdk.Dispute]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.Dispute]{got.Data, got.HasMore}, it.Err()
 	}
 	return all(ctx, payments.Platform, "disputes", fetch, func(d *sdk.Dispute) string { return d.ID }, disputeOf)
 }
@@ -51,7 +51,7 @@ func disputeOf(d *sdk.Dispute) (payments.Dispute, error) {
 	if d.EvidenceDetails != nil {
 		out.EvidenceBy = at(d.EvidenceDetails.DueBy)
 	}
-	for _, b := range d.BalanceTransactions {
+	for _, b := range present(&in, d.BalanceTransactions) {
 		out.Movements = append(out.Movements, in.movement(b))
 	}
 	return out, in.err

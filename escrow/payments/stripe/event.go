@@ -13,12 +13,12 @@ import (
 
 // Hints implements payments.Hints.
 func (c *Client) Hints(ctx context.Context, q payments.HintQuery) iter.Seq2[payments.Hint, error] {
-	fetch := func(a after) (page[*sdk.Event], error) {
+	fetch := func(a after) (page[sdk.Event], error) {
 		it := event.Client{B: c.backend}.List(&sdk.EventListParams{
 			ListParams: a.list(), Types: sdk.StringSlice(q.Types), CreatedRange: since(q.Since),
 		})
 		got := it.EventList()
-		return page[*sdk.Event]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.Event]{got.Data, got.HasMore}, it.Err()
 	}
 	read := func(e *sdk.Event) (payments.Hint, error) {
 		hint, err := hintOf(e)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"time"
 
 	sdk "github.com/stripe/stripe-go/v76"
@@ -24,9 +25,9 @@ var (
 	errEndless = errors.New("the list does not end")
 )
 
-// page is one answer of a list.
+// page is one answer of a list. Its rows are nil if the answer was no list.
 type page[R any] struct {
-	rows []R
+	rows []*R
 	more bool
 }
 
@@ -53,7 +54,7 @@ func (a after) list() sdk.ListParams {
 // all reads a list page by page, as the caller goes on.
 func all[R, T any](
 	ctx context.Context, account payments.AccountID, what string,
-	fetch func(after) (page[R], error), id func(R) string, read func(R) (T, error),
+	fetch func(after) (page[R], error), id func(*R) string, read func(*R) (T, error),
 ) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		at := after{ctx, account, ""}
@@ -61,6 +62,10 @@ func all[R, T any](
 			got, err := fetch(at)
 			if err != nil {
 				yield(*new(T), failed(err, "list %s", what))
+				return
+			}
+			if got.rows == nil || slices.Contains(got.rows, nil) {
+				yield(*new(T), failed(uncertain(errUnreadable), "list %s", what))
 				return
 			}
 			for _, row := range got.rows {

@@ -1,6 +1,8 @@
 package stripe
 
 import (
+	"slices"
+
 	sdk "github.com/stripe/stripe-go/v76"
 
 	"github.com/stratosfund/stratosfund/lexicons/money"
@@ -24,4 +26,15 @@ func (in *reading) money(amount int64, currency sdk.Currency) money.Money {
 		in.err = uncertain(err)
 	}
 	return m
+}
+
+// present returns a list that an object holds, which has no gaps.
+func present[T any](in *reading, list []*T) []*T {
+	if slices.Contains(list, nil) {
+		if in.err == nil {
+			in.err = uncertain(errUnreadable)
+		}
+		return nil
+	}
+	return list
 }

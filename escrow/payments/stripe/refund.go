@@ -43,12 +43,12 @@ func (c *Client) Refund(ctx context.Context, id payments.RefundID) (payments.Ref
 
 // Refunds implements payments.Refunds.
 func (c *Client) Refunds(ctx context.Context, q payments.RefundQuery) iter.Seq2[payments.Refund, error] {
-	fetch := func(a after) (page[*sdk.Refund], error) {
+	fetch := func(a after) (page[sdk.Refund], error) {
 		it := c.refunds().List(&sdk.RefundListParams{
 			ListParams: a.list(), Charge: given(q.Charge), CreatedRange: since(q.Since),
 		})
 		got := it.RefundList()
-		return page[*sdk.Refund]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.Refund]{got.Data, got.HasMore}, it.Err()
 	}
 	return all(ctx, payments.Platform, "refunds", fetch, func(r *sdk.Refund) string { return r.ID }, refundOf)
 }

@@ -36,10 +36,10 @@ func (c *Client) SendReversal(ctx context.Context, in payments.ReversalOrder) (p
 
 // Reversals implements payments.Transfers.
 func (c *Client) Reversals(ctx context.Context, of payments.TransferID) iter.Seq2[payments.Reversal, error] {
-	fetch := func(a after) (page[*sdk.TransferReversal], error) {
+	fetch := func(a after) (page[sdk.TransferReversal], error) {
 		it := c.reversals().List(&sdk.TransferReversalListParams{ListParams: a.list(), ID: sdk.String(string(of))})
 		got := it.TransferReversalList()
-		return page[*sdk.TransferReversal]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.TransferReversal]{got.Data, got.HasMore}, it.Err()
 	}
 	return all(ctx, payments.Platform, "reversals", fetch, func(r *sdk.TransferReversal) string { return r.ID }, reversalOf)
 }

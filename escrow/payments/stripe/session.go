@@ -18,17 +18,16 @@ func (c *Client) sessions() session.Client { return session.Client{B: c.backend}
 
 // OpenCheckout implements payments.Checkouts.
 func (c *Client) OpenCheckout(ctx context.Context, in payments.Checkout) (payments.Session, error) {
-	p, err := checkoutParams(in)
+	p, err := checkoutParams(ctx, in)
 	if err != nil {
 		return payments.Session{}, err
 	}
-	p.Params = order(ctx, in.Account, in.Key)
 	answer, err := c.sessions().New(p)
 	return one(answer, err, sessionOn(in.Account), "open a checkout for %s", in.Mark.Intent)
 }
 
 // checkoutParams says a checkout in Stripe's words.
-func checkoutParams(in payments.Checkout) (*sdk.CheckoutSessionParams, error) {
+func checkoutParams(ctx context.Context, in payments.Checkout) (*sdk.CheckoutSessionParams, error) {
 	if err := in.Check(); err != nil {
 		return nil, err
 	}
@@ -41,6 +40,7 @@ func checkoutParams(in payments.Checkout) (*sdk.CheckoutSessionParams, error) {
 		return nil, err
 	}
 	p := &sdk.CheckoutSessionParams{
+		Params:             order(ctx, in.Account, in.Key),
 		Mode:               sdk.String(string(sdk.CheckoutSessionModePayment)),
 		PaymentMethodTypes: sdk.StringSlice([]string{string(sdk.PaymentMethodTypeCard)}),
 		PaymentMethodOptions: &sdk.CheckoutSessionPaymentMethodOptionsParams{
@@ -92,12 +92,12 @@ func (c *Client) ExpireSession(ctx context.Context, account payments.AccountID, 
 
 // Sessions implements payments.Checkouts.
 func (c *Client) Sessions(ctx context.Context, account payments.AccountID, q payments.SessionQuery) iter.Seq2[payments.Session, error] {
-	fetch := func(a after) (page[*sdk.CheckoutSession], error) {
+	fetch := func(a after) (page[sdk.CheckoutSession], error) {
 		it := c.sessions().List(&sdk.CheckoutSessionListParams{
 			ListParams: a.list(), PaymentIntent: given(q.Payment), CreatedRange: since(q.Since),
 		})
 		got := it.CheckoutSessionList()
-		return page[*sdk.CheckoutSession]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.CheckoutSession]{got.Data, got.HasMore}, it.Err()
 	}
 	return all(ctx, account, "sessions", fetch, func(s *sdk.CheckoutSession) string { return s.ID }, sessionOn(account))
 }

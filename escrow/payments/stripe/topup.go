@@ -13,10 +13,10 @@ import (
 
 // Topups implements payments.Balances.
 func (c *Client) Topups(ctx context.Context, from time.Time) iter.Seq2[payments.Topup, error] {
-	fetch := func(a after) (page[*sdk.Topup], error) {
+	fetch := func(a after) (page[sdk.Topup], error) {
 		it := topup.Client{B: c.backend}.List(&sdk.TopupListParams{ListParams: a.list(), CreatedRange: since(from)})
 		got := it.TopupList()
-		return page[*sdk.Topup]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.Topup]{got.Data, got.HasMore}, it.Err()
 	}
 	return all(ctx, payments.Platform, "topups", fetch, func(t *sdk.Topup) string { return t.ID }, topupOf)
 }

@@ -45,12 +45,12 @@ func (c *Client) Transfer(ctx context.Context, id payments.TransferID) (payments
 
 // Transfers implements payments.Transfers.
 func (c *Client) Transfers(ctx context.Context, q payments.TransferQuery) iter.Seq2[payments.Transfer, error] {
-	fetch := func(a after) (page[*sdk.Transfer], error) {
+	fetch := func(a after) (page[sdk.Transfer], error) {
 		it := c.transfers().List(&sdk.TransferListParams{
 			ListParams: a.list(), TransferGroup: given(q.Group), Destination: given(q.To), CreatedRange: since(q.Since),
 		})
 		got := it.TransferList()
-		return page[*sdk.Transfer]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.Transfer]{got.Data, got.HasMore}, it.Err()
 	}
 	return all(ctx, payments.Platform, "transfers", fetch, func(t *sdk.Transfer) string { return t.ID }, transferOf)
 }

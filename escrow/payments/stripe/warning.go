@@ -20,12 +20,12 @@ func (c *Client) Warning(ctx context.Context, id payments.WarningID) (payments.W
 
 // Warnings implements payments.Chargebacks.
 func (c *Client) Warnings(ctx context.Context, q payments.WarningQuery) iter.Seq2[payments.Warning, error] {
-	fetch := func(a after) (page[*sdk.RadarEarlyFraudWarning], error) {
+	fetch := func(a after) (page[sdk.RadarEarlyFraudWarning], error) {
 		it := c.warnings().List(&sdk.RadarEarlyFraudWarningListParams{
 			ListParams: a.list(), Charge: given(q.Charge), CreatedRange: since(q.Since),
 		})
 		got := it.RadarEarlyFraudWarningList()
-		return page[*sdk.RadarEarlyFraudWarning]{got.Data, got.HasMore}, it.Err()
+		return page[sdk.RadarEarlyFraudWarning]{got.Data, got.HasMore}, it.Err()
 	}
 	return all(ctx, payments.Platform, "warnings", fetch, func(w *sdk.RadarEarlyFraudWarning) string { return w.ID }, warningOf)
 }
