@@ -8,9 +8,9 @@
 //
 // All requests leave through one round tripper, and none goes anywhere but to the
 // configured address: redirects are not followed, and the key is attached only there.
-// It judges each answer before the library sees it. Only a 2xx of bounded size that is
-// JSON is an answer; only an error in Stripe's form is a no. Everything else is
-// uncertain, as package payments says. Neither the library nor net/http sends a
+// It judges each answer before the library sees it: only a 2xx of bounded size is an
+// answer, and only if the library can read it; only an error in Stripe's form is a no.
+// Everything else is uncertain, as package payments says. Neither the library nor net/http sends a
 // request twice, which both would do on their own for some failures.
 //
 // # Words and units

@@ -38,10 +38,10 @@ type after struct {
 	last    string
 }
 
-// list returns the parameters of the page. The library would fetch further pages by
-// itself, and take an empty page for the end although there is more.
+// list returns the parameters of the page. The library's own way through a list is not
+// used: it takes an empty page for the end although there is more.
 func (a after) list() sdk.ListParams {
-	p := sdk.ListParams{Context: a.ctx, Limit: sdk.Int64(perPage), Single: true}
+	p := sdk.ListParams{Context: a.ctx, Limit: sdk.Int64(perPage)}
 	if a.account != payments.Platform {
 		p.SetStripeAccount(string(a.account))
 	}

@@ -109,7 +109,9 @@ func TestListThatBreaksOffSaysSo(t *testing.T) {
 		"null":                   answers(http.StatusOK, `{"object":"list","has_more":false,"data":[null]}`),
 		"an object, not a list":  answers(http.StatusOK, row),
 	} {
+		var pages atomic.Int32
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			pages.Add(1)
 			if r.URL.Query().Has("starting_after") {
 				second(w, r)
 				return
@@ -120,8 +122,8 @@ func TestListThatBreaksOffSaysSo(t *testing.T) {
 		for _, err := range client.Movements(t.Context(), payments.MovementQuery{}) {
 			errs = append(errs, err)
 		}
-		if len(errs) < 2 || errs[0] != nil || !errors.Is(errs[len(errs)-1], payments.ErrUncertain) {
-			t.Errorf("%s: %v", name, errs)
+		if len(errs) < 2 || errs[0] != nil || !errors.Is(errs[len(errs)-1], payments.ErrUncertain) || pages.Load() != 2 {
+			t.Errorf("%s: %v after %d pages", name, errs, pages.Load())
 		}
 	}
 }

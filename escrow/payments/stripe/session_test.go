@@ -147,6 +147,22 @@ func TestPayeesAccountIsExpressAndTakesTransfers(t *testing.T) {
 	}
 }
 
+// Accept looks at all of it, so all of it is asked for.
+func TestR9_SessionIsFetchedWithItsPaymentChargeAndMovement(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(*Client) error{
+		"get": func(c *Client) error { _, err := c.Session(t.Context(), payments.Platform, "cs_1"); return err },
+		"expire": func(c *Client) error {
+			_, err := c.ExpireSession(t.Context(), payments.Platform, "cs_1")
+			return err
+		},
+	} {
+		if _, form := sent(t, goodSession, call); form.Get("expand[0]") != "payment_intent.latest_charge.balance_transaction" {
+			t.Errorf("%s: %v", name, form)
+		}
+	}
+}
+
 // What is not fit to be sent is not sent.
 func TestInvalidOrdersAreNotSent(t *testing.T) {
 	t.Parallel()

@@ -121,10 +121,7 @@ func judge(res *http.Response, body []byte, err error) *payments.Failure {
 	case len(body) > maxBody:
 		f.Cause = errTooLarge
 	case status >= 200 && status < 300:
-		if json.Valid(body) {
-			return nil
-		}
-		f.Cause = errUnreadable
+		return nil
 	case status < http.StatusBadRequest:
 		f.Cause = errRedirect
 	case status >= http.StatusInternalServerError:

@@ -185,7 +185,7 @@ func TestAnswerCutOffAfterSuccessIsUncertain(t *testing.T) {
 		"before the answer": "",
 		"in the header":     "HTTP/1.1 200 OK\r\nContent-Le",
 		"in the body":       fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(goodRefund), goodRefund[:20]),
-		"no HTTP":           "sk_test_quoted words 4242424242424242\r\n\r\n",
+		"no HTTP":           "HTTP/1.1 4242424242424242 OK\r\n\r\n",
 	} {
 		var requests atomic.Int32
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
