@@ -35,7 +35,9 @@ const (
 	ReasonNotCaptured  Reason = "not-captured"
 	ReasonNoMovement   Reason = "no-movement"
 
-	// Never: this is not what was agreed. If money was taken, it has to go back.
+	// Never: this is not what was agreed, or it is over. If money was taken, it has to go
+	// back.
+	ReasonExpired   Reason = "expired"
 	ReasonMode      Reason = "mode"
 	ReasonAccount   Reason = "account"
 	ReasonMark      Reason = "mark"
@@ -47,8 +49,7 @@ const (
 	ReasonRefunded  Reason = "refunded"
 )
 
-// Waiting tells whether the same session may be accepted later. A session that expired
-// unpaid stays so.
+// Waiting tells whether the same session may be accepted later.
 func (r Reason) Waiting() bool {
 	switch r {
 	case ReasonNotComplete, ReasonNotPaid, ReasonNoPayment, ReasonNotSucceeded,
@@ -84,6 +85,8 @@ func Accept(s Session, want Checkout, mode Mode) (Charge, error) {
 		return no(ReasonMark, s.Mark.Intent, want.Mark.Intent)
 	case s.Converted:
 		return no(ReasonConverted, "another currency", want.Amount.Currency)
+	case s.Status == SessionExpired:
+		return no(ReasonExpired, s.Status, SessionComplete)
 	}
 	if reason := differs(s.Amount, want.Amount); reason != "" {
 		return no(reason, s.Amount, want.Amount)

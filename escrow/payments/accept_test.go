@@ -83,7 +83,6 @@ func TestR9_PaymentIsRefusedWithTheReason(t *testing.T) {
 		change  func(*Session)
 	}{
 		{"still open", ReasonNotComplete, true, func(s *Session) { s.Status = SessionOpen }},
-		{"expired", ReasonNotComplete, true, func(s *Session) { s.Status = SessionExpired }},
 		{"complete and unpaid", ReasonNotPaid, true, func(s *Session) { s.Paid = false }},
 		{"without a payment", ReasonNoPayment, true, func(s *Session) { s.Payment = nil }},
 		{"a payment under way", ReasonNotSucceeded, true, func(s *Session) { s.Payment.Status = "processing" }},
@@ -95,6 +94,8 @@ func TestR9_PaymentIsRefusedWithTheReason(t *testing.T) {
 		{"a charge that is only reserved", ReasonNotCaptured, true, func(s *Session) { s.Payment.Charge.Captured = false }},
 		{"not on the balance yet", ReasonNoMovement, true, func(s *Session) { s.Payment.Charge.Movement = nil }},
 
+		{"expired", ReasonExpired, false, func(s *Session) { s.Status = SessionExpired }},
+		{"expired before anybody tried", ReasonExpired, false, func(s *Session) { s.Status, s.Payment = SessionExpired, nil }},
 		{"live money in test mode", ReasonMode, false, func(s *Session) { s.Live = true }},
 		{"a live payment", ReasonMode, false, func(s *Session) { s.Payment.Live = true }},
 		{"a live charge", ReasonMode, false, func(s *Session) { s.Payment.Charge.Live = true }},
@@ -149,9 +150,14 @@ func TestR9_AnotherIntentsPaymentIsRefusedForGoodHoweverFarItIs(t *testing.T) {
 	}
 }
 
-func TestR9_UnknownModeAcceptsNothing(t *testing.T) {
+func TestR9_NothingIsAcceptedForNoIntentOrInNoMode(t *testing.T) {
 	t.Parallel()
 	in := testCheckout()
+	in.Mark = Mark{}
+	if _, err := Accept(paid(in, false), in, Test); err == nil {
+		t.Error("somebody else's payment was accepted")
+	}
+	in = testCheckout()
 	if _, err := Accept(paid(in, false), in, ""); err == nil {
 		t.Error("accepted without a mode")
 	}
