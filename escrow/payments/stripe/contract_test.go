@@ -15,12 +15,12 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
-	sdk "github.com/stripe/stripe-go/v76"
-
 	"github.com/google/go-cmp/cmp"
+	sdk "github.com/stripe/stripe-go/v76"
 
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/lexicons/money"
@@ -42,6 +42,7 @@ func startMock(t *testing.T) string {
 		t.Fatalf("build %s: %v\n%s", stripeMock, err, out)
 	}
 	mock := exec.Command(filepath.Join(folder, "stripe-mock"), "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0")
+	mock.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nothing outlives the test
 	out, err := mock.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

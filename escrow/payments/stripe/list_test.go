@@ -63,7 +63,10 @@ func TestListAsksOnlyForThePagesThatAreWanted(t *testing.T) {
 	if pages.Load() != 0 {
 		t.Error("asked before anybody wanted")
 	}
-	for range list {
+	for _, err := range list {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 	if pages.Load() != 1 {
