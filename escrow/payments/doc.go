@@ -11,8 +11,10 @@
 // with the object. The processor forgets keys after a day. Whoever sends an intent
 // again therefore asks first what was already done, with [Find] on the list of
 // sessions, refunds, transfers, reversals or accounts, and sends only what is not
-// there; an answer that something is not there is no answer while an earlier call
-// may still be under way.
+// there; it uses the same key again, since what is not there yet may still be under way:
+// for the first day the key stands against doing it twice, and after that the list. The
+// processor repeats the first answer to a key, be it an internal error: then only time
+// helps.
 //
 // Nothing is retried here. Every error of a call wraps one of these, most of them in a
 // [Failure] with the facts, and so says whether it can have happened:
@@ -27,6 +29,9 @@
 //	ErrUnreachable     it has not: no connection came about
 //	ErrInvalid         it has not: the order was not fit to be sent
 //
+// "It" is this call. A refund that is refused as charge_already_refunded was perhaps
+// done by an earlier one, which is what asking first is for.
+//
 // "It has not" is said only when the processor itself said so in its own form, or
 // when no byte can have reached it. A page of a proxy, a redirect, an answer too
 // large or cut off, an unreadable object: all of these are uncertain.
@@ -40,7 +45,8 @@
 //
 // Amounts are [money.Money] in minor units of ISO 4217, whatever units the processor
 // counts in; what cannot be said exactly in both is refused. Times are UTC, to the
-// second, and of the processor's clock. Nothing here reads a clock.
+// second, and of the processor's clock: whoever asks for what was made since an intent
+// was stored takes something off that time. Nothing here reads a clock.
 //
 // # What is left out
 //

@@ -95,7 +95,7 @@ func uncertain(cause error) error {
 	return &payments.Failure{Kind: payments.ErrUncertain, Cause: cause}
 }
 
-// since is a filter, nil for all of time. Both ends of the second belong to it.
+// since is a filter, nil for all of time. It begins with the whole second of t.
 func since(t time.Time) *sdk.RangeQueryParams {
 	if t.IsZero() {
 		return nil

@@ -59,6 +59,12 @@ const (
 	EndpointConnect Endpoint = "connect"
 )
 
+// variables are where an operator sets the secrets.
+var variables = map[Endpoint]string{
+	EndpointAccount: "ESCROW_STRIPE_WEBHOOK_SECRET",
+	EndpointConnect: "ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET",
+}
+
 // Webhooks checks events. It may be shared.
 type Webhooks struct {
 	Mode payments.Mode
@@ -83,15 +89,15 @@ func (w Webhooks) Check() error {
 	for _, endpoint := range []Endpoint{EndpointAccount, EndpointConnect} {
 		secrets := w.secrets(endpoint)
 		if len(secrets) == 0 {
-			problems = append(problems, fmt.Errorf("the %s webhook has no secret: without one nothing that arrives there can be believed", endpoint))
+			problems = append(problems, fmt.Errorf("%s is missing: without a secret nothing that arrives at the %s webhook can be believed", variables[endpoint], endpoint))
 		}
 		for _, secret := range secrets {
 			key := secret.Reveal()
 			if !strings.HasPrefix(key, secretPrefix) || len(key) == len(secretPrefix) {
-				problems = append(problems, fmt.Errorf("a secret of the %s webhook does not begin with %s", endpoint, secretPrefix))
+				problems = append(problems, fmt.Errorf("%s: a secret of a webhook begins with %s", variables[endpoint], secretPrefix))
 			}
 			if other, ok := owner[key]; ok && other != endpoint {
-				problems = append(problems, errors.New("the two webhooks have a secret in common: each endpoint has its own"))
+				problems = append(problems, fmt.Errorf("%s and %s have a secret in common: each endpoint has its own", variables[EndpointAccount], variables[EndpointConnect]))
 			}
 			owner[key] = endpoint
 		}

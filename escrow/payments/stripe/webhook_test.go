@@ -173,13 +173,13 @@ func TestWebhooksAreConfiguredWithSecretsOfTheirOwn(t *testing.T) {
 	}
 	secret := func(s string) []payments.Secret { return []payments.Secret{payments.NewSecret(s)} }
 	for problem, hooks := range map[string]Webhooks{
-		"account webhook has no secret":         {Mode: payments.Test, Connect: secret("whsec_c")},
-		"connect webhook has no secret":         {Mode: payments.Test, Account: secret("whsec_a")},
-		"does not begin with whsec_":            {Mode: payments.Test, Account: secret("sk_test_1"), Connect: secret("whsec_c")},
-		"of the account webhook does not begin": {Mode: payments.Test, Account: secret("whsec_"), Connect: secret("whsec_c")},
-		"a secret in common":                    {Mode: payments.Test, Account: secret("whsec_a"), Connect: secret("whsec_a")},
-		"tolerance":                             {Mode: payments.Test, Account: secret("whsec_a"), Connect: secret("whsec_c"), Tolerance: -1},
-		"mode":                                  {Account: secret("whsec_a"), Connect: secret("whsec_c")},
+		"ESCROW_STRIPE_WEBHOOK_SECRET is missing":         {Mode: payments.Test, Connect: secret("whsec_c")},
+		"ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET is missing": {Mode: payments.Test, Account: secret("whsec_a")},
+		"ESCROW_STRIPE_WEBHOOK_SECRET: a secret":          {Mode: payments.Test, Account: secret("sk_test_1"), Connect: secret("whsec_c")},
+		"ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET: a secret":  {Mode: payments.Test, Account: secret("whsec_a"), Connect: secret("whsec_")},
+		"a secret in common":                              {Mode: payments.Test, Account: secret("whsec_a"), Connect: secret("whsec_a")},
+		"tolerance":                                       {Mode: payments.Test, Account: secret("whsec_a"), Connect: secret("whsec_c"), Tolerance: -1},
+		"mode":                                            {Account: secret("whsec_a"), Connect: secret("whsec_c")},
 	} {
 		err := hooks.Check()
 		if err == nil || !strings.Contains(err.Error(), problem) {
