@@ -47,6 +47,7 @@ type offline struct {
 	t       rapid.TB
 	store   *store.Store
 	server  *xrpc.Server
+	answers *appview.Answers
 	metrics *prometheus.Registry
 	repos   map[syntax.DID]map[syntax.ATURI]store.Record
 	roots   map[syntax.DID]string // of the repositories, as the index knows them
@@ -91,12 +92,11 @@ func openOffline(t rapid.TB, dir string) *offline {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers, err := appview.NewAnswers(o.store, o.metrics)
-	if err != nil {
+	if o.answers, err = appview.NewAnswers(o.store, o.metrics); err != nil {
 		t.Fatal(err)
 	}
 	o.server, err = xrpc.New(xrpc.Config{PublicURL: "http://localhost:8080"}, xrpc.Options{
-		Catalog: lexicons.Catalog(), Methods: appview.Methods(), MapError: appview.WireError, Answers: answers,
+		Catalog: lexicons.Catalog(), Methods: appview.Methods(), MapError: appview.WireError, Answers: o.answers,
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError})), CheckOutput: true, Now: o.clock,
 	})
 	if err != nil {
