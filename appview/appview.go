@@ -64,7 +64,7 @@ func (a *API) Register(s *xrpc.Server) {
 	xrpc.Query(s, "fund.stratos.feature.searchProposals", a.searchProposals)
 	xrpc.Query(s, "fund.stratos.feature.searchSimilar", a.searchSimilar)
 	xrpc.Query(s, "fund.stratos.actor.getActor", a.getActor)
-	xrpc.Query(s, "fund.stratos.getStats", a.getStats)
+	xrpc.Query(s, methodGetStats, a.getStats)
 	xrpc.Query(s, "fund.stratos.project.getProject", a.getProject)
 	xrpc.Query(s, "fund.stratos.project.listProjects", a.listProjects)
 }

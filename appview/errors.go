@@ -3,7 +3,6 @@ package appview
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/stratosfund/stratosfund/xrpc"
 )
@@ -19,18 +18,9 @@ var (
 	errUnsupportedCurrency = errors.New("appview: estimates in this currency do not count")
 )
 
-// notServedError is returned for a part of the contract that this version does
-// not serve yet.
-type notServedError struct{ what string }
-
-func (e *notServedError) Error() string { return "appview: not served: " + e.what }
-
 // WireError turns a domain error into the lexicon's; nil for one it does not
 // know.
 func WireError(err error) *xrpc.Error {
-	if e, ok := errors.AsType[*notServedError](err); ok {
-		return &xrpc.Error{Name: "MethodNotImplemented", Status: http.StatusNotImplemented, Message: e.what + " is not served by this version"}
-	}
 	switch {
 	case errors.Is(err, errProposalNotFound):
 		return xrpc.Named("ProposalNotFound", "uri: no such proposal is indexed, or it is hidden")

@@ -12,6 +12,8 @@ import (
 // whole indexes.
 const statsHold = time.Minute
 
+const methodGetStats = "fund.stratos.getStats"
+
 type getStatsParams struct{}
 
 // getStats answers fund.stratos.getStats.
@@ -19,7 +21,7 @@ func (a *API) getStats(ctx context.Context, _ getStatsParams) (*stratos.GetStats
 	return a.stats.get(ctx, a.store.Now, a.countStats)
 }
 
-// statsKeeper keeps the last numbers. Who holds its turn may look at them, and
+// statsKeeper keeps the last numbers, whatever is written meanwhile. Who holds its turn may look at them, and
 // count anew; the others wait without a reader of the store, which has few.
 type statsKeeper struct {
 	turn chan struct{}

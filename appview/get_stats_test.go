@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stratosfund/stratosfund/indexer/store"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
@@ -50,4 +51,16 @@ func TestOfManyWhoAskForNumbersOneCountsAndWhoGivesUpIsFollowed(t *testing.T) {
 			t.Errorf("the first got %v, and it was counted %d times", err, counted)
 		}
 	})
+}
+
+func TestNumbersTellTestMoneyApart(t *testing.T) {
+	t.Parallel()
+	s := store.Stats{
+		Money:     []store.MoneyStats{{Currency: "USD", Pledged: 70, Estimated: 5}},
+		TestMoney: []store.MoneyStats{{Currency: "EUR", Released: 100}},
+	}
+	out := statsView(s, moment)
+	if len(out.Money) != 1 || out.Money[0].Pledged != 70 || len(out.TestMoney) != 1 || out.TestMoney[0].Currency != "EUR" || out.TestMoney[0].Released != 100 {
+		t.Errorf("money %+v, test money %+v", out.Money, out.TestMoney)
+	}
 }

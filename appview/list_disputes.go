@@ -14,11 +14,11 @@ import (
 func (a *API) listDisputes(ctx context.Context, p aboutProposalParams) (*stratos.FeatureListDisputes_Output, error) {
 	out := &stratos.FeatureListDisputes_Output{Disputes: []stratos.FeatureDefs_DisputeView{}}
 	err := a.aboutProposal(ctx, "listDisputes", p, func(r *store.Reader, proposal syntax.ATURI, page page) error {
-		rows, err := r.ListDisputes(ctx, proposal, page.after, int(p.Limit)+1)
+		keys, err := r.ListDisputes(ctx, proposal, page.after, int(p.Limit)+1)
 		if err != nil {
 			return err
 		}
-		rows, out.Cursor, err = cutPage(page, rows, int(p.Limit), func(row store.DisputeRow) place { return placeOf(row.Key) })
+		keys, out.Cursor, err = page.next(keys, int(p.Limit))
 		if err != nil {
 			return err
 		}
@@ -26,10 +26,10 @@ func (a *API) listDisputes(ctx context.Context, p aboutProposalParams) (*stratos
 		if err != nil {
 			return err
 		}
-		needed := make([]syntax.ATURI, 0, 2*len(rows))
-		for _, row := range rows {
-			needed = append(needed, row.URI)
-			if ruling := states[row.URI].Ruling; ruling != nil {
+		needed := make([]syntax.ATURI, 0, 2*len(keys))
+		for _, k := range keys {
+			needed = append(needed, k.URI)
+			if ruling := states[k.URI].Ruling; ruling != nil {
 				needed = append(needed, ruling.URI)
 			}
 		}
@@ -37,8 +37,8 @@ func (a *API) listDisputes(ctx context.Context, p aboutProposalParams) (*stratos
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			if view, ok := f.dispute(row.URI, states[row.URI]); ok {
+		for _, k := range keys {
+			if view, ok := f.dispute(k.URI, states[k.URI]); ok {
 				out.Disputes = append(out.Disputes, view)
 			}
 		}

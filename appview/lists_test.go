@@ -176,12 +176,12 @@ func TestListsAboutAProposalAnswerForTheMomentOfTheFirstPage(t *testing.T) {
 	}
 	l.put(l.payment(carol, lexicons.CollectionPledge, 3, 30, l.proposal, l.work, 100)) // dated between the moments
 	query.Set("cursor", *first.Cursor)
-	*l.clock = offlineBegins.Add(time.Hour)
+	l.set(offlineBegins.Add(time.Hour))
 	second := mustGet[stratos.FeatureListPledges_Output](l.offline, "fund.stratos.feature.listPledges", query)
 	if len(second.Pledges) != 1 || second.Pledges[0].Uri != l.pledge.URI().String() || second.Cursor != nil {
 		t.Errorf("the second page has %+v", second.Pledges)
 	}
-	*l.clock = offlineBegins.Add(25 * time.Hour)
+	l.set(offlineBegins.Add(25 * time.Hour))
 	var refused struct{ Error string }
 	if status := l.get("fund.stratos.feature.listPledges", query, &refused); status != http.StatusBadRequest || refused.Error != "InvalidCursor" {
 		t.Errorf("a day later: %d %s", status, refused.Error)
@@ -321,11 +321,11 @@ func TestNumbersAreAMinuteOldAtMost(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	l.put(l.offline.proposal(carol, 9, -1, "Maps", "Where am I?"))
-	*l.clock = offlineBegins.Add(time.Minute - time.Millisecond)
+	l.set(offlineBegins.Add(time.Minute - time.Millisecond))
 	if diff := cmp.Diff(want, stats()); diff != "" {
 		t.Errorf("within the minute (-want +got):\n%s", diff)
 	}
-	*l.clock = offlineBegins.Add(time.Minute)
+	l.set(offlineBegins.Add(time.Minute))
 	if got := stats(); got.Proposals != 2 || got.AsOf == want.AsOf {
 		t.Errorf("after it %+v", got)
 	}

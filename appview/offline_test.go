@@ -3,13 +3,17 @@ package appview_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +21,8 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+	"github.com/prometheus/client_golang/prometheus"
+	"pgregory.net/rapid"
 
 	"github.com/stratosfund/stratosfund/appview"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -35,44 +41,107 @@ const (
 	broker syntax.DID = "did:plc:broker" // an escrow that is trusted
 )
 
-// offline is an index without a network, and the methods on it.
+// offline is an index without a network, and the service on it. Its clock stands
+// until it is set.
 type offline struct {
-	t      testing.TB
-	store  *store.Store
-	server *xrpc.Server
-	clock  *time.Time
-	repos  map[syntax.DID]map[syntax.ATURI]store.Record
-	seq    int64
-	revs   int
+	t       rapid.TB
+	store   *store.Store
+	server  *xrpc.Server
+	answers *appview.Answers
+	metrics *prometheus.Registry
+	repos   map[syntax.DID]map[syntax.ATURI]store.Record
+	roots   map[syntax.DID]string // of the repositories, as the index knows them
+	seq     int64
+	revs    int
+
+	mu sync.Mutex
+	at time.Time
 }
 
-// offlineBegins is what the clock of an offline index shows.
-var offlineBegins = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+var (
+	// offlineBegins is what the clock of an offline index shows first.
+	offlineBegins = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	offlinePolicy = lifecycle.Policy{TrustedEscrows: []syntax.DID{broker}}
+	offlineCID    = cid.NewPrefixV1(cid.DagCBOR, multihash.SHA2_256)
+)
 
 func newOffline(t testing.TB) *offline {
 	t.Helper()
-	clock := offlineBegins
-	now := func() time.Time { return clock }
-	policy := lifecycle.Policy{TrustedEscrows: []syntax.DID{broker}}
-	st, err := store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "index.db"), Policy: policy},
-		store.Options{Log: slog.New(slog.DiscardHandler), Clock: now})
+	o := openOffline(t, t.TempDir())
+	t.Cleanup(o.close)
+	return o
+}
+
+// openOffline is for those who close it themselves.
+func openOffline(t rapid.TB, dir string) *offline {
+	t.Helper()
+	o := &offline{
+		t: t, metrics: prometheus.NewRegistry(), repos: map[syntax.DID]map[syntax.ATURI]store.Record{}, roots: map[syntax.DID]string{},
+		at: offlineBegins,
+	}
+	path := filepath.Join(dir, "index.db")
+	empty, err := emptyIndex()
+	if err == nil {
+		err = os.WriteFile(path, empty, 0o600)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	server, err := xrpc.New(xrpc.Config{PublicURL: "http://localhost:8080"}, xrpc.Options{
-		Catalog: lexicons.Catalog(), Methods: appview.Methods(), MapError: appview.WireError,
-		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError})), CheckOutput: true, Now: now,
+	o.store, err = store.Open(context.Background(), store.Config{Path: path, Policy: offlinePolicy},
+		store.Options{Log: slog.New(slog.DiscardHandler), Clock: o.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.answers, err = appview.NewAnswers(o.store, o.metrics); err != nil {
+		t.Fatal(err)
+	}
+	o.server, err = xrpc.New(xrpc.Config{PublicURL: "http://localhost:8080"}, xrpc.Options{
+		Catalog: lexicons.Catalog(), Methods: appview.Methods(), MapError: appview.WireError, Answers: o.answers,
+		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError})), CheckOutput: true, Now: o.clock,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	appview.New(st, policy).Register(server)
-	return &offline{t: t, store: st, server: server, clock: &clock, repos: map[syntax.DID]map[syntax.ATURI]store.Record{}}
+	appview.New(o.store, offlinePolicy).Register(o.server)
+	return o
+}
+
+// emptyIndex is the file of an index without records: to migrate one for each test
+// takes longer than most tests.
+var emptyIndex = sync.OnceValues(func() (file []byte, err error) {
+	dir, err := os.MkdirTemp("", "offline")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "index.db")
+	st, err := store.Open(context.Background(), store.Config{Path: path, Policy: offlinePolicy},
+		store.Options{Log: slog.New(slog.DiscardHandler), Clock: func() time.Time { return offlineBegins }})
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func (o *offline) close() {
+	if err := o.store.Close(); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+func (o *offline) clock() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.at
+}
+
+func (o *offline) set(at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.at = at
 }
 
 // put writes records, and fetches the repositories that they are in whole.
@@ -80,10 +149,7 @@ func (o *offline) put(records ...store.Record) {
 	o.t.Helper()
 	touched := map[syntax.DID]bool{}
 	for _, r := range records {
-		if o.repos[r.DID] == nil {
-			o.repos[r.DID] = map[syntax.ATURI]store.Record{}
-		}
-		o.repos[r.DID][r.URI()] = r
+		o.write(r)
 		touched[r.DID] = true
 	}
 	for did := range touched {
@@ -91,13 +157,20 @@ func (o *offline) put(records ...store.Record) {
 	}
 }
 
+// write gives a record to its repository, of which the index knows nothing yet.
+func (o *offline) write(r store.Record) {
+	if o.repos[r.DID] == nil {
+		o.repos[r.DID] = map[syntax.ATURI]store.Record{}
+	}
+	o.repos[r.DID][r.URI()] = r
+}
+
 // fetch makes the index hold what the account's repository does: it tells that
 // something happened which the index missed.
 func (o *offline) fetch(did syntax.DID) {
 	o.t.Helper()
-	ctx := o.t.Context()
 	o.apply(store.Change{Kind: store.ChangeCommit, DID: did, Rev: o.rev(), PrevData: "missed", Data: "told", Track: true})
-	due, _, err := o.store.DueResyncs(ctx, 10)
+	due, _, err := o.store.DueResyncs(context.Background(), 10)
 	if err != nil {
 		o.t.Fatal(err)
 	}
@@ -105,23 +178,48 @@ func (o *offline) fetch(did syntax.DID) {
 	if i < 0 {
 		o.t.Fatalf("%s is not to be fetched", did)
 	}
-	_, more, err := o.store.ReplaceRepo(ctx, store.Replacement{
-		DID: did, Rev: o.rev(), Data: "fetched", Records: slices.Collect(maps.Values(o.repos[did])), Wanted: due[i].Wanted,
+	o.roots[did] = fmt.Sprint("fetched ", o.revs)
+	_, more, err := o.store.ReplaceRepo(context.Background(), store.Replacement{
+		DID: did, Rev: o.rev(), Data: o.roots[did], Records: slices.Collect(maps.Values(o.repos[did])), Wanted: due[i].Wanted,
 	})
 	o.derive(more, err)
+}
+
+// commit is the next commit of an account, which is followed from its first on. Of a
+// hidden one the index hears nothing.
+func (o *offline) commit(did syntax.DID, records ...store.Record) {
+	o.t.Helper()
+	if o.roots[did] == "" {
+		o.fetch(did)
+	}
+	for _, r := range records {
+		o.write(r)
+	}
+	before := o.roots[did]
+	o.roots[did] = fmt.Sprint("committed ", o.revs)
+	o.apply(store.Change{Kind: store.ChangeCommit, DID: did, Rev: o.rev(), Data: o.roots[did], PrevData: before, Puts: records})
+}
+
+// status is what the stream tells of an account. Who comes back is fetched anew.
+func (o *offline) status(did syntax.DID, status store.AccountStatus) {
+	o.t.Helper()
+	o.apply(store.Change{Kind: store.ChangeAccount, DID: did, Status: status})
+	if status == store.AccountActive && o.roots[did] != "" {
+		o.fetch(did)
+	}
 }
 
 func (o *offline) apply(c store.Change) {
 	o.t.Helper()
 	o.seq++
-	applied, err := o.store.Apply(o.t.Context(), "upstream", o.seq, []store.Change{c})
+	applied, err := o.store.Apply(context.Background(), "upstream", o.seq, []store.Change{c})
 	o.derive(applied.MoreStale, err)
 }
 
 func (o *offline) derive(more bool, err error) {
 	o.t.Helper()
 	for err == nil && more {
-		more, err = o.store.DeriveStale(o.t.Context())
+		more, err = o.store.DeriveStale(context.Background())
 	}
 	if err != nil {
 		o.t.Fatal(err)
@@ -137,16 +235,20 @@ func (o *offline) rev() syntax.TID {
 // get calls a method as the public.
 func (o *offline) get(method syntax.NSID, query url.Values, into any) (status int) {
 	o.t.Helper()
-	w := o.ask(o.t.Context(), method, query.Encode())
+	w := o.ask(context.Background(), method, query.Encode())
 	if err := json.Unmarshal(w.Body.Bytes(), into); err != nil {
 		o.t.Fatalf("%s answers %q: %v", method, w.Body, err)
 	}
 	return w.Code
 }
 
-func (o *offline) ask(ctx context.Context, method syntax.NSID, query string) *httptest.ResponseRecorder {
+// ask calls a method over HTTP, where answers are kept.
+func (o *offline) ask(ctx context.Context, method syntax.NSID, query string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/xrpc/"+method.String(), nil)
 	r.URL.RawQuery = query
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
 	w := httptest.NewRecorder()
 	o.server.Handler().ServeHTTP(w, r)
 	return w
@@ -158,7 +260,7 @@ func mustGet[O any](o *offline, method syntax.NSID, query url.Values) O {
 	var body struct {
 		Error, Message string
 	}
-	w := o.ask(o.t.Context(), method, query.Encode())
+	w := o.ask(context.Background(), method, query.Encode())
 	var out O
 	if w.Code != http.StatusOK {
 		_ = json.Unmarshal(w.Body.Bytes(), &body) // what is no JSON shows below as well
@@ -177,10 +279,17 @@ type fields map[string]any
 func (o *offline) record(by syntax.DID, collection syntax.NSID, rkey syntax.RecordKey, minute int, f fields) store.Record {
 	o.t.Helper()
 	f = maps.Clone(f)
-	f["$type"], f["createdAt"] = collection.String(), minuteOf(minute)
 	if collection == lexicons.CollectionCampaign || collection == lexicons.CollectionReceipt {
-		f["updatedAt"] = f["createdAt"]
+		f["updatedAt"] = minuteOf(minute)
 	}
+	return o.recordAt(by, collection, rkey, offlineBegins.Add(time.Duration(minute)*time.Minute), f)
+}
+
+// recordAt makes a record that was written at a moment.
+func (o *offline) recordAt(by syntax.DID, collection syntax.NSID, rkey syntax.RecordKey, created time.Time, f fields) store.Record {
+	o.t.Helper()
+	f = maps.Clone(f)
+	f["$type"], f["createdAt"] = collection.String(), created.Format(syntax.AtprotoDatetimeLayout)
 	asJSON, err := json.Marshal(f)
 	if err != nil {
 		o.t.Fatal(err)
@@ -193,7 +302,7 @@ func (o *offline) record(by syntax.DID, collection syntax.NSID, rkey syntax.Reco
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	c, err := cid.NewPrefixV1(cid.DagCBOR, multihash.SHA2_256).Sum(raw)
+	c, err := offlineCID.Sum(raw)
 	if err != nil {
 		o.t.Fatal(err)
 	}

@@ -59,7 +59,8 @@ func startAppViewWith(t testing.TB, network *atmosphere.Network, metricsBind str
 	return atclient.NewAPIClient("http://" + service.Addr().String())
 }
 
-type testWriter struct{ t testing.TB }
+// testWriter logs to a test.
+type testWriter struct{ t interface{ Log(...any) } }
 
 func (w testWriter) Write(b []byte) (int, error) {
 	w.t.Log(string(b))

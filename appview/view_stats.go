@@ -19,8 +19,14 @@ func statsView(s store.Stats, at time.Time) *stratos.GetStats_Output {
 			out.Stages = append(out.Stages, stratos.GetStats_StageCount{Stage: string(stage), Count: n})
 		}
 	}
-	for _, m := range s.Money {
-		out.Money = append(out.Money, stratos.GetStats_MoneyTotals{
+	out.Money = append(out.Money, moneyTotals(s.Money)...)
+	out.TestMoney = moneyTotals(s.TestMoney)
+	return out
+}
+
+func moneyTotals(sums []store.MoneyStats) (out []stratos.GetStats_MoneyTotals) {
+	for _, m := range sums {
+		out = append(out, stratos.GetStats_MoneyTotals{
 			Currency: string(m.Currency), Estimated: m.Estimated,
 			Pledged: m.Pledged, Released: m.Released, Refunded: m.Refunded, Donated: m.Donated,
 		})

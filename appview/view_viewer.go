@@ -97,21 +97,15 @@ func (v *viewer) state(f lifecycle.Facts, shown func(lifecycle.Payment) bool) *s
 	}
 	for _, p := range lifecycle.PledgesAt(f, v.now) {
 		if p.Payer == v.did && shown(p) && len(state.Pledges) < mostPledges {
-			state.Pledges = append(state.Pledges, viewerPledge(f.Policy, p))
+			state.Pledges = append(state.Pledges, viewerPledge(p))
 		}
 	}
 	return state
 }
 
-// viewerPledge shows a pledge with the word of its escrow, if that counts here;
-// else it is a wish.
-func viewerPledge(policy lifecycle.Policy, p lifecycle.Payment) stratos.FeatureDefs_ViewerPledge {
-	status := lifecycle.StatusPending
-	if p.Receipt != nil && policy.Counts(p.Receipt.Author, p.Receipt.Test) {
-		status = p.Status
-	}
+func viewerPledge(p lifecycle.Payment) stratos.FeatureDefs_ViewerPledge {
 	return stratos.FeatureDefs_ViewerPledge{
-		Uri: p.Subject.String(), Status: string(status),
+		Uri: p.Subject.String(), Status: string(p.Status),
 		Value: stratos.Defs_Money{Amount: p.Value.Amount, Currency: string(p.Value.Currency)},
 	}
 }

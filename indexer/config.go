@@ -116,7 +116,7 @@ type Options struct {
 	// Transport replaces the guarded transport of outgoing requests, for
 	// networks that exist on this machine only. Nil in production.
 	Transport http.RoundTripper
-	// DialDNS reaches the DNS server that is asked whose handle a claimed host is.
+	// DialDNS reaches the DNS server that is asked whose handle a host is.
 	// Nil in production, where the resolver of the machine is asked.
 	DialDNS func(ctx context.Context, network, address string) (net.Conn, error)
 }

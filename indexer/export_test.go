@@ -1,4 +1,8 @@
 package indexer
 
-// Outgoing is for tests of what the guard lets pass.
-var Outgoing = outgoing
+var (
+	// Outgoing is for tests of what the guard lets pass.
+	Outgoing = outgoing
+	// Directory is for tests of whom it asks.
+	Directory = directory
+)

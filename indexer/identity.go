@@ -1,6 +1,8 @@
 package indexer
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"time"
 
@@ -22,9 +24,22 @@ func NewDirectory(cfg Config, transport http.RoundTripper) *identity.BaseDirecto
 	if transport == nil {
 		transport = outgoing(cfg.Local())
 	}
-	dir := directory(cfg, &http.Client{Transport: boundedBodies{transport}, Timeout: didTimeout})
+	dir := directory(cfg, transport, nil)
 	dir.SkipHandleVerification = true
 	return dir
+}
+
+// directory resolves DIDs and handles within bounds. DNS goes to the resolver of this
+// machine, or to what dialDNS reaches, and nowhere else: the name servers that a
+// stranger's domain names would be asked past the transport's guard.
+func directory(cfg Config, transport http.RoundTripper, dialDNS func(ctx context.Context, network, address string) (net.Conn, error)) *identity.BaseDirectory {
+	return &identity.BaseDirectory{
+		PLCURL:                cfg.PLCURL,
+		HTTPClient:            http.Client{Transport: boundedBodies{transport}, Timeout: didTimeout},
+		Resolver:              net.Resolver{Dial: dialDNS, PreferGo: dialDNS != nil},
+		UserAgent:             cfg.UserAgent,
+		SkipDNSDomainSuffixes: []string{".test", ".bsky.social"}, // the one has no DNS, the other only the web
+	}
 }
 
 // boundedBodies cuts off answers that are larger than a DID document may be.

@@ -1,13 +1,18 @@
 package indexer_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/bluesky-social/indigo/atproto/identity"
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/stratosfund/stratosfund/indexer"
+	"github.com/stratosfund/stratosfund/indexer/claims/claimstest"
 )
 
 func TestADIDDocumentIsReadWithinBounds(t *testing.T) {
@@ -36,5 +41,23 @@ func TestDIDsAreNotResolvedFromPrivateNetworks(t *testing.T) {
 	dir := indexer.NewDirectory(indexer.Config{RelayURLs: []string{"https://relay.example.com"}, PLCURL: plc.URL}, nil)
 	if _, err := dir.LookupDID(t.Context(), "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"); err == nil || asked {
 		t.Errorf("asked a directory on this machine for an index of the network: %v, %v", asked, err)
+	}
+}
+
+// indigo could ask the name servers that a domain names, which may be anywhere.
+func TestHandlesAreLookedUpByOurResolverAndNoOther(t *testing.T) {
+	t.Parallel()
+	web := claimstest.New(t)
+	web.TXT("_atproto.alice.strangers.org", "did=did:plc:alice")
+	dir := indexer.Directory(indexer.Config{}, web, web.DialDNS)
+	if did, err := dir.ResolveHandle(t.Context(), "alice.strangers.org"); err != nil || did != "did:plc:alice" {
+		t.Errorf("a handle in DNS: %q, %v", did, err)
+	}
+	if _, err := dir.ResolveHandle(t.Context(), "bob.strangers.org"); !errors.Is(err, identity.ErrHandleNotFound) {
+		t.Errorf("a handle of nobody: %v", err)
+	}
+	want := []string{"TXT _atproto.alice.strangers.org", "TXT _atproto.bob.strangers.org"}
+	if diff := cmp.Diff(want, web.Asked()); diff != "" {
+		t.Errorf("DNS was asked (-want +got):\n%s", diff)
 	}
 }

@@ -92,7 +92,6 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 	if transport == nil {
 		transport = outgoing(cfg.Local())
 	}
-	httpClient := &http.Client{Transport: transport, Timeout: 30 * time.Second}
 	var clients []*firehose.Client
 	for _, u := range cfg.RelayURLs {
 		client, err := firehose.NewClient(u, nil, cfg.UserAgent)
@@ -120,7 +119,7 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 		clients: clients,
 		hosts:   hosts,
 		crash:   opts.Crash,
-		dir:     directory(cfg, httpClient),
+		dir:     directory(cfg, transport, opts.DialDNS),
 		keys:    reposync.NewKeys(cached, keyTimeout),
 		turns:   reposync.NewTurns(max(1, runtime.GOMAXPROCS(0)-processorsForOthers)),
 		claims: claims.New(claims.Config{
@@ -150,16 +149,6 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 	ix.interest = firehose.NewInterest(lexicons.Collections(), ix.isTrackedBytes, func([]byte) bool { return true })
 	ix.foreign = ix.metrics.frames.WithLabelValues("foreign")
 	return ix, nil
-}
-
-func directory(cfg Config, client *http.Client) *identity.BaseDirectory {
-	return &identity.BaseDirectory{
-		PLCURL:                cfg.PLCURL,
-		HTTPClient:            *client,
-		UserAgent:             cfg.UserAgent,
-		TryAuthoritativeDNS:   true,
-		SkipDNSDomainSuffixes: []string{".test", ".bsky.social"}, // the one has no DNS, the other only the web
-	}
 }
 
 // outgoing is the transport of requests to addresses that strangers choose. It

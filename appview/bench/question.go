@@ -36,16 +36,28 @@ func kinds(d *dataset, seed uint64) []kind {
 			targets: []string{fmt.Sprintf("/xrpc/fund.stratos.feature.listProposals?sort=%s&limit=%d", sort, pageLength)},
 		})
 	}
-	search := kind{name: "searchProposals", search: true}
-	for range draws {
+	// All words of the data are in most of its texts: there is no harder query.
+	common := func() string {
 		q := []string{pick(r, words)}
 		for range r.IntN(3) {
 			q = append(q, pick(r, words))
 		}
-		search.targets = append(search.targets,
-			fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d", url.QueryEscape(strings.Join(q, " ")), pageLength))
+		return url.QueryEscape(strings.Join(q, " "))
 	}
-	return append(out, search)
+	search := kind{name: "searchProposals", search: true}
+	sorted := kind{name: "searchProposals new", search: true}
+	narrowed := kind{name: "searchProposals narrowed", search: true}
+	similar := kind{name: "searchSimilar", search: true}
+	projects := kind{name: "listProjects words", search: true}
+	for range draws {
+		search.targets = append(search.targets, fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d", common(), pageLength))
+		sorted.targets = append(sorted.targets, fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d&sort=new", common(), pageLength))
+		narrowed.targets = append(narrowed.targets,
+			fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d&stage=development", common(), pageLength))
+		similar.targets = append(similar.targets, fmt.Sprintf("/xrpc/fund.stratos.feature.searchSimilar?title=%s", common()))
+		projects.targets = append(projects.targets, fmt.Sprintf("/xrpc/fund.stratos.project.listProjects?q=%s&limit=%d", common(), pageLength))
+	}
+	return append(out, search, sorted, narrowed, similar, projects)
 }
 
 // warm is the n-th question where questions come again.

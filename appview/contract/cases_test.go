@@ -185,6 +185,12 @@ var cases = []contractCase{
 
 	{method: "fund.stratos.project.listProjects", answer: full, fields: "projects cursor",
 		params: func(w *world) params { return params{"owner": w.dev.DID, "limit": 1} }},
+	{method: "fund.stratos.project.listProjects", answer: full, fields: "projects.record.name projects.owner.handle",
+		params: func(w *world) params { return params{"q": "too", "owner": w.dev.Handle} }},
+	{method: "fund.stratos.project.listProjects", answer: empty, fields: "projects cursor",
+		params: func(*world) params { return params{"q": "nobody makes this"} }},
+	{method: "fund.stratos.project.listProjects", answer: "InvalidCursor",
+		params: func(*world) params { return params{"q": "tool", "cursor": nobodysCursor} }},
 	{method: "fund.stratos.project.listProjects", answer: empty, fields: "projects cursor",
 		params: func(w *world) params { return params{"owner": w.backer.DID} }},
 	{method: "fund.stratos.project.listProjects", answer: "InvalidCursor",

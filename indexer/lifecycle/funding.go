@@ -25,7 +25,7 @@ type Funding struct {
 	EstimatorsProven int64
 	Pledged          int64
 	Pledgers         int64 // accounts whose money is held
-	// Pending counts pledges without a receipt; their amounts are never summed.
+	// Pending counts pledges with [StatusPending]; their amounts are never summed.
 	Pending int64
 	Donated int64
 	Donors  int64
@@ -175,7 +175,7 @@ func (e *evaluation) tellWishes(sums *tally, when func(time.Time, func())) {
 		}
 		seen[p.URI] = true
 		r := e.receipts[word{p.URI, p.Escrow}]
-		if r != nil && r.Payer == p.Author {
+		if r != nil && e.answers(r, p.Author) {
 			if !p.existsFrom().Before(r.existsFrom()) {
 				continue
 			}

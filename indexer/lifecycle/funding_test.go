@@ -138,6 +138,10 @@ func TestR9_MoneyCountsWhenTheReceiptSaysHeld(t *testing.T) {
 	}
 	wish := usd(func(f *lifecycle.Funding) { f.Pending = 1 })
 	held := usd(func(f *lifecycle.Funding) { f.Pledged, f.Pledgers = 500, 1 })
+	to := func(escrow syntax.DID, f lifecycle.Facts) lifecycle.Facts {
+		f.Pledges[0].Escrow = escrow
+		return f
+	}
 	runFunding(t, []fundingCase{
 		{"a record alone is a wish", phased(open, p), 12 * day, wish},
 		{"a wish that is dated ahead", phased(open, p), 10 * day, nil},
@@ -149,7 +153,13 @@ func TestR9_MoneyCountsWhenTheReceiptSaysHeld(t *testing.T) {
 		{"two of one account", phased(open, paid(), receipt(backer, "q", 11*day, workOfOwner, 500, "held")), 12 * day, usd(func(f *lifecycle.Funding) { f.Pledged, f.Pledgers = 1000, 1 })},
 		{"of two accounts", phased(open, paid(), receipt(stranger, "q", 11*day, workOfOwner, 500, "held")), 12 * day, usd(func(f *lifecycle.Funding) { f.Pledged, f.Pledgers = 1000, 2 })},
 		{"by the word of an escrow that it does not name", phased(open, p, paid(receiptBy(shady))), 12 * day, wish},
-		{"test money", phased(open, p, paid(func(r *lifecycle.Receipt) { r.Test = true })), 12 * day, nil},
+		{"by the word of the escrow that it names, which nobody trusts", to(shady, phased(open, p, paid(receiptBy(shady)))), 12 * day, wish},
+		{"with a receipt for somebody else's money", phased(open, p, paid(func(r *lifecycle.Receipt) { r.Payer = stranger })), 12 * day,
+			usd(func(f *lifecycle.Funding) { f.Pledged, f.Pledgers, f.Pending = 500, 1, 1 })},
+		{"paid for another proposal", phased(open, p, paid(func(r *lifecycle.Receipt) {
+			r.Proposal = meta(backer, "feature.proposal", "q", 0).URI
+		})), 12 * day, wish},
+		{"test money", phased(open, p, paid(func(r *lifecycle.Receipt) { r.Test = true })), 12 * day, wish},
 		{"for the attempt of a developer who may not act any more", facts(byURL, campaignOf(owner, "d", 10*day, open), paid()), 12 * day, held},
 	})
 }
@@ -284,7 +294,7 @@ func TestR9_PledgesAreListedByTheirReceipts(t *testing.T) {
 		{uri(stranger, "gone"), false, true, "refunded", usd(300)},
 		{uri(backer, "held"), true, true, "held", usd(500)},
 		{uri(backer, "wish"), true, false, lifecycle.StatusPending, usd(900)},
-		{uri(maintainer, "named"), true, false, "held", usd(200)}, // shown as what it is: not trusted
+		{uri(maintainer, "named"), true, false, lifecycle.StatusPending, usd(900)}, // by the word of nobody who is trusted
 	}
 	var got []shown
 	for _, p := range lifecycle.PledgesAt(f, t0.Add(20*day)) {

@@ -11,7 +11,8 @@ import (
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
-// StatusPending is said of a payment that has no receipt: it is a wish.
+// StatusPending is said of a payment that is a wish: it has no receipt, or only one
+// that the operator does not go by.
 const StatusPending ReceiptStatus = "pending"
 
 // Payment is a pledge or a donation, and where its money is.
@@ -21,12 +22,11 @@ type Payment struct {
 	Recorded bool
 	Payer    syntax.DID
 	Attempt  AttemptURI
-	// Value is what the receipt says; what the record says while there is none.
+	// Value is what the receipt says; what the record says while it is a wish.
 	Value   money.Money
 	Status  ReceiptStatus
-	Receipt *Receipt // nil while there is none
-	// Counted: the receipt is part of the proposal's funding. Without a receipt,
-	// or with one that the operator does not go by, nothing is.
+	Receipt *Receipt // nil while there is none; of a wish, what some escrow claims
+	// Counted: the receipt is part of the proposal's funding.
 	Counted bool
 }
 
@@ -80,9 +80,12 @@ func (e *evaluation) payments(kind syntax.NSID, wishes []wish, t time.Time) []Pa
 		seen[w.URI] = true
 		p := Payment{Subject: w.URI, Recorded: true, Payer: w.Author, Attempt: w.attempt, Value: w.value, Status: StatusPending}
 		key := word{w.URI, w.escrow}
-		if r := receipts[key]; r != nil && r.Payer == w.Author {
+		if r := receipts[key]; r != nil && e.answers(r, w.Author) {
 			p = e.payment(r)
 			p.Recorded = true
+			delete(receipts, key)
+		} else if r != nil && r.Payer == w.Author {
+			p.Receipt = r
 			delete(receipts, key)
 		}
 		out = append(out, dated{p, w.Meta})
@@ -119,6 +122,13 @@ func (f *Facts) joinReceipts() map[word]*Receipt {
 		}
 	}
 	return out
+}
+
+// answers: the receipt says where the money of the payer's pledge or donation is,
+// as far as the operator goes. It may not be for another proposal: after paying for
+// one its author may change the record to name another.
+func (e *evaluation) answers(r *Receipt, payer syntax.DID) bool {
+	return r.Payer == payer && e.Policy.Counts(r.Author, r.Test) && (r.Proposal == "" || r.Proposal == e.Proposal.URI)
 }
 
 // counts: the receipt is for this proposal, of a trusted escrow, and of real

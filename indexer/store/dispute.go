@@ -28,61 +28,21 @@ func attemptOf(release string) syntax.ATURI {
 	return recordURI(syntax.DID(uri.Authority()), lexicons.CollectionDevelopment, uri.RecordKey())
 }
 
-// DisputeRow is a dispute in a list, with what decides whether it stands
-// (rule 13).
-type DisputeRow struct {
-	Key
-	Author  syntax.DID
-	Release syntax.ATURI
-	// Held: a receipt that counts says that money of the author is held for the
-	// attempt.
-	Held bool
-	// Repeated: the author disputed the same release before.
-	Repeated bool
-	// Ruling is the first one of an escrow that is trusted and has a campaign
-	// for the attempt; it and Outcome are empty without.
-	Ruling  syntax.ATURI
-	Outcome string
-}
-
-// ListDisputes returns the disputes about releases of attempts at a proposal,
-// newest first, after the key of the last page; see [Reader.ListVerifications]
-// for what attempts are. A page sorts the disputes about one proposal.
-func (r *Reader) ListDisputes(ctx context.Context, proposal syntax.ATURI, after *Key, limit int) ([]DisputeRow, error) {
+// ListDisputes returns the keys of the disputes about releases of attempts at a
+// proposal, newest first, after the key of the last page; see
+// [Reader.ListVerifications] for what attempts are. Whether one stands lifecycle
+// says. A page sorts the disputes about one proposal.
+func (r *Reader) ListDisputes(ctx context.Context, proposal syntax.ATURI, after *Key, limit int) ([]Key, error) {
 	var c clauses
-	c.add(`SELECT x.created_at, x.uri, x.author, x.release_uri, `)
-	r.held(&c)
-	c.add(`, EXISTS (SELECT 1 FROM dispute o WHERE o.author = x.author AND o.release_uri = x.release_uri
-			AND (o.created_at, o.uri) < (x.created_at, x.uri)),
-		g.uri, g.outcome
-		FROM dispute x JOIN repo a ON a.did = x.author
-		LEFT JOIN ruling g ON g.record_id = (SELECT first.record_id FROM ruling first
-			WHERE first.dispute_uri = x.uri AND first.escrow IN (SELECT value FROM json_each(?))
-			AND EXISTS (SELECT 1 FROM campaign w WHERE w.development_uri = x.development_uri AND w.escrow = first.escrow)
-			AND EXISTS (SELECT 1 FROM repo e WHERE e.did = first.escrow AND e.status = 'active')
-			ORDER BY first.created_at, first.uri LIMIT 1)
-		WHERE a.status = 'active' AND x.development_uri IN `, jsonList(r.policy.TrustedEscrows))
+	c.add(`SELECT x.created_at, x.uri FROM dispute x JOIN repo a ON a.did = x.author
+		WHERE a.status = 'active' AND x.development_uri IN `)
 	r.attempts(&c, proposal)
 	r.newestFirst(&c, after, limit)
-	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (d DisputeRow, err error) {
-		var ruling, outcome sql.NullString
-		err = rows.Scan(&d.Value, &d.URI, &d.Author, &d.Release, &d.Held, &d.Repeated, &ruling, &outcome)
-		d.Ruling, d.Outcome = syntax.ATURI(ruling.String), outcome.String
-		return d, err
-	}, c.args...)
+	keys, err := collect(ctx, r.tx, c.text.String(), scanKey, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: list the disputes about %s: %w", proposal, err)
 	}
-	return rows, nil
-}
-
-// held adds an expression: whether money of the author of x is held for the
-// attempt that x is about.
-func (r *Reader) held(c *clauses) {
-	c.add(`EXISTS (SELECT 1 FROM receipt t WHERE t.payer = x.author AND t.development_uri = x.development_uri
-		AND t.status = 'held' AND `)
-	r.counted(c)
-	c.add(`)`)
+	return keys, nil
 }
 
 const disputesOf = `

@@ -103,29 +103,47 @@ const behind int64 = -1 << 62
 
 // ListProposals returns the keys of the visible proposals that pass the filter,
 // in its order, after the key of the last page (nil: from the beginning).
-func (r *Reader) ListProposals(ctx context.Context, f ProposalFilter, after *Key, limit int) ([]Key, error) {
+func (r *Reader) ListProposals(ctx context.Context, f ProposalFilter, after *Key, limit int) (keys []Key, err error) {
+	match := ""
 	if f.Words != nil {
-		if _, ok := matchAll(*f.Words); !ok {
+		if match = matchAll(*f.Words); match == "" {
 			return nil, nil
 		}
 	}
+	if keys, err = r.listMatching(ctx, f, match, after, limit); err != nil {
+		return nil, fmt.Errorf("store: list proposals: %w", err)
+	}
+	return keys, nil
+}
+
+// listMatching is a list of what a query of FTS5 finds, whatever the filter's words
+// are; of everything when there is none.
+func (r *Reader) listMatching(ctx context.Context, f ProposalFilter, match string, after *Key, limit int) ([]Key, error) {
+	w := wordsOfList{match: match}
+	if match != "" {
+		n, err := proposalWords(ctx, r, match, r.crowd)
+		if err != nil {
+			return nil, fmt.Errorf("count what holds the words: %w", err)
+		}
+		w.crowded = n == r.crowd
+	}
 	front, rest := f.orders()
 	if front == nil {
-		return nil, fmt.Errorf("store: list proposals: unknown order %q", f.Sort)
+		return nil, fmt.Errorf("unknown order %q", f.Sort)
 	}
 	if rest == nil {
-		return r.listProposals(ctx, f, front, after, limit)
+		return r.listProposals(ctx, f, w, front, after, limit)
 	}
 	// Two lists, one behind the other, each in the order of an index.
 	var keys []Key
 	if after == nil || after.Value > behind/2 {
 		var err error
-		if keys, err = r.listProposals(ctx, f, front, after, limit); err != nil || len(keys) == limit {
+		if keys, err = r.listProposals(ctx, f, w, front, after, limit); err != nil || len(keys) == limit {
 			return keys, err
 		}
 		after = nil
 	}
-	others, err := r.listProposals(ctx, f, rest, after, limit-len(keys))
+	others, err := r.listProposals(ctx, f, w, rest, after, limit-len(keys))
 	return append(keys, others...), err
 }
 
@@ -234,15 +252,15 @@ func byTimeNotClosing(c *clauses, _ *ProposalFilter, now int64) columns {
 
 // listProposals asks apart for what is about a project and for what a claim makes
 // its own: the first list, which may be long, then follows an index.
-func (r *Reader) listProposals(ctx context.Context, f ProposalFilter, by order, after *Key, limit int) ([]Key, error) {
+func (r *Reader) listProposals(ctx context.Context, f ProposalFilter, w wordsOfList, by order, after *Key, limit int) ([]Key, error) {
 	if f.Project == "" {
-		return r.listBelonging(ctx, f, anywhere, by, after, limit)
+		return r.listBelonging(ctx, f, w, anywhere, by, after, limit)
 	}
-	keys, err := r.listBelonging(ctx, f, bySubject, by, after, limit)
+	keys, err := r.listBelonging(ctx, f, w, bySubject, by, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	claimed, err := r.listBelonging(ctx, f, byClaim, by, after, limit)
+	claimed, err := r.listBelonging(ctx, f, w, byClaim, by, after, limit)
 	if err != nil || len(claimed) == 0 {
 		return keys, err
 	}
@@ -277,18 +295,13 @@ func eitherWay(c *clauses, f *ProposalFilter, now int64) {
 		f.Project, f.Project, now, now)
 }
 
-func (r *Reader) listBelonging(ctx context.Context, f ProposalFilter, to belonging, by order, after *Key, limit int) ([]Key, error) {
+func (r *Reader) listBelonging(ctx context.Context, f ProposalFilter, w wordsOfList, to belonging, by order, after *Key, limit int) ([]Key, error) {
 	var c clauses
 	now := millis(r.now)
 	columns := by(&c, &f, now)
 	f.narrow(&c, now)
 	to(&c, &f, now)
-	if f.Words != nil {
-		match, _ := matchAll(*f.Words)
-		c.add(` AND p.record_id IN (
-			SELECT g.record_id FROM proposal_fts w JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
-			WHERE w.proposal_fts MATCH ?)`, now, now, match)
-	}
+	w.narrow(&c, now)
 	if after != nil {
 		columns.after(&c, columns.key(after.Value), after.URI)
 	}
@@ -300,7 +313,7 @@ func (r *Reader) listBelonging(ctx context.Context, f ProposalFilter, to belongi
 	c.limit(limit)
 	keys, err := collect(ctx, r.tx, c.text.String(), scanKey, c.args...)
 	if err != nil {
-		return nil, fmt.Errorf("store: list proposals: %w", err)
+		return nil, err
 	}
 	for i := range keys {
 		keys[i].Value = columns.key(keys[i].Value)
@@ -315,6 +328,34 @@ func (by columns) after(c *clauses, value int64, uri syntax.ATURI) {
 		return
 	}
 	c.add(` AND `+by.value+` >= ? AND (`+by.value+` > ? OR `+by.uri+` < ?)`, value, value, uri)
+}
+
+// wordsOfList are the words that narrow a list.
+type wordsOfList struct {
+	match   string // the query of FTS5; empty for no words
+	crowded bool   // very many proposals hold them
+}
+
+// narrow adds the condition on words. What few hold is looked up and sorted; of a
+// crowd the order is followed, and each proposal is asked whether it is in it.
+func (w wordsOfList) narrow(c *clauses, now int64) {
+	if w.match == "" {
+		return
+	}
+	if w.crowded {
+		c.add(` AND EXISTS (SELECT 1 FROM wording g WHERE g.record_id = p.record_id AND g.from_at <= ? AND g.to_at > ?
+			AND +g.id IN (SELECT rowid FROM proposal_fts WHERE proposal_fts MATCH ?))`, now, now, w.match)
+		return
+	}
+	c.add(` AND p.record_id IN (
+		SELECT g.record_id FROM proposal_fts w JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
+		WHERE w.proposal_fts MATCH ?)`, now, now, w.match)
+}
+
+// narrows reports whether the filter leaves out anything, whatever the words.
+func (f *ProposalFilter) narrows() bool {
+	return len(f.Stages) > 0 || f.Project != "" || f.Account != "" || f.URI != "" || f.Author != "" || f.Backer != "" ||
+		f.Tag != "" || f.Currency != ""
 }
 
 // narrow adds the conditions of the filter, but for the one on the project.

@@ -19,6 +19,9 @@ func (tx *tx) putProject(ctx context.Context, row typedRow, rec *stratos.Project
 	if err != nil {
 		return err
 	}
+	if err := tx.indexProject(ctx, row.id, rec); err != nil {
+		return fmt.Errorf("index the words of %s: %w", row.uri, err)
+	}
 	for _, m := range rec.Maintainers {
 		err := tx.exec(ctx, `
 			INSERT INTO project_maintainer (record_id, did) VALUES ($1, $2)

@@ -76,8 +76,8 @@ func (r *Reader) counted(c *clauses) {
 // donation x as it stands: by the escrow that it names, and for no other proposal.
 // After paying for one its author may change it to name another.
 func (r *Reader) paysFor(c *clauses) {
-	c.add(`t.subject_uri = x.uri AND t.escrow = x.escrow
-		AND coalesce(` + receiptProposal + `, x.proposal_uri) = x.proposal_uri AND `)
+	c.add(`t.subject_uri = x.uri AND t.escrow = x.escrow AND t.created_at <= ?
+		AND coalesce(`+receiptProposal+`, x.proposal_uri) = x.proposal_uri AND `, millis(r.now.Add(lifecycle.FutureTolerance)))
 	r.counted(c)
 }
 

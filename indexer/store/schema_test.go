@@ -22,7 +22,7 @@ func schema(t *testing.T, s *testStore) string {
 	statements, err := collect(t.Context(), s.read, `
 		SELECT sql FROM sqlite_schema
 		WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND tbl_name NOT LIKE 'goose_%'
-		AND name NOT LIKE 'proposal\_fts\_%' ESCAPE '\' -- how FTS5 keeps its table is its own business
+		AND name NOT LIKE '%\_fts\_%' ESCAPE '\' -- how FTS5 keeps its tables is its own business
 		ORDER BY tbl_name, type = 'index', name`, scanString)
 	if err != nil {
 		t.Fatal(err)

@@ -9,20 +9,26 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 )
 
 const (
-	// SearchDepth is how many proposals the pages of one search show together.
+	// SearchDepth is how many proposals, or projects, the pages of one search show
+	// together.
 	SearchDepth = 150
-	// searchWords is how many words of a query are looked for. It bounds what a
+	// searchTokens is how many tokens of a query are looked for. It bounds what a
 	// query costs; one that a person typed has fewer.
-	searchWords = 16
-	// similarWords likewise bounds titles that are compared.
-	similarWords = 12
+	searchTokens = 16
+	// similarTokens likewise bounds titles that are compared.
+	similarTokens = 12
+	// crowd is how many texts hold a word that is in too many to tell which of them
+	// is meant: to rank one costs some microseconds.
+	crowd = 3000
+	// crowdFront is how many of a crowd are put in order.
+	crowdFront = 500
 )
 
 // SearchProposals returns the visible proposals that hold all words of q and pass
@@ -31,27 +37,82 @@ const (
 // project. The last word may be the beginning of one, unless something that is no
 // word follows it. Text without words finds nothing.
 //
+// Words that thousands hold say nothing about which is best, and the others decide.
+// A query of such words alone finds first what has all of them in its title, then
+// the rest, each by hotness; without a filter only the [crowdFront] of each that
+// were indexed last.
+//
 // Ranks move whenever a proposal is added anywhere, so a rank is no place to go
 // on from. The pages remember what they have shown instead: give seen as the page
 // before returned it, with the same moment, and nothing comes twice or is left
 // out. next is nil when nothing more is to come; after [SearchDepth] proposals
 // nothing is.
 func (r *Reader) SearchProposals(ctx context.Context, q string, f ProposalFilter, seen Seen, limit int) (page []syntax.ATURI, next *Seen, err error) {
-	match, ok := matchAll(q)
-	if !ok {
-		return nil, nil, nil
+	page, next, err = r.nextPage(seen, limit, func(n int) ([]syntax.ATURI, error) {
+		asked, err := r.ask(ctx, proposalWords, q)
+		if err != nil || asked.all == "" {
+			return nil, err
+		}
+		if asked.telling != "" {
+			return r.rankedProposals(ctx, asked, f, n)
+		}
+		return inTurn(n, func(match string) ([]syntax.ATURI, error) { return r.crowdedProposals(ctx, match, f, n) }, asked.within("title"), asked.all)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("store: search proposals: %w", err)
 	}
+	return page, next, nil
+}
+
+// SearchProjects returns the visible projects that hold all words of q, of one owner
+// if given, best first: as [Reader.SearchProposals] does, with names for titles,
+// but that of a crowd those come first which are newest.
+func (r *Reader) SearchProjects(ctx context.Context, q string, owner syntax.DID, seen Seen, limit int) (page []syntax.ATURI, next *Seen, err error) {
+	page, next, err = r.nextPage(seen, limit, func(n int) ([]syntax.ATURI, error) {
+		asked, err := r.ask(ctx, projectWords, q)
+		if err != nil || asked.all == "" {
+			return nil, err
+		}
+		if asked.telling != "" {
+			return r.rankedProjects(ctx, asked, owner, n)
+		}
+		return inTurn(n, func(match string) ([]syntax.ATURI, error) { return r.crowdedProjects(ctx, match, owner, n) }, asked.within("name"), asked.all)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("store: search projects: %w", err)
+	}
+	return page, next, nil
+}
+
+// SearchSimilar returns the visible proposals whose titles share words with a
+// title that somebody is typing, most alike first. The filter may narrow it to
+// one subject. Words that thousands of proposals hold do not count, unless there
+// are no others: then the titles must have all of them.
+func (r *Reader) SearchSimilar(ctx context.Context, title string, f ProposalFilter, limit int) (found []syntax.ATURI, err error) {
+	asked, err := r.askAny(ctx, title)
+	switch {
+	case err != nil || asked.all == "":
+	case asked.telling != "":
+		found, err = r.rankedProposals(ctx, asked, f, limit)
+	default:
+		found, err = r.crowdedProposals(ctx, asked.all, f, limit)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: search similar proposals: %w", err)
+	}
+	return found, nil
+}
+
+// nextPage is what follows on the pages that have shown seen. find returns the
+// first n of what is found, best first.
+func (r *Reader) nextPage(seen Seen, limit int, find func(n int) ([]syntax.ATURI, error)) (page []syntax.ATURI, next *Seen, err error) {
 	limit = min(limit, SearchDepth-len(seen.shown))
 	if limit <= 0 {
 		return nil, nil, nil
 	}
-	var c clauses
-	r.matching(&c, match, f)
-	c.add(` ORDER BY w.rank`)
-	c.limit(len(seen.shown) + limit + 1) // among these are as many that were not shown
-	found, err := collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
+	found, err := find(len(seen.shown) + limit + 1) // among these are as many that were not shown
 	if err != nil {
-		return nil, nil, fmt.Errorf("store: search proposals: %w", err)
+		return nil, nil, err
 	}
 	found = slices.DeleteFunc(found, func(uri syntax.ATURI) bool { return seen.has(r.mark(uri)) })
 	if len(found) <= limit {
@@ -68,36 +129,117 @@ func (r *Reader) SearchProposals(ctx context.Context, q string, f ProposalFilter
 	return page, next, nil
 }
 
-// SearchSimilar returns the visible proposals whose titles share words with a
-// title that somebody is typing, most alike first. The filter may narrow it to
-// one subject.
-func (r *Reader) SearchSimilar(ctx context.Context, title string, f ProposalFilter, limit int) ([]syntax.ATURI, error) {
-	match, ok := matchTitle(title)
-	if !ok {
-		return nil, nil
+// inTurn returns the first n of what the queries of FTS5 find, one after the other,
+// nothing twice.
+func inTurn(n int, find func(match string) ([]syntax.ATURI, error), matches ...string) (all []syntax.ATURI, err error) {
+	for _, match := range matches {
+		if len(all) == n {
+			break
+		}
+		found, err := find(match)
+		if err != nil {
+			return nil, err
+		}
+		for _, uri := range found {
+			if len(all) < n && !slices.Contains(all, uri) {
+				all = append(all, uri)
+			}
+		}
 	}
-	var c clauses
-	r.matching(&c, match, f)
-	c.add(` ORDER BY w.rank`)
-	c.limit(limit)
-	found, err := collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
-	if err != nil {
-		return nil, fmt.Errorf("store: search similar proposals: %w", err)
-	}
-	return found, nil
+	return all, nil
 }
 
-// matching selects the visible proposals that are found by a query of FTS5 now,
-// and that pass the filter.
-func (r *Reader) matching(c *clauses, match string, f ProposalFilter) {
+// rankedProposals are the first n visible proposals that pass the filter, by how
+// well they fit the telling words.
+func (r *Reader) rankedProposals(ctx context.Context, asked question, f ProposalFilter, n int) ([]syntax.ATURI, error) {
+	var c clauses
 	now := millis(r.now)
 	c.add(`SELECT p.uri FROM proposal_fts w
-		JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
-		JOIN proposal p ON p.record_id = g.record_id
-		JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
-		WHERE w.proposal_fts MATCH ?`, now, now, now, now, match)
-	f.narrow(c, now)
-	eitherWay(c, &f, now)
+		CROSS JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
+		CROSS JOIN proposal p ON p.record_id = g.record_id
+		CROSS JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
+		WHERE w.proposal_fts MATCH ?`, now, now, now, now, asked.telling)
+	if asked.all != asked.telling {
+		c.add(` AND +w.rowid IN (SELECT rowid FROM proposal_fts WHERE proposal_fts MATCH ?)`, asked.all)
+	}
+	f.narrow(&c, now)
+	eitherWay(&c, &f, now)
+	c.add(` ORDER BY w.rank`)
+	c.limit(n)
+	return collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
+}
+
+// crowdedProposals are the hottest n visible proposals that pass the filter, of very
+// many that a query of FTS5 finds.
+func (r *Reader) crowdedProposals(ctx context.Context, match string, f ProposalFilter, n int) (found []syntax.ATURI, err error) {
+	if f.narrows() {
+		// What passes may be anywhere in the crowd: the list is followed instead.
+		f.Sort = SortHot
+		keys, err := r.listMatching(ctx, f, match, nil, n)
+		for _, k := range keys {
+			found = append(found, k.URI)
+		}
+		return found, err
+	}
+	var c clauses
+	now := millis(r.now)
+	c.add(`SELECT uri FROM (
+		SELECT p.uri AS uri, k.hot AS hot FROM proposal_fts w
+		CROSS JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
+		CROSS JOIN proposal p ON p.record_id = g.record_id
+		CROSS JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
+		CROSS JOIN ranking k ON k.proposal_uri = p.uri AND k.from_at <= ? AND k.to_at > ?
+		WHERE w.proposal_fts MATCH ? ORDER BY w.rowid DESC`, now, now, now, now, now, now, match)
+	c.limit(crowdFront)
+	c.add(`) ORDER BY hot DESC, uri DESC`)
+	c.limit(n)
+	return collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
+}
+
+// rankedProjects are the first n visible projects by how well they fit the telling
+// words.
+func (r *Reader) rankedProjects(ctx context.Context, asked question, owner syntax.DID, n int) ([]syntax.ATURI, error) {
+	var c clauses
+	c.add(`SELECT j.uri`)
+	r.foundProjects(&c, asked.telling, owner)
+	if asked.all != asked.telling {
+		c.add(` AND +w.rowid IN (SELECT rowid FROM project_fts WHERE project_fts MATCH ?)`, asked.all)
+	}
+	c.add(` ORDER BY w.rank`)
+	c.limit(n)
+	return collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
+}
+
+// crowdedProjects are the newest n visible projects, of very many that a query of
+// FTS5 finds.
+func (r *Reader) crowdedProjects(ctx context.Context, match string, owner syntax.DID, n int) ([]syntax.ATURI, error) {
+	var c clauses
+	if owner != "" {
+		c.add(`SELECT j.uri FROM project j JOIN repo a ON a.did = j.owner
+			WHERE j.owner = ? AND a.status = 'active' AND j.created_at <= ?
+			AND +j.record_id IN (SELECT rowid FROM project_fts WHERE project_fts MATCH ?)
+			ORDER BY j.created_at DESC, j.uri DESC`, owner, millis(r.now.Add(lifecycle.FutureTolerance)), match)
+		c.limit(n)
+		return collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
+	}
+	c.add(`SELECT uri FROM (SELECT j.uri AS uri, j.created_at AS created_at`)
+	r.foundProjects(&c, match, owner)
+	c.add(` ORDER BY w.rowid DESC`)
+	c.limit(crowdFront)
+	c.add(`) ORDER BY created_at DESC, uri DESC`)
+	c.limit(n)
+	return collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
+}
+
+// foundProjects selects from the visible projects that a query of FTS5 finds.
+func (r *Reader) foundProjects(c *clauses, match string, owner syntax.DID) {
+	c.add(` FROM project_fts w
+		CROSS JOIN project j ON j.record_id = w.rowid
+		CROSS JOIN repo a ON a.did = j.owner
+		WHERE w.project_fts MATCH ? AND a.status = 'active' AND j.created_at <= ?`, match, millis(r.now.Add(lifecycle.FutureTolerance)))
+	if owner != "" {
+		c.add(` AND j.owner = ?`, owner)
+	}
 }
 
 func scanURI(rows *sql.Rows) (uri syntax.ATURI, err error) {
@@ -155,60 +297,3 @@ func ParseSeen(text string) (Seen, error) {
 	}
 	return s, nil
 }
-
-// matchAll is the query of FTS5 for all words of a text; ok is false when it has
-// none.
-func matchAll(text string) (match string, ok bool) {
-	words, open := splitWords(text, searchWords)
-	return join(words, open, " "), len(words) > 0
-}
-
-// matchTitle is the query of FTS5 for titles with any word of a text.
-func matchTitle(text string) (match string, ok bool) {
-	words, open := splitWords(text, similarWords)
-	return `title : (` + join(words, open, " OR ") + `)`, len(words) > 0
-}
-
-// join quotes the words: between quotes nothing is an operator, and a word has
-// no quotes.
-func join(words []string, open bool, operator string) string {
-	var b strings.Builder
-	for i, word := range words {
-		if i > 0 {
-			b.WriteString(operator)
-		}
-		b.WriteString(`"` + word + `"`)
-		if open && i == len(words)-1 {
-			b.WriteString("*")
-		}
-	}
-	return b.String()
-}
-
-// splitWords returns the first words of a text, without repetition. open: the
-// text ends with a word, which may go on. A word is what the tokenizer of the
-// index makes one or more tokens of, so nothing else is ever part of a query.
-func splitWords(text string, most int) (words []string, open bool) {
-	seen := map[string]bool{}
-	for rest := range strings.FieldsFuncSeq(text, func(c rune) bool { return !unicode.In(c, wordRunes...) }) {
-		if !strings.ContainsFunc(rest, func(c rune) bool { return unicode.In(c, tokenRunes...) }) {
-			open = false // marks with nothing to stand on
-			continue
-		}
-		if len(words) == most {
-			return words, false
-		}
-		open = strings.HasSuffix(text, rest)
-		if seen[rest] && !open {
-			continue
-		}
-		seen[rest] = true
-		words = append(words, rest)
-	}
-	return words, open
-}
-
-var (
-	tokenRunes = []*unicode.RangeTable{unicode.L, unicode.N, unicode.Co}
-	wordRunes  = append([]*unicode.RangeTable{unicode.M}, tokenRunes...)
-)

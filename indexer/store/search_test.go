@@ -5,22 +5,39 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/lexicons"
 )
 
 // search finds everything for a text, by pages.
 func (w *world) search(t tester, q string, f ProposalFilter, limit int) []syntax.ATURI {
+	t.Helper()
+	return w.searchAmong(t, crowd, q, f, limit)
+}
+
+// searchAmong is search where so many are a crowd.
+func (w *world) searchAmong(t tester, crowd int, q string, f ProposalFilter, limit int) []syntax.ATURI {
+	t.Helper()
+	return w.searchPages(t, crowd, func(r *Reader, seen Seen) ([]syntax.ATURI, *Seen, error) {
+		return r.SearchProposals(t.Context(), q, f, seen, limit)
+	})
+}
+
+func (w *world) searchPages(t tester, crowd int, search func(*Reader, Seen) ([]syntax.ATURI, *Seen, error)) []syntax.ATURI {
 	t.Helper()
 	var out []syntax.ATURI
 	var seen Seen
 	for {
 		var next *Seen
 		mustRead(t, w.s, func(r *Reader) error {
-			page, more, err := r.At(start).SearchProposals(t.Context(), q, f, seen, limit)
+			r = r.At(start)
+			r.crowd = crowd
+			page, more, err := search(r, seen)
 			out, next = append(out, page...), more
 			return err
 		})
@@ -160,9 +177,168 @@ func TestSearch_TheFilterNarrows(t *testing.T) {
 		"backer":  {ProposalFilter{Backer: dave, Currency: "USD"}, []syntax.ATURI{proposalURI(carol, 1)}},
 		"stage":   {ProposalFilter{Stages: []lifecycle.Stage{lifecycle.StageCompleted}}, nil},
 	} {
-		if diff := gocmp.Diff(c.want, w.search(t, "dark", c.f, 50)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+		for _, crowd := range []int{crowd, 1} {
+			if diff := gocmp.Diff(c.want, w.searchAmong(t, crowd, "dark", c.f, 50)); diff != "" {
+				t.Errorf("%s, where %d are a crowd (-want +got):\n%s", name, crowd, diff)
+			}
 		}
+	}
+}
+
+// Of words that very many hold, none says which proposal is meant; the others do.
+func TestSearch_WordsOfACrowdRankNothing(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	library(t, w, nil,
+		[2]string{"Dark", "Mode of eyes."},
+		[2]string{"Export", "Dark mode, dark mode, dark mode."},
+		[2]string{"Dark mode", "It would save us many hours of work every week."},
+		[2]string{"Mode", "Dark eyes, eyes and eyes again."},
+		[2]string{"Mode, dark", "."},
+		[2]string{"Lists", "Eyes."},
+		[2]string{"Light", "Mode."},
+	)
+	w.put(estimate(t, dave, 1, proposalURI(alice, 1), 2000, "USD", nil), estimate(t, carol, 1, proposalURI(alice, 2), 2500, "USD", nil))
+	for q, want := range map[string][]int{
+		"dark mode":          {2, 4, 1, 3, 0}, // first in the title, and there what is hot
+		"mode dar":           {2, 4, 1, 3, 0},
+		"dark mode eyes":     {3, 0}, // eyes are few
+		"dark mode ":         {2, 4, 1, 3, 0},
+		"dark mode nothing ": {},
+	} {
+		if diff := gocmp.Diff(want, numbers(w.searchAmong(t, 4, q, ProposalFilter{}, 2))); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", q, diff)
+		}
+		if diff := gocmp.Diff(want, numbers(w.searchAmong(t, 4, q, ProposalFilter{Account: bob}, 2))); diff != "" {
+			t.Errorf("%q for bob (-want +got):\n%s", q, diff)
+		}
+		mustRead(t, w.s, func(r *Reader) error {
+			r.crowd = 4
+			keys, err := r.ListProposals(t.Context(), ProposalFilter{Words: &q, Sort: SortNew}, nil, 50)
+			if len(keys) != len(want) {
+				t.Errorf("%q: %d listed, and %d found", q, len(keys), len(want))
+			}
+			return err
+		})
+	}
+}
+
+// No space says where their words end, and people look for words in them.
+func TestSearch_FindsWordsInScriptsWithoutSpaces(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	library(t, w, nil,
+		[2]string{"请添加暗色模式", "我的眼睛在晚上很疼。"},
+		[2]string{"ダークモードに対応してほしい", "夜に目が疲れます。設定で切り替えたいです。"},
+		[2]string{"다크 모드를 지원해 주세요", "밤에 눈이 아파요."},
+		[2]string{"อยากให้มีโหมดมืด", "แสบตาตอนกลางคืน"},
+		[2]string{"Webアプリの通知", "iOS17でも使いたい"},
+		[2]string{"हिन्दी में अनुवाद", "सभी पृष्ठ"},
+	)
+	for q, want := range map[string][]int{
+		"暗色":      {0},
+		"模式":      {0},
+		"暗色模式":    {0},
+		"暗模":      {}, // not one after the other
+		"暗色 眼睛":   {0},
+		"疼":       {0}, // the last before a stop
+		"モード":     {1},
+		"ダーク 夜":   {1},
+		"ﾀﾞｰｸ":    {1},
+		"対応し":     {1},
+		"夜":       {1},
+		"모드":      {2}, // with an ending
+		"지원":      {2},
+		"눈":       {2},
+		"드모":      {},
+		"มืด":     {3},
+		"โหมด":    {3},
+		"มด":      {3}, // in โหมด: too much rather than too little
+		"กลางคืน": {3},
+		"มี":      {3},
+		"web アプリ": {4},
+		"通知":      {4},
+		"ios17":   {4},
+		"अनुवाद":  {5},
+		"अनु":     {5},
+		"अनव":     {}, // vowels make other words
+	} {
+		got := numbers(w.search(t, q, ProposalFilter{}, 50))
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", q, diff)
+		}
+	}
+	for title, want := range map[string][]int{"暗色模式的支持": {0}, "ダークモードがほしい": {1}, "โหมดกลางคืน": {3}} {
+		mustRead(t, w.s, func(r *Reader) error {
+			got, err := r.SearchSimilar(t.Context(), title, ProposalFilter{}, 5)
+			if diff := gocmp.Diff(want, numbers(got)); diff != "" {
+				t.Errorf("like %q (-want +got):\n%s", title, diff)
+			}
+			return err
+		})
+	}
+}
+
+func TestSearchProjects_ByNameDescriptionAndTagsBestFirst(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	named := func(owner syntax.DID, slug, name, description string, hoursAgo int, tags ...string) Record {
+		tags = append([]string{}, tags...) // a list, also when it is empty
+		return mustRecord(t, owner, lexicons.CollectionProject, syntax.RecordKey(slug), fields{
+			"name": name, "description": description, "tags": tags, "createdAt": stamp(start.Add(-time.Duration(hoursAgo) * time.Hour)),
+		})
+	}
+	w.put(
+		named(alice, "a", "Graysky", "A client for Bluesky.", 4, "client"),
+		named(bob, "b", "Deck", "Columns, not a Graysky.", 3, "Bluesky", "desktop"),
+		named(carol, "c", "天気予報", "毎日の天気", 2),
+		named(dave, "d", "Graysky too", "Graysky, for a desktop.", 1),
+		named(dave, "e", "Later", "Graysky", -2),
+	)
+	a, b, c, d := projectURI(alice, "a"), projectURI(bob, "b"), projectURI(carol, "c"), projectURI(dave, "d")
+	search := func(q string, owner syntax.DID, crowd int) []syntax.ATURI {
+		return w.searchPages(t, crowd, func(r *Reader, seen Seen) ([]syntax.ATURI, *Seen, error) {
+			return r.SearchProjects(t.Context(), q, owner, seen, 1)
+		})
+	}
+	for _, k := range []struct {
+		q     string
+		owner syntax.DID
+		crowd int
+		want  []syntax.ATURI
+	}{
+		{"graysky", "", crowd, []syntax.ATURI{d, a, b}}, // twice, in the name, in the text
+		{"grays", "", crowd, []syntax.ATURI{d, a, b}},
+		{"grays ", "", crowd, nil},
+		{"graysky", dave, crowd, []syntax.ATURI{d}},
+		{"bluesky desktop", "", crowd, []syntax.ATURI{b}},
+		{"天気", "", crowd, []syntax.ATURI{c}},
+		{`"NEAR(`, "", crowd, nil},
+		{"!", "", crowd, nil},
+		{"graysky", "", 2, []syntax.ATURI{d, a, b}}, // the newer of those with the name
+		{"graysky", bob, 2, []syntax.ATURI{b}},
+		{"graysky client", "", 2, []syntax.ATURI{a}},
+	} {
+		if diff := gocmp.Diff(k.want, search(k.q, k.owner, k.crowd)); diff != "" {
+			t.Errorf("%q of %q, where %d are a crowd (-want +got):\n%s", k.q, k.owner, k.crowd, diff)
+		}
+	}
+	w.put(named(alice, "a", "Sky", "It is blue.", 4))
+	w.status(bob, AccountSuspended)
+	w.delete(d)
+	if got := search("graysky", "", crowd); len(got) > 0 {
+		t.Errorf("renamed, hidden and deleted: %v", got)
+	}
+	w.status(bob, AccountActive)
+	if diff := gocmp.Diff([]syntax.ATURI{b}, search("graysky", "", crowd)); diff != "" {
+		t.Errorf("after bob is back (-want +got):\n%s", diff)
+	}
+	before := dumpProjectWords(t, w.s)
+	if slices.ContainsFunc(before, func(word string) bool { return strings.Contains(word, d.String()) }) {
+		t.Errorf("words outlive their project: %v", before)
+	}
+	if _, err := w.s.Rebuild(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := gocmp.Diff(before, dumpProjectWords(t, w.s)); diff != "" {
+		t.Errorf("words (-before +rebuilt):\n%s", diff)
 	}
 }
 
@@ -272,12 +448,9 @@ func FuzzSearch(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, q string) {
 		found := w.search(t, q, ProposalFilter{}, 5)
-		words, _ := splitWords(q, searchWords)
+		words := phrases(q)
 		if len(words) == 0 && len(found) > 0 {
 			t.Errorf("%q has no words and finds %v", q, found)
-		}
-		if _, ok := matchTitle(q); ok != (len(words) > 0) {
-			t.Errorf("%q: words for one search and none for the other", q)
 		}
 		mustRead(t, w.s, func(r *Reader) error {
 			_, err := r.SearchSimilar(t.Context(), q, ProposalFilter{}, 5)

@@ -202,7 +202,9 @@ func record(t *testing.T, s *testStore, fn func(*Reader) error) []recorded {
 	var rec *recorder
 	mustRead(t, s, func(r *Reader) error {
 		rec = &recorder{querier: r.tx}
-		return fn(&Reader{tx: rec, policy: r.policy, now: r.now})
+		asked := *r
+		asked.tx = rec
+		return fn(&asked)
 	})
 	return rec.statements
 }
@@ -322,6 +324,33 @@ func aboutOne(t *testing.T) map[string]func(*Reader) error {
 		},
 		"similar": func(r *Reader) error {
 			_, err := r.SearchSimilar(ctx, "dark mode", ProposalFilter{Account: bob}, 5)
+			return err
+		},
+		"search in a crowd": func(r *Reader) error {
+			r.crowd = 1
+			_, _, err := r.SearchProposals(ctx, "dark mode", ProposalFilter{}, Seen{}, 50)
+			return err
+		},
+		"search of a subject in a crowd": func(r *Reader) error {
+			r.crowd = 1
+			_, _, err := r.SearchProposals(ctx, "dark mode", ProposalFilter{Account: bob, Backer: alice}, Seen{}, 50)
+			return err
+		},
+		"similar in a crowd": func(r *Reader) error {
+			r.crowd = 1
+			_, err := r.SearchSimilar(ctx, "dark mode", ProposalFilter{Account: bob}, 5)
+			return err
+		},
+		"projects":        func(r *Reader) error { _, _, err := r.SearchProjects(ctx, "it x", "", Seen{}, 50); return err },
+		"projects of one": func(r *Reader) error { _, _, err := r.SearchProjects(ctx, "it x", alice, Seen{}, 50); return err },
+		"projects in a crowd": func(r *Reader) error {
+			r.crowd = 1
+			_, _, err := r.SearchProjects(ctx, "it", "", Seen{}, 50)
+			return err
+		},
+		"projects of one in a crowd": func(r *Reader) error {
+			r.crowd = 1
+			_, _, err := r.SearchProjects(ctx, "it", alice, Seen{}, 50)
 			return err
 		},
 	}

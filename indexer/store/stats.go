@@ -13,10 +13,11 @@ import (
 type Stats struct {
 	Proposals  int64
 	Projects   int64
-	Backers    int64 // accounts whose money is held or reached a developer
+	Backers    int64 // accounts whose money is held or reached a developer; test money is none
 	Developers int64 // accounts that led an attempt
 	Stages     map[lifecycle.Stage]int64
-	Money      []MoneyStats // sorted by currency
+	Money      []MoneyStats // sorted by currency, without test money
+	TestMoney  []MoneyStats // likewise, where the policy counts it; nobody estimates in it
 }
 
 // MoneyStats are sums in one currency, in minor units. Estimates are those for
@@ -52,7 +53,7 @@ func (r *Reader) Stats(ctx context.Context) (s Stats, err error) {
 	if s.Backers, err = r.countBackers(ctx); err != nil {
 		return s, fmt.Errorf("store: count backers: %w", err)
 	}
-	if s.Money, err = r.sumMoney(ctx); err != nil {
+	if s.Money, s.TestMoney, err = r.sumMoney(ctx); err != nil {
 		return s, fmt.Errorf("store: sum money: %w", err)
 	}
 	return s, nil
@@ -88,7 +89,7 @@ func (r *Reader) countDevelopers(ctx context.Context) (n int64, err error) {
 
 func (r *Reader) countBackers(ctx context.Context) (n int64, err error) {
 	var c clauses
-	c.add(`SELECT count(DISTINCT t.payer) FROM receipt t WHERE t.status IN ('held', 'releasing', 'released', 'paid') AND `)
+	c.add(`SELECT count(DISTINCT t.payer) FROM receipt t WHERE t.status IN ('held', 'releasing', 'released', 'paid') AND t.test = 0 AND `)
 	r.counted(&c)
 	err = r.tx.QueryRowContext(ctx, c.text.String(), c.args...).Scan(&n)
 	return n, err
@@ -97,29 +98,33 @@ func (r *Reader) countBackers(ctx context.Context) (n int64, err error) {
 // sumMoney adds up what receipts say and what is estimated, each up to the most
 // that the lexicon can say. Strangers cannot make a sum overflow: only trusted
 // escrows write receipts that count, and estimates count up to their caps.
-func (r *Reader) sumMoney(ctx context.Context) ([]MoneyStats, error) {
+func (r *Reader) sumMoney(ctx context.Context) (real, test []MoneyStats, err error) {
 	var c clauses
-	c.add(`SELECT currency, status, sum(amount) FROM (
-		SELECT m.currency AS currency, 'estimated' AS status, m.estimated AS amount FROM funding m
+	c.add(`SELECT currency, test, status, sum(amount) FROM (
+		SELECT m.currency AS currency, 0 AS test, 'estimated' AS status, m.estimated AS amount FROM funding m
 		JOIN stage_interval s ON s.proposal_uri = m.proposal_uri AND s.from_at <= ? AND s.to_at > ?
 		WHERE m.from_at <= ? AND m.to_at > ? AND m.estimated > 0
 		UNION ALL
-		SELECT t.currency, t.status, t.amount FROM receipt t WHERE t.status IN ('held', 'released', 'refunded', 'paid') AND `,
+		SELECT t.currency, t.test, t.status, t.amount FROM receipt t WHERE t.status IN ('held', 'released', 'refunded', 'paid') AND `,
 		millis(r.now), millis(r.now), millis(r.now), millis(r.now))
 	r.counted(&c)
-	c.add(`) GROUP BY currency, status ORDER BY currency`)
-	var out []MoneyStats
-	_, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (struct{}, error) {
+	c.add(`) GROUP BY currency, test, status ORDER BY currency`)
+	_, err = collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (struct{}, error) {
 		var currency money.Currency
+		var isTest bool
 		var status string
 		var sum int64
-		if err := rows.Scan(&currency, &status, &sum); err != nil {
+		if err := rows.Scan(&currency, &isTest, &status, &sum); err != nil {
 			return struct{}{}, err
 		}
-		if len(out) == 0 || out[len(out)-1].Currency != currency {
-			out = append(out, MoneyStats{Currency: currency})
+		out := &real
+		if isTest {
+			out = &test
 		}
-		total := &out[len(out)-1]
+		if len(*out) == 0 || (*out)[len(*out)-1].Currency != currency {
+			*out = append(*out, MoneyStats{Currency: currency})
+		}
+		total := &(*out)[len(*out)-1]
 		into := map[string]*int64{
 			"estimated": &total.Estimated, "held": &total.Pledged, "released": &total.Released,
 			"refunded": &total.Refunded, "paid": &total.Donated,
@@ -127,5 +132,5 @@ func (r *Reader) sumMoney(ctx context.Context) ([]MoneyStats, error) {
 		*into = min(sum, lifecycle.MaxTotal)
 		return struct{}{}, nil
 	}, c.args...)
-	return out, err
+	return real, test, err
 }

@@ -225,6 +225,7 @@ type Reader struct {
 	tx     querier
 	policy lifecycle.Policy
 	now    time.Time
+	crowd  int // how many texts hold a word that tells nothing
 }
 
 // Now is the moment that the reader answers for.
@@ -232,7 +233,11 @@ func (r *Reader) Now() time.Time { return r.now }
 
 // At returns a reader of the same snapshot that answers for another moment,
 // as the later pages of a list do.
-func (r *Reader) At(now time.Time) *Reader { return &Reader{tx: r.tx, policy: r.policy, now: now} }
+func (r *Reader) At(now time.Time) *Reader {
+	later := *r
+	later.now = now
+	return &later
+}
 
 // Now is the moment that a reader would answer for.
 func (s *Store) Now() time.Time { return s.now().UTC() }
@@ -240,7 +245,7 @@ func (s *Store) Now() time.Time { return s.now().UTC() }
 // Read runs fn on a snapshot: all that it reads belongs together.
 func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 	return s.readers.Snapshot(ctx, func(c sqlite.Steady) error {
-		r := &Reader{tx: c, policy: s.policy, now: s.Now()}
+		r := &Reader{tx: c, policy: s.policy, now: s.Now(), crowd: crowd}
 		if s.query != nil {
 			r.tx = watched{r.tx, s.query}
 		}

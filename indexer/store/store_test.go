@@ -121,7 +121,7 @@ func dump(t tester, s *testStore) []string {
 		out = append(out, dumpQuery(t, s, table,
 			`SELECT r.uri AS record, x.* FROM `+table+` x JOIN record r ON r.id = x.record_id`)...)
 	}
-	out = append(out, dumpWords(t, s)...)
+	out = slices.Concat(out, dumpWords(t, s), dumpProjectWords(t, s))
 	return append(out, dumpDerived(t, s)...)
 }
 
@@ -135,6 +135,20 @@ func dumpWords(t tester, s *testStore) []string {
 		ORDER BY 1`, scanString)
 	if err != nil {
 		t.Fatalf("dump the words: %v", err)
+	}
+	return out
+}
+
+// dumpProjectWords lists where each word of each project stands.
+func dumpProjectWords(t tester, s *testStore) []string {
+	t.Helper()
+	mustExec(t, s, `CREATE VIRTUAL TABLE IF NOT EXISTS temp.project_word USING fts5vocab ('main', 'project_fts', 'instance')`)
+	out, err := collect(t.Context(), s.writer, `
+		SELECT format('word %s %s %s %d', r.uri, w.term, w.col, w.offset)
+		FROM temp.project_word w LEFT JOIN record r ON r.id = w.doc
+		ORDER BY 1`, scanString)
+	if err != nil {
+		t.Fatalf("dump the words of projects: %v", err)
 	}
 	return out
 }

@@ -21,12 +21,7 @@ func (tx *tx) putVerification(ctx context.Context, row typedRow, rec *stratos.Fe
 // VerificationRow is a report about a release in a list.
 type VerificationRow struct {
 	Key
-	Author  syntax.DID
-	Release syntax.ATURI
 	Matches bool
-	// Backer: a receipt that counts says that money of the author is held for
-	// the attempt.
-	Backer bool
 }
 
 // ListVerifications returns the reports about releases of attempts at a
@@ -35,14 +30,12 @@ type VerificationRow struct {
 // A page sorts the reports about one proposal.
 func (r *Reader) ListVerifications(ctx context.Context, proposal syntax.ATURI, after *Key, limit int) ([]VerificationRow, error) {
 	var c clauses
-	c.add(`SELECT x.created_at, x.uri, x.author, x.release_uri, x.matches, `)
-	r.held(&c)
-	c.add(` FROM verification x JOIN repo a ON a.did = x.author
+	c.add(`SELECT x.created_at, x.uri, x.matches FROM verification x JOIN repo a ON a.did = x.author
 		WHERE a.status = 'active' AND x.development_uri IN `)
 	r.attempts(&c, proposal)
 	r.newestFirst(&c, after, limit)
 	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (v VerificationRow, err error) {
-		err = rows.Scan(&v.Value, &v.URI, &v.Author, &v.Release, &v.Matches, &v.Backer)
+		err = rows.Scan(&v.Value, &v.URI, &v.Matches)
 		return v, err
 	}, c.args...)
 	if err != nil {

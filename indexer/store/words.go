@@ -10,6 +10,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/words"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -40,6 +41,7 @@ func (tx *tx) indexWords(ctx context.Context, id int64, uri syntax.ATURI, rec *s
 	if err != nil {
 		return err
 	}
+	title, description, tags := words.Index(rec.Title), words.Index(rec.Description), words.Index(strings.Join(rec.Tags, " "))
 	for _, n := range namings {
 		var wording int64
 		err := tx.QueryRowContext(ctx, `
@@ -50,12 +52,24 @@ func (tx *tx) indexWords(ctx context.Context, id int64, uri syntax.ATURI, rec *s
 		}
 		err = tx.exec(ctx, `
 			INSERT INTO proposal_fts (rowid, title, description, tags, project) VALUES ($1, $2, $3, $4, $5)`,
-			wording, rec.Title, rec.Description, strings.Join(rec.Tags, " "), n.name)
+			wording, title, description, tags, words.Index(n.name))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// indexProject makes a project findable by its words. A trigger takes them away
+// again.
+func (tx *tx) indexProject(ctx context.Context, id int64, rec *stratos.ProjectProfile) error {
+	description := ""
+	if rec.Description != nil {
+		description = *rec.Description
+	}
+	return tx.exec(ctx, `
+		INSERT INTO project_fts (rowid, name, description, tags) VALUES ($1, $2, $3, $4)`,
+		id, words.Index(rec.Name), words.Index(description), words.Index(strings.Join(rec.Tags, " ")))
 }
 
 // namings cover all of time.

@@ -28,8 +28,8 @@ type FeatureSearchProposals_Output struct {
 // cursor: An opaque cursor from the page before.
 // limit: How many to return.
 // project: Only proposals for this project, or for an address that it proved to be its own.
-// q: The words.
-// sort: The order: relevance by default.
+// q: The words, all of which must be there. The last may be the beginning of one.
+// sort: The order: relevance by default. Words that very many proposals hold must be there, and do not count for relevance.
 // stage[]: Only proposals in one of these stages.
 // subject: Only proposals for this subject: a project's at-uri, an account's DID, or a uri.
 // tag: Only proposals with this tag.

@@ -14,7 +14,7 @@ import (
 type GetStats_Output struct {
 	// asOf: The moment that the numbers are for.
 	AsOf string `json:"asOf" cborgen:"asOf"`
-	// backers: Accounts whose money is held or reached a developer.
+	// backers: Accounts whose money is held or reached a developer. Test money is none.
 	Backers int64 `json:"backers" cborgen:"backers"`
 	// developers: Accounts that lead an attempt.
 	Developers int64 `json:"developers" cborgen:"developers"`
@@ -26,6 +26,8 @@ type GetStats_Output struct {
 	Proposals int64 `json:"proposals" cborgen:"proposals"`
 	// stages: Proposals by stage.
 	Stages []GetStats_StageCount `json:"stages" cborgen:"stages"`
+	// testMoney: Test money by currency, where this service counts it; nothing is estimated in it. Absent when there is none.
+	TestMoney []GetStats_MoneyTotals `json:"testMoney,omitempty" cborgen:"testMoney,omitempty"`
 }
 
 // GetStats calls the XRPC method "fund.stratos.getStats".

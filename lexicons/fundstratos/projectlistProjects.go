@@ -20,12 +20,12 @@ type ProjectListProjects_Output struct {
 
 // ProjectListProjects calls the XRPC method "fund.stratos.project.listProjects".
 //
-// List projects by name.
+// List projects, newest first; with words, best first.
 //
 // cursor: An opaque cursor from the page before.
 // limit: How many to return.
 // owner: Only projects of this account.
-// q: Only projects with these words in name or description.
+// q: Only projects with all of these words in name, description or tags. The last may be the beginning of one.
 func ProjectListProjects(ctx context.Context, c lexutil.LexClient, cursor string, limit *int64, owner string, q string) (*ProjectListProjects_Output, error) {
 	var out ProjectListProjects_Output
 

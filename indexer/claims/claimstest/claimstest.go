@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cgi"
@@ -15,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,12 +39,13 @@ type Web struct {
 	pages map[string]http.Handler // by host and path
 	txt   map[string][]string
 	dns   error // what every question is answered with
+	asked map[string]bool
 }
 
 // New starts a web that ends with the test.
 func New(t testing.TB) *Web {
 	t.Helper()
-	w := &Web{root: t.TempDir(), pages: map[string]http.Handler{}, txt: map[string][]string{}}
+	w := &Web{root: t.TempDir(), pages: map[string]http.Handler{}, txt: map[string][]string{}, asked: map[string]bool{}}
 	w.server = httptest.NewTLSServer(w)
 	t.Cleanup(w.server.Close)
 	w.transport = w.server.Client().Transport.(*http.Transport).Clone()
@@ -134,6 +137,13 @@ func (w *Web) TXT(name string, records ...string) {
 	w.txt[name] = records
 }
 
+// Asked lists what the DNS server was asked so far, as "TXT _atproto.it.example".
+func (w *Web) Asked() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.asked))
+}
+
 // BreakDNS makes every question of DNS fail, or with nil work again.
 func (w *Web) BreakDNS(err error) {
 	w.mu.Lock()
@@ -182,7 +192,11 @@ func (w *Web) answerDNS(conn net.Conn) error {
 	}
 	msg.Response, msg.Authoritative, msg.Additionals = true, true, nil
 	msg.RCode = dnsmessage.RCodeNameError
-	if q := msg.Questions[0]; q.Type == dnsmessage.TypeTXT {
+	q := msg.Questions[0]
+	w.mu.Lock()
+	w.asked[strings.TrimPrefix(q.Type.String(), "Type")+" "+strings.TrimSuffix(q.Name.String(), ".")] = true
+	w.mu.Unlock()
+	if q.Type == dnsmessage.TypeTXT {
 		w.mu.Lock()
 		records := w.txt[strings.TrimSuffix(q.Name.String(), ".")]
 		w.mu.Unlock()

@@ -99,19 +99,33 @@ CREATE TABLE wording (
 ) STRICT;
 
 -- These words, under the row ids of wording; the texts themselves are in the
--- records. A word in the title weighs most. Beginnings of words have indexes of
--- their own, since each search while typing ends with one.
+-- records. The package words makes the tokens, of which marks are a part. A word in
+-- the title weighs most. Beginnings of words have indexes of their own, since each
+-- search while typing ends with one.
 CREATE VIRTUAL TABLE proposal_fts USING fts5 (
     title, description, tags, project,
     content = '', contentless_delete = 1,
-    tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3'
+    tokenize = 'unicode61 remove_diacritics 2 categories ''L* M* N* Co''', prefix = '1 2 3'
 );
 INSERT INTO proposal_fts (proposal_fts, rank) VALUES ('rank', 'bm25(8.0, 1.0, 4.0, 4.0)');
+
+-- The words of projects, likewise, under the row ids of their records.
+CREATE VIRTUAL TABLE project_fts USING fts5 (
+    name, description, tags,
+    content = '', contentless_delete = 1,
+    tokenize = 'unicode61 remove_diacritics 2 categories ''L* M* N* Co''', prefix = '1 2 3'
+);
+INSERT INTO project_fts (project_fts, rank) VALUES ('rank', 'bm25(8.0, 1.0, 4.0)');
 
 -- A virtual table takes part in no cascade.
 -- +goose StatementBegin
 CREATE TRIGGER wording_unindex AFTER DELETE ON wording BEGIN
     DELETE FROM proposal_fts WHERE rowid = old.id;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER project_unindex AFTER DELETE ON project BEGIN
+    DELETE FROM project_fts WHERE rowid = old.record_id;
 END;
 -- +goose StatementEnd
 

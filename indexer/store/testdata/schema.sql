@@ -241,8 +241,16 @@ CREATE TABLE project (
     name       TEXT NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
+CREATE TRIGGER project_unindex AFTER DELETE ON project BEGIN
+    DELETE FROM project_fts WHERE rowid = old.record_id;
+END;
 CREATE INDEX project_new ON project (created_at, uri);
 CREATE INDEX project_owner ON project (owner, created_at, uri);
+CREATE VIRTUAL TABLE project_fts USING fts5 (
+    name, description, tags,
+    content = '', contentless_delete = 1,
+    tokenize = 'unicode61 remove_diacritics 2 categories ''L* M* N* Co''', prefix = '1 2 3'
+);
 CREATE TABLE project_maintainer (
     record_id INTEGER NOT NULL REFERENCES project (record_id) ON DELETE CASCADE,
     did       TEXT NOT NULL,
@@ -273,7 +281,7 @@ CREATE INDEX proposal_uri ON proposal (subject_uri_normalized, created_at, uri) 
 CREATE VIRTUAL TABLE proposal_fts USING fts5 (
     title, description, tags, project,
     content = '', contentless_delete = 1,
-    tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3'
+    tokenize = 'unicode61 remove_diacritics 2 categories ''L* M* N* Co''', prefix = '1 2 3'
 );
 CREATE TABLE proposal_tag (
     tag       TEXT NOT NULL,
