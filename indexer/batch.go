@@ -82,7 +82,8 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 			}
 			more := nextReady(ordered)
 			if b.full() || (len(b.changes) > 0 || b.stale) && !more {
-				b.behind = more || len(b.changes) > manyChanges
+				// After a crowd, a few are no calm: they were fast, and more follow.
+				b.behind = more || len(b.changes) > manyChanges || b.stale
 				if err := ix.apply(ctx, upstream, &b); err != nil {
 					return err
 				}
@@ -91,13 +92,15 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 				calm.Reset(calmAfter)
 			}
 		case <-calm.C:
-			if b.stale {
+			if b.stale && !nextReady(ordered) {
+				b.behind = false
 				if err := ix.apply(ctx, upstream, &b); err != nil {
 					return err
 				}
 			}
 		case <-flush.C:
 			passed.pass(&b, ordered)
+			b.behind = false
 			if err := ix.apply(ctx, upstream, &b); err != nil {
 				return err
 			}

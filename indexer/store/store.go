@@ -26,10 +26,14 @@ var migrations embed.FS
 // readers is how many reading connections the pool holds at most.
 const readers = 8
 
-// checkpointPages is how many pages of 4 KiB the log collects before they are
-// copied into the database. The same pages change again and again while many
+// checkpointChanges is after how many changed rows the log is copied into the
+// database, beside the writer. The same pages change again and again while many
 // events come, and are copied once.
-const checkpointPages = 4000
+const checkpointChanges = 8000
+
+// checkpointPages is how many pages of 4 KiB the log collects before the writer
+// itself copies what is left, and begins the log anew.
+const checkpointPages = 16_000
 
 // Config says where the index is and what its operator decided.
 type Config struct {
@@ -56,6 +60,9 @@ type Store struct {
 	log      *slog.Logger
 	crash    crashpoint.Hook
 	query    func(statement string)
+
+	checkpoints  *sqlite.Checkpoints
+	checkpointed int64 // how many rows had changed at the last one, guarded by mu
 
 	closeOnce sync.Once
 	closeErr  error
@@ -101,6 +108,9 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	if _, err := s.writer.ExecContext(ctx, fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d`, checkpointPages)); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: set the length of the log: %w", err), s.Close())
 	}
+	if s.checkpoints, err = sqlite.StartCheckpoints(cfg.Path); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	if err := s.openReaders(ctx, cfg.Path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -138,6 +148,9 @@ func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		if s.readers != nil {
 			s.closeErr = errors.Join(s.closeErr, s.readers.Close())
+		}
+		if s.checkpoints != nil {
+			s.closeErr = errors.Join(s.closeErr, s.checkpoints.Close())
 		}
 		if s.writer != nil {
 			s.closeErr = errors.Join(s.closeErr, s.writer.Close())
@@ -217,7 +230,20 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 		return fmt.Errorf("store: %s: commit: %w", act, err)
 	}
 	open = false
+	if err := s.checkpoint(ctx, t); err != nil {
+		return fmt.Errorf("store: %s: %w", act, err)
+	}
 	return s.crash.At(crashpoint.AfterCommit)
+}
+
+// checkpoint asks for one when enough has changed since the last.
+func (s *Store) checkpoint(ctx context.Context, tx *tx) error {
+	written, err := tx.written(ctx)
+	if err != nil || written-s.checkpointed < checkpointChanges {
+		return err
+	}
+	s.checkpointed = written
+	return s.checkpoints.Due()
 }
 
 // Reader reads one snapshot of the index at one moment.
