@@ -100,7 +100,7 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 			}
 		case <-flush.C:
 			passed.pass(&b, ordered)
-			b.behind = false
+			b.behind = b.stale && nextReady(ordered)
 			if err := ix.apply(ctx, upstream, &b); err != nil {
 				return err
 			}

@@ -121,7 +121,7 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 		crash:   opts.Crash,
 		dir:     directory(cfg, transport, opts.DialDNS),
 		keys:    reposync.NewKeys(cached, keyTimeout),
-		turns:   reposync.NewTurns(max(1, runtime.GOMAXPROCS(0)-processorsForOthers)),
+		turns:   reposync.NewTurns(runtime.GOMAXPROCS(0)),
 		claims: claims.New(claims.Config{
 			Transport: transport, Acquire: hosts.acquire, DialDNS: opts.DialDNS,
 			UserAgent: cfg.UserAgent, Limits: claims.DefaultLimits(),

@@ -19,10 +19,6 @@ const queueLength = 1024
 // as long as keyTimeout, and those behind it must not.
 const verifiersAtOnce = 64
 
-// processorsForOthers is how many processors verification leaves to the writer,
-// which everything waits for in the end.
-const processorsForOthers = 1
-
 // job is one event on its way from the wire to the store. Its worker fills
 // change and closes done; only then the applier reads it.
 type job struct {

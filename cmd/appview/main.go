@@ -12,12 +12,14 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/stratosfund/stratosfund/cmd/internal/environment"
+	"github.com/stratosfund/stratosfund/indexer"
 )
 
 // version is set when the binary is built.
 var version = "dev"
 
 func main() {
+	indexer.RelaxGC()
 	if err := run(context.Background(), os.Args, os.Environ, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "appview:", err)
 		os.Exit(1)

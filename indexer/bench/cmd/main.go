@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/stratosfund/stratosfund/indexer"
 	"github.com/stratosfund/stratosfund/indexer/bench"
 )
 
@@ -139,6 +140,7 @@ func indexCommand() *cli.Command {
 			&cli.StringFlag{Name: "inside"},
 		},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
+			indexer.RelaxGC() // as the AppView's command does
 			return bench.Index(ctx, bench.IndexConfig{
 				Upstream: cmd.String("upstream"), Database: cmd.String("database"),
 				Profile: cmd.String("profile"), Inside: cmd.String("inside"),
