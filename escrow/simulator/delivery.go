@@ -132,15 +132,26 @@ func (s *Server) send(ctx context.Context, which func(*tx) (where string, args [
 	if err != nil || len(round) == 0 {
 		return nil, err
 	}
+	statuses := make([]int, len(round))
 	var group errgroup.Group
 	group.SetLimit(sendAtOnce)
-	for _, d := range round {
+	for i, d := range round {
 		group.Go(func() error {
-			status := s.attempt(ctx, d, bodies[d.Event])
-			return s.transact(ctx, cause{}, func(t *tx) error { return t.record(d, status) })
+			statuses[i] = s.attempt(ctx, d, bodies[d.Event])
+			return nil
 		})
 	}
-	return round, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return round, s.transact(ctx, cause{}, func(t *tx) error {
+		for i, d := range round {
+			if err := t.record(d, statuses[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func newHookClient(patience time.Duration) *http.Client {

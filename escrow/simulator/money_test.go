@@ -133,6 +133,13 @@ func TestARefundWaitsForFundsInOrder(t *testing.T) {
 		}
 	}
 	w.wantBalance("", "usd", 0, 5_766)
+	_, err := w.control.TopUp(t.Context(), 1_500, "usd") // enough for the second, not for the first
+	w.ok(err)
+	if got := w.refundNow(small.ID); got.Status != "pending" {
+		t.Errorf("the second refund overtook the first: it is %s", got.Status)
+	}
+	_, err = w.control.PayOut(t.Context(), "", 1_500, "usd")
+	w.ok(err)
 	w.advance(2 * 24 * time.Hour) // 5 766 are there, 6 000 are owed
 	if got := w.refundNow(large.ID); got.Status != "succeeded" || got.BalanceTransaction == nil {
 		t.Errorf("with funds there the refund is %s", got.Status)
@@ -140,7 +147,7 @@ func TestARefundWaitsForFundsInOrder(t *testing.T) {
 	if got := w.refundNow(small.ID); got.Status != "pending" {
 		t.Errorf("beyond the funds the refund is %s", got.Status)
 	}
-	_, err := w.control.TopUp(t.Context(), 300, "usd")
+	_, err = w.control.TopUp(t.Context(), 300, "usd")
 	w.ok(err)
 	if got := w.refundNow(small.ID); got.Status != "succeeded" {
 		t.Errorf("after the top-up the refund is %s", got.Status)

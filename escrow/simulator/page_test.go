@@ -109,6 +109,10 @@ func TestAChallengeIsPassedOrFailed(t *testing.T) {
 	if !strings.Contains(page, "declined") || got.Status != "requires_payment_method" || got.LastPaymentError.Code != "payment_intent_authentication_failure" || got.LatestCharge != nil {
 		t.Errorf("after a failed challenge: %s", got.Status)
 	}
+	w.browse("POST", session.URL+"/challenge", url.Values{"result": {"succeed"}}) // back in the browser
+	if got := expandedSession(w, session.ID); got.PaymentStatus != "unpaid" || got.PaymentIntent.LatestCharge != nil {
+		t.Errorf("a challenge was passed that nobody asked for any more: the session is %s", got.PaymentStatus)
+	}
 	response, _ := w.browse("POST", challenge(), url.Values{"result": {"succeed"}})
 	if response.StatusCode != http.StatusSeeOther {
 		t.Fatalf("status %d", response.StatusCode)

@@ -19,7 +19,7 @@ import (
 
 const (
 	headerTimeout = 10 * time.Second
-	stopWithin    = 5 * time.Second
+	stopWithin    = time.Second
 	tagLength     = 6
 )
 
@@ -172,8 +172,12 @@ func (s *Server) Run(ctx context.Context) error {
 		<-ctx.Done()
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 		defer cancel()
-		if err := web.Shutdown(stop); err != nil {
-			return errors.Join(fmt.Errorf("simulator: stop serving: %w", err), web.Close())
+		err := web.Shutdown(stop)
+		if errors.Is(err, context.DeadlineExceeded) { // connections that never asked anything, or do not end
+			err = web.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("simulator: stop serving: %w", err)
 		}
 		return nil
 	})
