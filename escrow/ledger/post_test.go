@@ -20,7 +20,9 @@ func TestPost_ForgetsAccountsThatWereTakenBack(t *testing.T) {
 	if !errors.Is(err, refused) {
 		t.Fatal(err)
 	}
-	w.do(func(ctx context.Context, tx *store.Tx) error { return w.l.Operator(ctx, tx, OperatorCost, *w.moved(-300, 0)) })
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		return w.l.Operator(ctx, tx, OperatorCost, *w.moved(-300, 0))
+	})
 	w.do(func(ctx context.Context, tx *store.Tx) error { return w.l.Operator(ctx, tx, TopUp, *w.moved(5000, 0)) })
 	if got, want := w.balances(), "float 5000, processing-cost 300, processor 4700"; got != want {
 		t.Errorf("%s instead of %s", got, want)
