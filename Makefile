@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo simulator test contract lint generate bench bench-indexer bench-appview soak oracle mutants fuzz clean
+.PHONY: help build run demo simulator test contract lint generate bench bench-indexer bench-appview bench-escrow soak oracle mutants mutants-ledger fuzz clean
 
 # Full-text search is a build tag of the SQLite driver.
 export GOFLAGS += -tags=sqlite_fts5
@@ -14,7 +14,7 @@ ERRCHECK    := github.com/kisielk/errcheck@v1.30.0
 ERRORLINT   := github.com/polyfloyd/go-errorlint@v1.8.0
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## everything on this machine: PLC, PDS, AppView, sample data
 	@go build -o bin/demo ./cmd/demo
@@ -57,6 +57,9 @@ bench-indexer: ## the indexer beside indigo's tap, on the same frames (6 minutes
 bench-appview: ## the AppView's answers beside an echo handler, on a million records (10 minutes; the first time 20)
 	go run ./appview/bench/cmd
 
+bench-escrow: ## durable entries a second beside bare inserts, and the verification of a million postings (3 minutes)
+	go run ./escrow/bench/cmd
+
 SOAK_FOR ?= 30m
 soak: ## half an hour (SOAK_FOR) of events as fast as the indexer reads: is its memory flat?
 	go run ./indexer/bench/cmd soak --for $(SOAK_FOR)
@@ -67,6 +70,9 @@ oracle: ## the indexer against SEEDS (200) simulated networks full of faults
 
 mutants: ## deliberate bugs, each of which the oracle must catch
 	indexer/oracle/mutants/run
+
+mutants-ledger: ## deliberate bugs, each of which the ledger's tests must catch
+	escrow/ledger/mutants/run
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME (30s, or a number of inputs: 2000x)

@@ -278,15 +278,6 @@ func (w *world) balances() string {
 	return strings.Join(shown, ", ")
 }
 
-func (w *world) hold(id HoldID) (h *Hold) {
-	w.t.Helper()
-	w.ok(w.s.Read(w.ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-		h, err = LoadHold(ctx, q, id)
-		return err
-	}))
-	return h
-}
-
 func (w *world) receipt(pledge syntax.ATURI) (r Receipt, err error) {
 	err = w.s.Read(w.ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
 		r, err = ReceiptState(ctx, q, pledge)

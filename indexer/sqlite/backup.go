@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 )
 
 // Backup writes a copy of the database at path, as it is at one moment, to a file
-// that must not exist. A service may go on meanwhile.
+// that must not exist. A service may go on meanwhile. The copy is on the disk when
+// Backup returns, and gone when it fails.
 func Backup(ctx context.Context, path, file string) (err error) {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("sqlite: there is nothing to back up: %w", err)
@@ -23,8 +25,24 @@ func Backup(ctx context.Context, path, file string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if _, err := db.ExecContext(ctx, `VACUUM INTO $1`, file); err != nil {
-		return fmt.Errorf("sqlite: back up to %s: %w", file, err)
+	if _, err = db.ExecContext(ctx, `VACUUM INTO $1`, file); err == nil {
+		// SQLite does not sync a copy.
+		err = errors.Join(syncFile(file), syncFile(filepath.Dir(file)))
 	}
-	return nil
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("sqlite: back up to %s: %w", file, err)
+	if removed := os.Remove(file); removed != nil && !errors.Is(removed, os.ErrNotExist) {
+		err = errors.Join(err, removed)
+	}
+	return err
+}
+
+func syncFile(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

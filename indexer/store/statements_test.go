@@ -5,67 +5,33 @@ import (
 	"database/sql"
 	"fmt"
 	"go/ast"
-	"go/parser"
 	"go/token"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/sqlite/sqlitetest"
 )
 
-var (
-	isStatement = regexp.MustCompile(`(?s)^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\s`)
-	parameter   = regexp.MustCompile(`\$(\d+)`)
-)
+var parameter = regexp.MustCompile(`\$\d+`)
 
 // sourceStatements are the statements that stand in the package's source, by
-// position; whole leaves out those to which the code adds something.
-func sourceStatements(t *testing.T, whole bool) map[string]string {
+// position, but for those to which the code adds something.
+func sourceStatements(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]string{}
-	fset := token.NewFileSet()
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
+	return sqlitetest.Statements(t, ".", 50, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.BinaryExpr:
+			return n.Op == token.ADD
+		case *ast.CallExpr:
+			return isPart(n)
 		}
-		src, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		file, err := parser.ParseFile(fset, name, src, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			if sum, ok := n.(*ast.BinaryExpr); ok && whole && sum.Op == token.ADD {
-				return false
-			}
-			if call, ok := n.(*ast.CallExpr); ok && whole && isPart(call) {
-				return false
-			}
-			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				if text, err := strconv.Unquote(lit.Value); err == nil && isStatement.MatchString(text) {
-					out[fset.Position(lit.Pos()).String()] = text
-				}
-			}
-			return true
-		})
-	}
-	if len(out) < 50 {
-		t.Fatalf("only %d statements found", len(out))
-	}
-	return out
+		return false
+	})
 }
 
 // isPart reports whether a call adds something to clauses, which are explained
@@ -75,33 +41,8 @@ func isPart(call *ast.CallExpr) bool {
 	return ok && method.Sel.Name == "add"
 }
 
-// outOfOrder returns the first parameter that does not appear in its turn.
-// SQLite takes $n for names and numbers them by where they first occur.
-func outOfOrder(statement string) (parameterName string, found bool) {
-	seen := 0
-	for _, m := range parameter.FindAllStringSubmatch(statement, -1) {
-		n, err := strconv.Atoi(m[1])
-		if err != nil || n > seen+1 || n == 0 {
-			return m[0], true
-		}
-		seen = max(seen, n)
-	}
-	return "", false
-}
-
 func TestStatements_ParametersAppearInOrder(t *testing.T) {
-	for at, statement := range sourceStatements(t, false) {
-		if p, bad := outOfOrder(statement); bad {
-			t.Errorf("%s: %s is out of turn", at, p)
-		}
-	}
-	for statement, want := range map[string]bool{
-		"SELECT $1, $2, $1": false, "SELECT $2, $1": true, "SELECT $1, $3": true, "SELECT 1": false,
-	} {
-		if _, bad := outOfOrder(statement); bad != want {
-			t.Errorf("%s: out of order %t, want %t", statement, bad, want)
-		}
-	}
+	sqlitetest.ParametersInOrder(t, ".", 50)
 }
 
 // plan explains a statement.
@@ -158,7 +99,7 @@ var readsEverything = []string{
 func TestStatements_NoneReadsAWholeTable(t *testing.T) {
 	t.Parallel()
 	s := newTestStore(t)
-	for at, statement := range sourceStatements(t, true) {
+	for at, statement := range sourceStatements(t) {
 		statement = strings.Join(strings.Fields(statement), " ")
 		args := make([]any, 0, 16)
 		for _, m := range parameter.FindAllString(statement, -1) {

@@ -1,0 +1,451 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+)
+
+var start = time.Date(2026, 11, 1, 12, 0, 0, 987654321, time.UTC)
+
+func clock() time.Time { return start }
+
+func openTest(t *testing.T, path string, opts Options) *Store {
+	t.Helper()
+	opts.Clock = clock
+	s, err := Open(t.Context(), Config{Path: path, Mode: ModeTest}, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// newTest opens a store with a table of names to write.
+func newTest(t *testing.T, opts Options) *Store {
+	t.Helper()
+	s := openTest(t, filepath.Join(t.TempDir(), "escrow.db"), opts)
+	withTable(t, s)
+	return s
+}
+
+func withTable(t *testing.T, s *Store) {
+	t.Helper()
+	if err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `CREATE TABLE name (name TEXT PRIMARY KEY) STRICT`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func insert(ctx context.Context, tx *Tx, name string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO name (name) VALUES ($1)`, name)
+	return err
+}
+
+func names(t *testing.T, s *Store) (out []string) {
+	t.Helper()
+	err := s.Read(t.Context(), func(ctx context.Context, q sqlite.Querier) error {
+		rows, err := q.QueryContext(ctx, `SELECT name FROM name ORDER BY name`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var name string
+			if err := rows.Scan(&name); err != nil {
+				return err
+			}
+			out = append(out, name)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// together runs functions in one transaction: the first one to run waits until all
+// the others wait for it.
+func together(t *testing.T, s *Store, ctxs []context.Context, fns ...func(context.Context, *Tx) error) []error {
+	t.Helper()
+	errs := make([]error, len(fns))
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := s.Update(context.Background(), func(context.Context, *Tx) error {
+			close(entered)
+			<-leave
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-entered
+	for i, fn := range fns {
+		ctx := t.Context()
+		if ctxs != nil && ctxs[i] != nil {
+			ctx = ctxs[i]
+		}
+		wg.Go(func() { errs[i] = s.Update(ctx, fn) })
+		for {
+			s.group.mu.Lock()
+			n := len(s.group.waiting)
+			s.group.mu.Unlock()
+			if n == i+1 {
+				break
+			}
+			runtime.Gosched()
+		}
+	}
+	close(leave)
+	wg.Wait()
+	return errs
+}
+
+func TestUpdate_OneThatFailsIsTakenBackAlone(t *testing.T) {
+	t.Parallel()
+	var commits int
+	s := newTest(t, Options{Crash: func(p crashpoint.Point) error {
+		if p == crashpoint.AfterCommit {
+			commits++
+		}
+		return nil
+	}})
+	commits = 0
+	refused := errors.New("refused")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	told := make([]bool, 6)
+	errs := together(t, s, []context.Context{4: ended, 5: nil},
+		func(ctx context.Context, tx *Tx) error {
+			tx.OnCommit(func() { told[0] = true })
+			if now := tx.Now(); !now.Equal(start.Truncate(time.Millisecond)) {
+				t.Errorf("now is %s", now)
+			}
+			return insert(ctx, tx, "a")
+		},
+		func(ctx context.Context, tx *Tx) error {
+			tx.OnCommit(func() { told[1] = true })
+			return errors.Join(insert(ctx, tx, "b"), refused)
+		},
+		func(ctx context.Context, tx *Tx) error {
+			return errors.Join(insert(ctx, tx, "c"), insert(ctx, tx, "a")) // the key is there
+		},
+		func(ctx context.Context, tx *Tx) error {
+			if err := insert(ctx, tx, "d"); err != nil {
+				return err
+			}
+			if err := insert(ctx, tx, "a"); err == nil {
+				t.Error("inserted twice")
+			}
+			if err := insert(ctx, tx, "e"); err == nil {
+				t.Error("went on after a failure")
+			}
+			return nil // swallowed
+		},
+		func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "f") }, // nobody wants it any more
+		func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "g") },
+	)
+	if got := names(t, s); !slices.Equal(got, []string{"a", "g"}) {
+		t.Errorf("%v is there", got)
+	}
+	if errs[0] != nil || !errors.Is(errs[1], refused) || errs[2] == nil || errs[3] == nil || !errors.Is(errs[4], context.Canceled) || errs[5] != nil {
+		t.Errorf("the callers heard %v", errs)
+	}
+	if !told[0] || told[1] {
+		t.Errorf("after the commit were told %v", told)
+	}
+	if commits != 2 { // that of who held the others up, and one for all of them
+		t.Errorf("%d commits", commits)
+	}
+}
+
+func TestUpdate_AFailureAloneChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error {
+		return errors.Join(insert(ctx, tx, "a"), insert(ctx, tx, "a"))
+	})
+	if err == nil || len(names(t, s)) != 0 {
+		t.Errorf("%v, and %v is there", err, names(t, s))
+	}
+	if err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "b") }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUpdate_APanicIsItsOwnCallers(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	var heard any
+	errs := together(t, s, nil,
+		func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "a") },
+		func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "b") },
+	)
+	func() {
+		defer func() { heard = recover() }()
+		err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error {
+			if err := insert(ctx, tx, "c"); err != nil {
+				return err
+			}
+			panic("mine")
+		})
+		t.Errorf("returned %v", err)
+	}()
+	if heard != "mine" || errs[0] != nil || errs[1] != nil || !slices.Equal(names(t, s), []string{"a", "b"}) {
+		t.Errorf("%v, %v, %v", heard, errs, names(t, s))
+	}
+}
+
+func TestUpdate_AFailedCommitFailsAllAndNothingIsWrittenAfterIt(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	errs := together(t, s, nil,
+		func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "a") },
+		func(ctx context.Context, tx *Tx) error {
+			// A line without its entry, which is missed when the transaction commits.
+			for _, path := range []string{"x", "y"} {
+				if _, err := tx.ExecContext(ctx, `INSERT INTO account (path, kind, currency, bound) VALUES ($1, 'float', 'USD', 'none')`, path); err != nil {
+					return err
+				}
+			}
+			_, err := tx.ExecContext(ctx, `INSERT INTO posting (entry, line, debit, credit, amount) VALUES (1, 1, 1, 2, 5)`)
+			return err
+		},
+		func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "b") },
+	)
+	for i, err := range errs {
+		if err == nil {
+			t.Errorf("caller %d was told that it is durable", i)
+		}
+	}
+	if err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "c") }); !errors.Is(err, ErrBroken) {
+		t.Errorf("after that: %v", err)
+	}
+	if got := names(t, s); len(got) != 0 {
+		t.Errorf("%v is there", got)
+	}
+}
+
+func TestUpdate_DiesAtEachPointWithAllOrNothing(t *testing.T) {
+	t.Parallel()
+	for point, durable := range map[crashpoint.Point][]string{crashpoint.BeforeCommit: nil, crashpoint.AfterCommit: {"a"}} {
+		path := filepath.Join(t.TempDir(), "escrow.db")
+		dead, armed := errors.New("dead"), false
+		s := openTest(t, path, Options{Crash: func(p crashpoint.Point) error {
+			if armed && p == point {
+				return dead
+			}
+			return nil
+		}})
+		withTable(t, s)
+		armed = true
+		if err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "a") }); !errors.Is(err, dead) {
+			t.Errorf("%s: the caller heard %v", point, err)
+		}
+		if err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "b") }); !errors.Is(err, ErrBroken) {
+			t.Errorf("%s: a dead process went on: %v", point, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := names(t, openTest(t, path, Options{})); !slices.Equal(got, durable) {
+			t.Errorf("%s: %v is there", point, got)
+		}
+	}
+}
+
+func TestUpdate_ManyWritersLoseNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "escrow.db")
+	s := openTest(t, path, Options{})
+	withTable(t, s)
+	const writers, each = 16, 50
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for n := range each {
+				err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error {
+					if err := insert(ctx, tx, fmt.Sprintf("%d-%d", w, n)); err != nil || n%5 > 0 {
+						return err
+					}
+					return errors.New("not this one")
+				})
+				if (err != nil) != (n%5 == 0) {
+					t.Errorf("%d-%d: %v", w, n, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, openTest(t, path, Options{})); len(got) != writers*each*4/5 {
+		t.Errorf("%d names", len(got))
+	}
+}
+
+func TestOpen_OneAtATime(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "escrow.db")
+	s := openTest(t, path, Options{})
+	withTable(t, s)
+	if _, err := Open(t.Context(), Config{Path: path, Mode: ModeTest}, Options{Clock: clock}); !errors.Is(err, sqlite.ErrLocked) {
+		t.Fatalf("a second one: %v", err)
+	}
+	if err := os.Remove(path + ".lock"); err != nil { // somebody tidies up
+		t.Fatal(err)
+	}
+	second := openTest(t, path, Options{})
+	for range 2 {
+		err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "first") })
+		if !errors.Is(err, ErrSuperseded) {
+			t.Errorf("the first one: %v", err)
+		}
+	}
+	if err := second.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "second") }); err != nil {
+		t.Error(err)
+	}
+	if got := names(t, second); !slices.Equal(got, []string{"second"}) {
+		t.Error(got)
+	}
+	if err := errors.Join(second.Close(), second.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpen_TheModeIsForEver(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "folder", "a b?#%.db")
+	s := openTest(t, path, Options{})
+	err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE instance SET mode = 'live', epoch = epoch + 1`)
+		return err
+	})
+	if err == nil {
+		t.Error("the mode was changed")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), Config{Path: path, Mode: ModeLive}, Options{Clock: clock})
+	mode, ok := errors.AsType[*ModeError](err)
+	if !ok || mode.Have != ModeTest || mode.Want != ModeLive || !strings.Contains(err.Error(), "database of its own") {
+		t.Errorf("in another mode: %v", err)
+	}
+	if _, err := Open(t.Context(), Config{Path: path, Mode: "real"}, Options{Clock: clock}); err == nil {
+		t.Error("opened in a mode that there is not")
+	}
+	if s = openTest(t, path, Options{}); s.Mode() != ModeTest {
+		t.Error(s.Mode())
+	}
+}
+
+func TestOpenReadOnly_ReadsWhileTheEscrowWritesAndNeverWrites(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "escrow.db")
+	if _, err := OpenReadOnly(t.Context(), path); err == nil {
+		t.Error("opened nothing")
+	}
+	s := openTest(t, path, Options{})
+	withTable(t, s)
+	r, err := OpenReadOnly(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "a") }); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, r); !slices.Equal(got, []string{"a"}) || r.Mode() != ModeTest {
+		t.Errorf("%v in %s mode", got, r.Mode())
+	}
+	if err := r.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "b") }); !errors.Is(err, ErrReadOnly) {
+		t.Error(err)
+	}
+	other := filepath.Join(t.TempDir(), "other.db")
+	db, err := sqlite.Open(other, url.Values{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`CREATE TABLE x (y)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenReadOnly(t.Context(), other); err == nil {
+		t.Error("opened a database of something else")
+	}
+}
+
+// A commit that was reported is synced: this is what the promise rests on.
+func TestOpen_TheWriterSyncsEachCommit(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error {
+		for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1", "recursive_triggers": "1"} {
+			var got string
+			if err := tx.QueryRowContext(ctx, `PRAGMA `+pragma).Scan(&got); err != nil || got != want {
+				t.Errorf("%s is %s instead of %s, %v", pragma, got, want, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBackup_WhileWritersGoOn(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			// Both or none.
+			err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error {
+				return errors.Join(insert(ctx, tx, fmt.Sprintf("%d-a", n)), insert(ctx, tx, fmt.Sprintf("%d-b", n)))
+			})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	var files []string
+	for n := range 3 {
+		files = append(files, filepath.Join(t.TempDir(), fmt.Sprint(n)))
+		if err := s.Backup(t.Context(), files[n]); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	for _, file := range files {
+		if got := names(t, openTest(t, file, Options{})); len(got)%2 != 0 {
+			t.Errorf("a backup has half a transaction: %v", got)
+		}
+	}
+}
