@@ -106,7 +106,10 @@ const behind int64 = -1 << 62
 func (r *Reader) ListProposals(ctx context.Context, f ProposalFilter, after *Key, limit int) (keys []Key, err error) {
 	match := ""
 	if f.Words != nil {
-		if match = matchAll(*f.Words); match == "" {
+		if match, err = r.matchAll(ctx, proposalWords, *f.Words); err != nil {
+			return nil, fmt.Errorf("store: list proposals: %w", err)
+		}
+		if match == "" {
 			return nil, nil
 		}
 	}

@@ -35,18 +35,36 @@ func projectWords(ctx context.Context, r *Reader, match string, most int) (n int
 }
 
 // matchAll is the query of FTS5 for all words of a text; empty when it has none.
-func matchAll(text string) string { return strings.Join(phrases(text), " ") }
+func (r *Reader) matchAll(ctx context.Context, in held, text string) (string, error) {
+	all, err := r.phrases(ctx, in, text)
+	return strings.Join(all, " "), err
+}
 
-func phrases(text string) (out []string) {
+// phrases are the queries of FTS5 for the words of a text. A last word that a crowd
+// holds as it stands is not taken for the beginning of others: to find all of these
+// costs more than anything else of a search, each time.
+func (r *Reader) phrases(ctx context.Context, in held, text string) (out []string, err error) {
 	for _, w := range words.Parse(text, searchTokens) {
+		if w.Open {
+			closed := w
+			closed.Open = false
+			n, err := in(ctx, r, phrase(closed), r.crowd)
+			if err != nil {
+				return nil, fmt.Errorf("count what holds the last word: %w", err)
+			}
+			w.Open = n < r.crowd
+		}
 		out = append(out, phrase(w))
 	}
-	return out
+	return out, nil
 }
 
 // ask is the question for all words of a text.
 func (r *Reader) ask(ctx context.Context, in held, text string) (question, error) {
-	all := phrases(text)
+	all, err := r.phrases(ctx, in, text)
+	if err != nil {
+		return question{}, err
+	}
 	telling, err := r.telling(ctx, in, all)
 	return question{strings.Join(all, " "), strings.Join(telling, " ")}, err
 }
@@ -58,7 +76,7 @@ func (r *Reader) askAny(ctx context.Context, title string) (question, error) {
 	for _, w := range words.Parse(title, similarTokens) {
 		whole = append(whole, phrase(w))
 		for i, token := range w.Tokens {
-			tokens = append(tokens, phrase(words.Word{Tokens: []string{token}, Open: w.Open && i == len(w.Tokens)-1}))
+			tokens = append(tokens, phrase(words.Word{Tokens: []string{token}, Open: w.Open && i == len(w.Tokens)-1, Half: w.Half}))
 		}
 	}
 	if len(tokens) == 0 {
@@ -90,7 +108,7 @@ func (r *Reader) telling(ctx context.Context, in held, phrases []string) (out []
 // and tokens have no quotes.
 func phrase(w words.Word) string {
 	p := `"` + strings.Join(w.Tokens, " ") + `"`
-	if w.Open {
+	if w.Open || w.Half {
 		p += "*"
 	}
 	return p

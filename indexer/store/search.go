@@ -27,15 +27,15 @@ const (
 	// crowd is how many texts hold a word that is in too many to tell which of them
 	// is meant: to rank one costs some microseconds.
 	crowd = 3000
-	// crowdFront is how many of a crowd are put in order.
-	crowdFront = 500
+	// crowdFront is how many of a crowd are put in order: some more than are shown.
+	crowdFront = 200
 )
 
 // SearchProposals returns the visible proposals that hold all words of q and pass
 // the filter, best first; the sort of the filter does not matter. A word may be
 // in the title, which weighs most, the description, the tags or the name of the
 // project. The last word may be the beginning of one, unless something that is no
-// word follows it. Text without words finds nothing.
+// word follows it, or thousands hold it as it stands. Text without words finds nothing.
 //
 // Words that thousands hold say nothing about which is best, and the others decide.
 // A query of such words alone finds first what has all of them in its title, then

@@ -11,9 +11,11 @@ import (
 // Word is what a query looks for: tokens that follow one another.
 type Word struct {
 	Tokens []string
-	// Open: the last token may go on, since the text ends there, or since it is a
-	// single character of a script without spaces.
+	// Open: the last token may go on, since the text ends there.
 	Open bool
+	// Half: the token is a single character of a script without spaces, which is
+	// mostly indexed as the beginning of a pair.
+	Half bool
 }
 
 // Index returns the tokens of a text, separated by spaces, as the index takes them.
@@ -70,13 +72,13 @@ func (r run) indexed() []string {
 // asked is the word that finds the run wherever it stands.
 func (r run) asked() Word {
 	if !r.pairs {
-		return Word{[]string{r.text}, r.last}
+		return Word{Tokens: []string{r.text}, Open: r.last}
 	}
 	characters := r.characters()
 	if len(characters) == 1 {
-		return Word{characters, true}
+		return Word{Tokens: characters, Open: r.last, Half: true}
 	}
-	return Word{join(characters), r.last}
+	return Word{Tokens: join(characters), Open: r.last}
 }
 
 // join makes one token of each character and the next one.

@@ -47,7 +47,8 @@ func TestParse_AsksForWordsInARow(t *testing.T) {
 		"mode mode":     {word(false, "mode"), word(true, "mode")},
 		"暗色模式":          {word(true, "暗色", "色模", "模式")},
 		"暗色，dark":       {word(false, "暗色"), word(true, "dark")},
-		"色 dark!":       {word(true, "色"), word(false, "dark")}, // one character begins a pair
+		"色 dark!":       {{Tokens: []string{"色"}, Half: true}, word(false, "dark")}, // one character begins a pair
+		"dark 色":        {word(false, "dark"), {Tokens: []string{"色"}, Open: true, Half: true}},
 		"a b c d e f":   {word(false, "a"), word(false, "b"), word(false, "c"), word(false, "d")},
 		"x 一二三四五六七":     {word(false, "x"), word(false, "一二", "二三", "三四")},
 	} {
@@ -81,7 +82,7 @@ func follow(indexed []string, w words.Word) bool {
 		}
 		row := indexed[i : i+len(w.Tokens)]
 		last := len(row) - 1
-		if cmp.Equal(row[:last], w.Tokens[:last]) && (row[last] == w.Tokens[last] || w.Open && strings.HasPrefix(row[last], w.Tokens[last])) {
+		if cmp.Equal(row[:last], w.Tokens[:last]) && (row[last] == w.Tokens[last] || (w.Open || w.Half) && strings.HasPrefix(row[last], w.Tokens[last])) {
 			return true
 		}
 	}
