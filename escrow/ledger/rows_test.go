@@ -353,6 +353,14 @@ func TestRule17_ChargebackAfterTheSettlement(t *testing.T) {
 			w.settled(w.sent("h1", ann))
 		}, "ben/owed 570, chargeback-loss 50, dispute-cost 1500, fee-income 125, processing-cost 100, processor -955",
 			"held releasing charged-back(chargeback)"},
+		{"lost while a transfer was asked for: not withheld", func(w *world) {
+			w.held("h1", 2500)
+			w.settle()
+			o := TransferObject{ID: "tr", Hold: "h1", Payee: ann, Created: *w.moved(-w.requested("h1", ann), 0), Settled: true}
+			w.lost(w.chargeback("h1", 2500))
+			w.transfer(o)
+		}, "chargeback-loss 1550, dispute-cost 1500, fee-income 125, processing-cost 100, processor -3025",
+			"held releasing charged-back(chargeback)"},
 		{"reversed before it settled", func(w *world) {
 			w.held("h1", 2500)
 			w.settle()
