@@ -204,7 +204,12 @@ func TestRule14_OneWayOut(t *testing.T) {
 		w := newWorld(t)
 		w.held("h1", 2500)
 		w.refuse(ErrUnknown, refundOf(w, "h1"))
+		w.held("h2", 2500)
+		w.chargeback("h2", 2500)
+		w.refuse(ErrUnknown, refundOf(w, "h2")) // contested, and nobody decided
 		w.decideRefund("h1", ReasonWithdrawn)
+		w.refund(RefundObject{ID: "re_h1", Hold: "h1", Amount: 2500, Status: RefundPending})
+		w.refuse(ErrUnknown, refundOf(w, "h1"))
 		w.refundTaken("h1", 2500)
 		w.refuse(ErrUnknown, refundOf(w, "h1"))
 	})

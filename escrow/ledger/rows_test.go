@@ -159,6 +159,9 @@ func TestTableA_Out(t *testing.T) {
 			"ann/owed 1824, ben/owed 1216, fee-income 160, processing-cost 200, processor 3000", "held releasing"},
 		{"transfer created", func(w *world) { w.held("h1", 2500); w.settle(); w.sent("h1", ann) },
 			"ann/in-transit 1425, ann/owed 1425, ben/owed 950, fee-income 125, processing-cost 100, processor 975", "held releasing"},
+		{"both created, none settled", func(w *world) { w.held("h1", 2500); w.settle(); w.sent("h1", ann); w.sent("h1", ben) },
+			"ann/in-transit 1425, ann/owed 1425, ben/in-transit 950, ben/owed 950, fee-income 125, processing-cost 100, processor 25",
+			"held releasing"},
 		{"one of two settled", func(w *world) { w.held("h1", 2500); w.settle(); w.settled(w.sent("h1", ann)) },
 			"ben/owed 950, fee-income 125, processing-cost 100, processor 975", "held releasing"},
 		{"all settled", func(w *world) { w.held("h1", 2500); w.released("h1") },
@@ -349,6 +352,14 @@ func TestRule17_ChargebackAfterTheSettlement(t *testing.T) {
 			w.lost(w.chargeback("h1", 1000))
 			w.settled(w.sent("h1", ann))
 		}, "ben/owed 570, chargeback-loss 50, dispute-cost 1500, fee-income 125, processing-cost 100, processor -955",
+			"held releasing charged-back(chargeback)"},
+		{"lost while a transfer was asked for: not withheld", func(w *world) {
+			w.held("h1", 2500)
+			w.settle()
+			o := TransferObject{ID: "tr", Hold: "h1", Payee: ann, Created: *w.moved(-w.requested("h1", ann), 0), Settled: true}
+			w.lost(w.chargeback("h1", 2500))
+			w.transfer(o)
+		}, "chargeback-loss 1550, dispute-cost 1500, fee-income 125, processing-cost 100, processor -3025",
 			"held releasing charged-back(chargeback)"},
 		{"reversed before it settled", func(w *world) {
 			w.held("h1", 2500)
