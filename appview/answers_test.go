@@ -404,7 +404,7 @@ const (
 	askedOfAWorld = 8
 	mostGiven     = 8
 	// passedAtLast is how many moments a world passes when nothing is written any more.
-	passedAtLast = 12
+	passedAtLast = 10
 )
 
 // passMoment lets the clock go to a moment at which something might change. Just
@@ -455,7 +455,7 @@ func TestAnswers_AreThoseThatWouldBeGivenAgain(t *testing.T) {
 	compared := map[syntax.NSID]int{}
 	all := allQuestions()
 	rapid.Check(t, func(rt *rapid.T) {
-		w := &drawn{offline: openOffline(rt, t.TempDir()), rt: rt, given: map[question]bool{}, compared: compared}
+		w := &drawn{offline: openOffline(rt, t.TempDir(), false), rt: rt, given: map[question]bool{}, compared: compared}
 		defer w.close()
 		proposal := url.Values{"uri": {placeOf(alice, lexicons.CollectionProposal, firstKey).String()}}
 		w.questions = []question{{"fund.stratos.feature.getProposal", proposal.Encode()}}

@@ -185,7 +185,7 @@ var cases = []contractCase{
 
 	{method: "fund.stratos.project.listProjects", answer: full, fields: "projects cursor",
 		params: func(w *world) params { return params{"owner": w.dev.DID, "limit": 1} }},
-	{method: "fund.stratos.project.listProjects", answer: full, fields: "projects.record.name projects.owner.handle",
+	{method: "fund.stratos.project.listProjects", answer: full, fields: "projects.record.name projects.uri",
 		params: func(w *world) params { return params{"q": "too", "owner": w.dev.Handle} }},
 	{method: "fund.stratos.project.listProjects", answer: empty, fields: "projects cursor",
 		params: func(*world) params { return params{"q": "nobody makes this"} }},

@@ -172,7 +172,7 @@ func (s *summary) aboutAll() []string {
 		"fund.stratos.feature.searchSimilar?title=Folder+for+my+bookmarks",
 		"fund.stratos.actor.getActor?actor=" + s.cast.maya.Handle.String(),
 		"fund.stratos.actor.getStanding?currency=USD&actor=" + s.cast.ana.Handle.String(),
-		"fund.stratos.project.listProjects", "fund.stratos.project.listProjects?q=calendar",
+		"fund.stratos.project.listProjects", "fund.stratos.project.listProjects?q=maps",
 		"fund.stratos.getStats",
 		"_health",
 	}
