@@ -439,6 +439,9 @@ var (
 		objects("Hints", "GET /v1/events", func(t *testing.T, c *Client) iter.Seq2[payments.Hint, error] {
 			return c.Hints(t.Context(), payments.HintQuery{Types: []string{"charge.refund.updated", "refund.updated"}, Since: testSince})
 		}, raw.hint),
+		objects("Hints", "GET /v1/events", func(t *testing.T, c *Client) iter.Seq2[payments.Hint, error] {
+			return c.Hints(t.Context(), payments.HintQuery{Since: testSince}) // of any type
+		}, raw.hint),
 	}
 )
 

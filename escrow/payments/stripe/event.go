@@ -13,9 +13,13 @@ import (
 
 // Hints implements payments.Hints.
 func (c *Client) Hints(ctx context.Context, q payments.HintQuery) iter.Seq2[payments.Hint, error] {
+	var types []*string // nil for all: an empty list would be sent, and refused
+	if len(q.Types) > 0 {
+		types = sdk.StringSlice(q.Types)
+	}
 	fetch := func(a after) (page[sdk.Event], error) {
 		it := event.Client{B: c.backend}.List(&sdk.EventListParams{
-			ListParams: a.list(), Types: sdk.StringSlice(q.Types), CreatedRange: since(q.Since),
+			ListParams: a.list(), Types: types, CreatedRange: since(q.Since),
 		})
 		got := it.EventList()
 		return page[sdk.Event]{got.Data, got.HasMore}, it.Err()
