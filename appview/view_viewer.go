@@ -22,8 +22,8 @@ type viewer struct {
 	did  syntax.DID
 	caps []stratos.Defs_Total
 	now  time.Time
-	// own are the facts of proposals in a list that decide about the account's
-	// own estimates and pledges.
+	// own are the facts of proposals that decide about the account's own estimates
+	// and pledges.
 	own map[syntax.ATURI]lifecycle.Facts
 }
 
@@ -49,7 +49,7 @@ func loadViewer(ctx context.Context, r *store.Reader) (*viewer, error) {
 	return v, nil
 }
 
-// loadOwn reads what basic needs.
+// loadOwn reads what is the account's own about proposals.
 func (v *viewer) loadOwn(ctx context.Context, r *store.Reader, uris []syntax.ATURI) (err error) {
 	if v != nil {
 		v.own, err = r.FactsOfBacker(ctx, v.did, uris)
@@ -67,7 +67,7 @@ func (v *viewer) basic(uri syntax.ATURI) *stratos.FeatureDefs_ViewerState {
 	if !ok {
 		return nil
 	}
-	return v.state(f, func(p lifecycle.Payment) bool { return p.Recorded })
+	return v.state(f, f, func(p lifecycle.Payment) bool { return p.Recorded })
 }
 
 // full is what a proposal is to the viewer, by all that is known of it.
@@ -75,7 +75,7 @@ func (v *viewer) full(f lifecycle.Facts) *stratos.FeatureDefs_ViewerState {
 	if v == nil {
 		return nil
 	}
-	state := v.state(f, func(lifecycle.Payment) bool { return true })
+	state := v.state(v.own[f.Proposal.URI], f, func(lifecycle.Payment) bool { return true })
 	for _, p := range lifecycle.MayAt(f, v.now, v.did) {
 		if p.Refusal == "" {
 			state.May = append(state.May, string(p.Act))
@@ -86,10 +86,11 @@ func (v *viewer) full(f lifecycle.Facts) *stratos.FeatureDefs_ViewerState {
 	return state
 }
 
-// state is what the viewer wrote about a proposal.
-func (v *viewer) state(f lifecycle.Facts, shown func(lifecycle.Payment) bool) *stratos.FeatureDefs_ViewerState {
+// state is what the viewer wrote about a proposal. Single estimates are in their own
+// facts, payments in f.
+func (v *viewer) state(own, f lifecycle.Facts, shown func(lifecycle.Payment) bool) *stratos.FeatureDefs_ViewerState {
 	state := &stratos.FeatureDefs_ViewerState{Caps: v.caps}
-	for _, e := range lifecycle.CountEstimates(f, v.now) {
+	for _, e := range lifecycle.CountEstimates(own, v.now) {
 		if e.Author == v.did && e.Reason == "" {
 			uri := e.URI.String()
 			state.Estimate = &uri
