@@ -170,7 +170,7 @@ func hydrateDetails(ctx context.Context, r *store.Reader, uris []syntax.ATURI) (
 	if f.viewer, err = loadViewer(ctx, r); err != nil {
 		return nil, nil, err
 	}
-	if err := f.viewer.loadOwn(ctx, r, uris); err != nil {
+	if err := f.viewer.loadEstimates(ctx, r, known); err != nil {
 		return nil, nil, err
 	}
 	duplicates, err := duplicatesOf(ctx, r, uris)

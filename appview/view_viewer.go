@@ -49,10 +49,18 @@ func loadViewer(ctx context.Context, r *store.Reader) (*viewer, error) {
 	return v, nil
 }
 
-// loadOwn reads what is the account's own about proposals.
+// loadOwn reads what basic needs.
 func (v *viewer) loadOwn(ctx context.Context, r *store.Reader, uris []syntax.ATURI) (err error) {
 	if v != nil {
 		v.own, err = r.FactsOfBacker(ctx, v.did, uris)
+	}
+	return err
+}
+
+// loadEstimates reads what full needs beside the known facts.
+func (v *viewer) loadEstimates(ctx context.Context, r *store.Reader, known map[syntax.ATURI]lifecycle.Facts) (err error) {
+	if v != nil {
+		v.own, err = r.WithEstimatesOf(ctx, v.did, known)
 	}
 	return err
 }

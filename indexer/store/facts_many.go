@@ -126,6 +126,21 @@ func (r *Reader) FactsOfBacker(ctx context.Context, did syntax.DID, uris []synta
 	return l.result(), nil
 }
 
+// WithEstimatesOf returns known facts with each single estimate of an account in the
+// place of the sums of all.
+func (r *Reader) WithEstimatesOf(ctx context.Context, did syntax.DID, known map[syntax.ATURI]lifecycle.Facts) (map[syntax.ATURI]lifecycle.Facts, error) {
+	l := &loading{q: r.tx, facts: make(map[syntax.ATURI]*lifecycle.Facts, len(known))}
+	for uri, f := range known {
+		f.Estimates, f.Sums, f.Summed = nil, nil, nil
+		l.facts[uri] = &f
+	}
+	list := listOf(slices.Sorted(maps.Keys(known)))
+	if err := l.addEstimates(ctx, list, ` AND e.author = $2`, did); err != nil {
+		return nil, fmt.Errorf("store: estimates of %s: %w", did, err)
+	}
+	return l.result(), nil
+}
+
 // ProjectsOf returns the projects that the proposals among uris are for now: those
 // that their subjects name, or that proved the address to be their own.
 func (r *Reader) ProjectsOf(ctx context.Context, uris []syntax.ATURI) (map[syntax.ATURI]syntax.ATURI, error) {
