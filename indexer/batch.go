@@ -20,7 +20,7 @@ const (
 	manyChanges = batchLength / 4
 	// calmAfter is how long no event may have waited until what many left stale is
 	// derived.
-	calmAfter = 20 * time.Millisecond
+	calmAfter = 5 * time.Millisecond
 	// deriveWithin is how long derived rows may stay stale, while events come
 	// faster than they are applied, before the deriver is asked to help.
 	deriveWithin = 3 * time.Second
@@ -83,7 +83,7 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 			more := nextReady(ordered)
 			if b.full() || (len(b.changes) > 0 || b.stale) && !more {
 				// After a crowd, a few are no calm: they were fast, and more follow.
-				b.behind = more || len(b.changes) > manyChanges || b.stale
+				b.behind = len(ordered) > manyChanges || len(b.changes) > manyChanges || b.stale
 				if err := ix.apply(ctx, upstream, &b); err != nil {
 					return err
 				}
@@ -117,7 +117,7 @@ type batch struct {
 	seq     int64 // how far this batch reaches
 	at      string
 	changes []store.Change
-	// behind: more events wait than these, or will in a moment.
+	// behind: very many events wait, or will in a moment.
 	behind bool
 	// stale: batches before this one left derived rows for later.
 	stale bool
