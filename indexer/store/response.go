@@ -34,7 +34,7 @@ func (r *Reader) Duplicates(ctx context.Context, uris []syntax.ATURI, limit int)
 			JOIN repo a ON a.did = r.author
 			JOIN stage_interval s ON s.proposal_uri = r.proposal_uri AND s.from_at <= $1 AND s.to_at > $1
 			WHERE r.duplicate_of IN (SELECT value FROM json_each($2)) AND r.answer = 'duplicate'
-			AND a.status = 'active' AND s.stage = 'declined'
+			AND a.status = 'active' AND +s.stage = 'declined' -- by its key, not among all that are declined
 			GROUP BY r.duplicate_of, r.proposal_uri)
 		WHERE place <= $3
 		ORDER BY duplicate_of, place`,
