@@ -106,7 +106,7 @@ func (r *Reader) AnswersTo(ctx context.Context, uris []syntax.ATURI) (map[syntax
 // where an account's own estimates and pledges stand: these, its receipts, and
 // the campaigns of trusted escrows.
 func (r *Reader) FactsOfBacker(ctx context.Context, did syntax.DID, uris []syntax.ATURI) (map[syntax.ATURI]lifecycle.Facts, error) {
-	l, err := r.proposals(ctx, uris)
+	l, err := loadProposals(ctx, r.tx, r.policy, uris)
 	if err != nil {
 		return nil, fmt.Errorf("store: facts of proposals and %s: %w", did, err)
 	}
@@ -123,6 +123,7 @@ func (r *Reader) FactsOfBacker(ctx context.Context, did syntax.DID, uris []synta
 			return nil, fmt.Errorf("store: facts of proposals and %s: %w", did, err)
 		}
 	}
+	l.keep(func(f *lifecycle.Facts) bool { return existsAt(f, r.now) }) // by a campaign, perhaps
 	return l.result(), nil
 }
 

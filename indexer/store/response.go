@@ -24,7 +24,8 @@ type Duplicate struct {
 
 // Duplicates returns candidates for what was answered as a duplicate of the
 // proposals among uris, of each at most limit, the latest answered first.
-// Anybody may answer: whose answer stands is for lifecycle to say.
+// Anybody may answer: whose answer stands is for lifecycle to say. The stage is
+// looked up for each, instead of going through all that are declined.
 func (r *Reader) Duplicates(ctx context.Context, uris []syntax.ATURI, limit int) ([]Duplicate, error) {
 	out, err := collect(ctx, r.tx, `
 		SELECT duplicate_of, proposal_uri FROM (
@@ -34,7 +35,7 @@ func (r *Reader) Duplicates(ctx context.Context, uris []syntax.ATURI, limit int)
 			JOIN repo a ON a.did = r.author
 			JOIN stage_interval s ON s.proposal_uri = r.proposal_uri AND s.from_at <= $1 AND s.to_at > $1
 			WHERE r.duplicate_of IN (SELECT value FROM json_each($2)) AND r.answer = 'duplicate'
-			AND a.status = 'active' AND +s.stage = 'declined' -- by its key, not among all that are declined
+			AND a.status = 'active' AND +s.stage = 'declined'
 			GROUP BY r.duplicate_of, r.proposal_uri)
 		WHERE place <= $3
 		ORDER BY duplicate_of, place`,
