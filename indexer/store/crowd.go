@@ -22,13 +22,10 @@ type bounds struct {
 	// before all of it is found; asked is how many are asked together. Most pages are
 	// full with the first of these.
 	followed, asked int
-	// gap is how far apart, in row ids, rows may be so that FTS5 walks from one to
-	// the next in less time than it takes to look for each.
-	gap int64
 }
 
 // crowd are the bounds of every reader, but for tests.
-var crowd = bounds{from: 3000, front: 200, reach: 20, followed: 256, asked: 128, gap: 500}
+var crowd = bounds{from: 3000, front: 200, reach: 16, followed: 256, asked: 128}
 
 // wordsOfList are the words that narrow a list.
 type wordsOfList struct {
@@ -43,9 +40,9 @@ func (w wordsOfList) narrow(c *clauses, now int64) {
 	switch {
 	case w.match == "":
 	case !w.crowded:
-		c.add(` AND p.record_id IN (SELECT p.record_id FROM ` + w.in.table + ` w`)
-		w.in.proposals(c, now)
-		c.add(` WHERE w.`+w.in.table+` MATCH ?)`, w.match)
+		c.add(` AND p.record_id IN (`)
+		w.in.records(c, w.match, now)
+		c.add(`)`)
 	case w.in.timed:
 		c.add(` AND EXISTS (SELECT 1 FROM wording g WHERE g.record_id = p.record_id AND g.from_at <= ? AND g.to_at > ?
 			AND +g.id IN (`, now, now)
@@ -94,7 +91,7 @@ func (r *Reader) inCrowd(ctx context.Context, w wordsOfList, keys []Key) ([]Key,
 	first, last := slices.Min(ids), slices.Max(ids)
 	var c clauses
 	c.add(`SELECT i.value FROM json_each(?) i WHERE `, jsonList(ids))
-	if last-first <= int64(len(ids))*r.crowd.gap {
+	if last-first <= int64(len(ids))*w.in.gap {
 		c.add(`i.value IN (`)
 		w.in.matching(&c, w.match)
 		c.add(` AND rowid >= ? AND rowid <= ?)`, first, last)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -48,10 +49,9 @@ func TestListProposals_OfACrowdIsExact(t *testing.T) {
 	}
 	few := crowd
 	ways := map[string]bounds{
-		"far apart":       {from: 1, followed: 8, asked: 5, gap: 0},
-		"close":           {from: 1, followed: 8, asked: 5, gap: 1 << 40},
+		"followed":        {from: 1, followed: 8, asked: 5},
 		"all of it found": {from: 1, followed: 1, asked: 1},
-		"all of it asked": {from: 1, followed: 100, asked: 100, gap: 1 << 40},
+		"all of it asked": {from: 1, followed: 100, asked: 100},
 	}
 	filters := map[string]ProposalFilter{
 		"none": {}, "tag": {Tag: "even"}, "author": {Author: alice}, "stage": {Stages: []lifecycle.Stage{lifecycle.StageProposed}},
@@ -142,5 +142,35 @@ func TestTitleWords_AreThoseOfTheRecordsThatAreThere(t *testing.T) {
 	want := []string{fmt.Sprintf("title_fts %s bright title 0", proposalURI(alice, 1))}
 	if diff := gocmp.Diff(want, dumpRecordWords(t, w.s, "title_fts")); diff != "" {
 		t.Errorf("words of titles (-want +got):\n%s", diff)
+	}
+}
+
+// Whether FTS5 walks from the first row to the last, or looks for each.
+func TestInCrowd_WalksOrAsksForEach(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, newTestStore(t))
+	library(t, w, nil, [2]string{"Dark mode", "."}, [2]string{"Light", "A dark mode."}, [2]string{"Mode", "."}, [2]string{"Mode, dark", "."})
+	var keys []Key
+	for _, n := range []int{3, 2, 1, 0, 9} { // and one that is not there
+		keys = append(keys, Key{URI: proposalURI(alice, n)})
+	}
+	for _, c := range []struct {
+		in   index
+		want []int
+	}{{proposalWords, []int{3, 1, 0}}, {titleWords, []int{3, 0}}} {
+		for _, gap := range []int64{0, 1000} {
+			c.in.gap = gap
+			mustRead(t, w.s, func(r *Reader) error {
+				in, err := r.inCrowd(t.Context(), wordsOfList{in: c.in, match: `"dark" "mode"`}, keys)
+				var uris []syntax.ATURI
+				for _, k := range in {
+					uris = append(uris, k.URI)
+				}
+				if diff := gocmp.Diff(c.want, numbers(uris)); diff != "" {
+					t.Errorf("%s, gap %d (-want +got):\n%s", c.in.table, gap, diff)
+				}
+				return err
+			})
+		}
 	}
 }

@@ -27,11 +27,14 @@ type index struct {
 	// timed: its rows are those of wording, each of which holds for a time. Otherwise
 	// they are records.
 	timed bool
+	// gap is how far apart, in row ids, rows may be so that FTS5 walks from one to
+	// the next in less time than it takes to look for each.
+	gap int64
 }
 
 var (
-	proposalWords = index{table: "proposal_fts", timed: true}
-	titleWords    = index{table: "title_fts"}
+	proposalWords = index{table: "proposal_fts", timed: true, gap: 500}
+	titleWords    = index{table: "title_fts", gap: 10_000} // of short lists, with the ids of all records
 	projectWords  = index{table: "project_fts"}
 )
 
@@ -43,6 +46,17 @@ func (in index) proposals(c *clauses, now int64) {
 	}
 	c.add(` CROSS JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
 		CROSS JOIN proposal p ON p.record_id = g.record_id`, now, now)
+}
+
+// records adds the ids of the records that a query of FTS5 finds at a moment, as a
+// statement.
+func (in index) records(c *clauses, match string, now int64) {
+	if !in.timed {
+		in.matching(c, match)
+		return
+	}
+	c.add(`SELECT g.record_id FROM `+in.table+` w CROSS JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
+		WHERE w.`+in.table+` MATCH ?`, now, now, match)
 }
 
 // matching adds the ids of the rows that a query of FTS5 finds, as a statement that
