@@ -22,9 +22,10 @@
 // A [Reader] answers from one snapshot, for one moment, under the policy of the
 // store. Lists are skeletons: keys in their order, with what lifecycle or an
 // escrow says of each; the records themselves are read by [Reader.Records]. The
-// words of proposals are indexed in the transaction of their record, those of a
-// project's name by the queue dirty_words. A proposal about a URL is a project's
-// for the times in the table claimed; it is found by other words in each of them.
+// words of proposals are indexed in the transaction of their record, those of the
+// title also by themselves, those of a project's name by the queue dirty_words. A
+// proposal about a URL is a project's for the times in the table claimed; it is
+// found by other words in each of them.
 //
 // Whoever keeps what they read asks for the [Era] in which it holds. It ends with
 // the next write, or at the next of the moments that the table moment lists, at

@@ -113,22 +113,22 @@ func (r *Reader) ListProposals(ctx context.Context, f ProposalFilter, after *Key
 			return nil, nil
 		}
 	}
-	if keys, err = r.listMatching(ctx, f, match, after, limit); err != nil {
+	if keys, err = r.listMatching(ctx, proposalWords, match, f, after, limit); err != nil {
 		return nil, fmt.Errorf("store: list proposals: %w", err)
 	}
 	return keys, nil
 }
 
-// listMatching is a list of what a query of FTS5 finds, whatever the filter's words
-// are; of everything when there is none.
-func (r *Reader) listMatching(ctx context.Context, f ProposalFilter, match string, after *Key, limit int) ([]Key, error) {
-	w := wordsOfList{match: match}
+// listMatching is a list of what a query of FTS5 finds in an index, whatever the
+// filter's words are; of everything when there is none.
+func (r *Reader) listMatching(ctx context.Context, in index, match string, f ProposalFilter, after *Key, limit int) ([]Key, error) {
+	w := wordsOfList{in: in, match: match}
 	if match != "" {
-		n, err := proposalWords(ctx, r, match, r.crowd)
+		n, err := r.held(ctx, in, match, r.crowd.from)
 		if err != nil {
-			return nil, fmt.Errorf("count what holds the words: %w", err)
+			return nil, err
 		}
-		w.crowded = n == r.crowd
+		w.crowded = n == r.crowd.from
 	}
 	front, rest := f.orders()
 	if front == nil {
@@ -299,6 +299,14 @@ func eitherWay(c *clauses, f *ProposalFilter, now int64) {
 }
 
 func (r *Reader) listBelonging(ctx context.Context, f ProposalFilter, w wordsOfList, to belonging, by order, after *Key, limit int) ([]Key, error) {
+	if w.crowded {
+		return r.listCrowd(ctx, f, w, to, by, after, limit)
+	}
+	return r.listOnce(ctx, f, w, to, by, after, limit)
+}
+
+// listOnce is a list by one statement.
+func (r *Reader) listOnce(ctx context.Context, f ProposalFilter, w wordsOfList, to belonging, by order, after *Key, limit int) ([]Key, error) {
 	var c clauses
 	now := millis(r.now)
 	columns := by(&c, &f, now)
@@ -333,32 +341,14 @@ func (by columns) after(c *clauses, value int64, uri syntax.ATURI) {
 	c.add(` AND `+by.value+` >= ? AND (`+by.value+` > ? OR `+by.uri+` < ?)`, value, value, uri)
 }
 
-// wordsOfList are the words that narrow a list.
-type wordsOfList struct {
-	match   string // the query of FTS5; empty for no words
-	crowded bool   // very many proposals hold them
-}
-
-// narrow adds the condition on words. What few hold is looked up and sorted; of a
-// crowd the order is followed, and each proposal is asked whether it is in it.
-func (w wordsOfList) narrow(c *clauses, now int64) {
-	if w.match == "" {
-		return
-	}
-	if w.crowded {
-		c.add(` AND EXISTS (SELECT 1 FROM wording g WHERE g.record_id = p.record_id AND g.from_at <= ? AND g.to_at > ?
-			AND +g.id IN (SELECT rowid FROM proposal_fts WHERE proposal_fts MATCH ?))`, now, now, w.match)
-		return
-	}
-	c.add(` AND p.record_id IN (
-		SELECT g.record_id FROM proposal_fts w JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
-		WHERE w.proposal_fts MATCH ?)`, now, now, w.match)
-}
-
 // narrows reports whether the filter leaves out anything, whatever the words.
 func (f *ProposalFilter) narrows() bool {
-	return len(f.Stages) > 0 || f.Project != "" || f.Account != "" || f.URI != "" || f.Author != "" || f.Backer != "" ||
-		f.Tag != "" || f.Currency != ""
+	return len(f.Stages) > 0 || f.Currency != "" || f.picks()
+}
+
+// picks reports whether the filter leaves out all but what an index lists.
+func (f *ProposalFilter) picks() bool {
+	return f.Project != "" || f.Account != "" || f.URI != "" || f.Author != "" || f.Backer != "" || f.Tag != ""
 }
 
 // narrow adds the conditions of the filter, but for the one on the project.

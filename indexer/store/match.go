@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stratosfund/stratosfund/indexer/words"
@@ -19,40 +21,99 @@ type question struct {
 // within is the question for texts that have all words in one column.
 func (q question) within(column string) string { return column + ` : (` + q.all + `)` }
 
-// held counts the texts of an index that a query of FTS5 finds, up to a bound.
-type held func(ctx context.Context, r *Reader, match string, most int) (n int, err error)
-
-func proposalWords(ctx context.Context, r *Reader, match string, most int) (n int, err error) {
-	err = r.tx.QueryRowContext(ctx, `
-		SELECT count(*) FROM (SELECT 1 FROM proposal_fts WHERE proposal_fts MATCH $1 LIMIT $2)`, match, most).Scan(&n)
-	return n, err
+// index is one of those for full-text search.
+type index struct {
+	table string
+	// timed: its rows are those of wording, each of which holds for a time. Otherwise
+	// they are records.
+	timed bool
+	// gap is how far apart, in row ids, rows may be so that FTS5 walks from one to
+	// the next in less time than it takes to look for each.
+	gap int64
 }
 
-func projectWords(ctx context.Context, r *Reader, match string, most int) (n int, err error) {
+var (
+	proposalWords = index{table: "proposal_fts", timed: true, gap: 500}
+	titleWords    = index{table: "title_fts", gap: 10_000} // of short lists, with the ids of all records
+	projectWords  = index{table: "project_fts"}
+)
+
+// proposals adds to rows w of the index the proposals p that they are about.
+func (in index) proposals(c *clauses, now int64) {
+	if !in.timed {
+		c.add(` CROSS JOIN proposal p ON p.record_id = w.rowid`)
+		return
+	}
+	c.add(` CROSS JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
+		CROSS JOIN proposal p ON p.record_id = g.record_id`, now, now)
+}
+
+// records adds the ids of the records that a query of FTS5 finds at a moment, as a
+// statement.
+func (in index) records(c *clauses, match string, now int64) {
+	if !in.timed {
+		in.matching(c, match)
+		return
+	}
+	c.add(`SELECT g.record_id FROM `+in.table+` w CROSS JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
+		WHERE w.`+in.table+` MATCH ?`, now, now, match)
+}
+
+// matching adds the ids of the rows that a query of FTS5 finds, as a statement that
+// can be gone on with.
+func (in index) matching(c *clauses, match string) {
+	c.add(`SELECT rowid FROM `+in.table+` WHERE `+in.table+` MATCH ?`, match)
+}
+
+// held counts the texts of an index that a query of FTS5 finds, up to a bound.
+func (r *Reader) held(ctx context.Context, in index, match string, most int) (n int, err error) {
 	err = r.tx.QueryRowContext(ctx, `
-		SELECT count(*) FROM (SELECT 1 FROM project_fts WHERE project_fts MATCH $1 LIMIT $2)`, match, most).Scan(&n)
+		SELECT count(*) FROM (SELECT 1 FROM `+in.table+` WHERE `+in.table+` MATCH $1 LIMIT $2)`, match, most).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count what holds words: %w", err)
+	}
+	return n, nil
+}
+
+// crowds counts what holds a phrase, up to a crowd, and each phrase once.
+type crowds struct {
+	r     *Reader
+	in    index
+	known map[string]int
+}
+
+func (r *Reader) crowds(in index) crowds { return crowds{r, in, map[string]int{}} }
+
+func (c crowds) held(ctx context.Context, phrase string) (n int, err error) {
+	n, ok := c.known[phrase]
+	if ok {
+		return n, nil
+	}
+	if n, err = c.r.held(ctx, c.in, phrase, c.r.crowd.from); err == nil {
+		c.known[phrase] = n
+	}
 	return n, err
 }
 
 // matchAll is the query of FTS5 for all words of a text; empty when it has none.
-func (r *Reader) matchAll(ctx context.Context, in held, text string) (string, error) {
-	all, err := r.phrases(ctx, in, text)
+func (r *Reader) matchAll(ctx context.Context, in index, text string) (string, error) {
+	all, err := r.crowds(in).phrases(ctx, text, searchTokens)
 	return strings.Join(all, " "), err
 }
 
-// phrases are the queries of FTS5 for the words of a text. A last word that a crowd
+// phrases are the queries of FTS5 for the words of a text, up to so many tokens. A last word that a crowd
 // holds as it stands is not taken for the beginning of others: to find all of these
 // costs more than anything else of a search, each time.
-func (r *Reader) phrases(ctx context.Context, in held, text string) (out []string, err error) {
-	for _, w := range words.Parse(text, searchTokens) {
+func (c crowds) phrases(ctx context.Context, text string, most int) (out []string, err error) {
+	for _, w := range words.Parse(text, most) {
 		if w.Open {
 			closed := w
 			closed.Open = false
-			n, err := in(ctx, r, phrase(closed), r.crowd)
+			n, err := c.held(ctx, phrase(closed))
 			if err != nil {
-				return nil, fmt.Errorf("count what holds the last word: %w", err)
+				return nil, err
 			}
-			w.Open = n < r.crowd
+			w.Open = n < c.r.crowd.from
 		}
 		out = append(out, phrase(w))
 	}
@@ -60,44 +121,55 @@ func (r *Reader) phrases(ctx context.Context, in held, text string) (out []strin
 }
 
 // ask is the question for all words of a text.
-func (r *Reader) ask(ctx context.Context, in held, text string) (question, error) {
-	all, err := r.phrases(ctx, in, text)
+func (r *Reader) ask(ctx context.Context, in index, text string) (question, error) {
+	c := r.crowds(in)
+	all, err := c.phrases(ctx, text, searchTokens)
 	if err != nil {
 		return question{}, err
 	}
-	telling, err := r.telling(ctx, in, all)
+	telling, err := c.telling(ctx, all)
 	return question{strings.Join(all, " "), strings.Join(telling, " ")}, err
 }
 
 // askAny is the question for titles with any token of a text, or with all of them
-// when none of them tells anything.
+// when none of them tells anything. Where those that tell something are together
+// in as many titles as a crowd, it is for the rarest of them.
 func (r *Reader) askAny(ctx context.Context, title string) (question, error) {
-	var tokens, whole []string
+	var tokens []string
 	for _, w := range words.Parse(title, similarTokens) {
-		whole = append(whole, phrase(w))
 		for i, token := range w.Tokens {
 			tokens = append(tokens, phrase(words.Word{Tokens: []string{token}, Open: w.Open && i == len(w.Tokens)-1, Half: w.Half}))
 		}
 	}
-	if len(tokens) == 0 {
-		return question{}, nil
+	c := r.crowds(titleWords)
+	telling, err := c.telling(ctx, tokens)
+	if err != nil {
+		return question{}, err
 	}
-	telling, err := r.telling(ctx, proposalWords, tokens)
-	if err != nil || len(telling) == 0 {
-		return question{all: `title : (` + strings.Join(whole, " ") + `)`}, err
+	if len(telling) == 0 {
+		all, err := c.phrases(ctx, title, similarTokens)
+		return question{all: strings.Join(all, " ")}, err
 	}
-	any := `title : (` + strings.Join(telling, " OR ") + `)`
+	slices.SortStableFunc(telling, func(a, b string) int { return cmp.Compare(c.known[a], c.known[b]) })
+	rarest, together := 0, 0
+	for _, p := range telling {
+		if together += c.known[p]; together >= r.crowd.from && rarest > 0 {
+			break
+		}
+		rarest++
+	}
+	any := strings.Join(telling[:rarest], " OR ")
 	return question{all: any, telling: any}, nil
 }
 
 // telling are the phrases that not too many texts hold, and some do.
-func (r *Reader) telling(ctx context.Context, in held, phrases []string) (out []string, err error) {
+func (c crowds) telling(ctx context.Context, phrases []string) (out []string, err error) {
 	for _, p := range phrases {
-		n, err := in(ctx, r, p, r.crowd)
+		n, err := c.held(ctx, p)
 		if err != nil {
-			return nil, fmt.Errorf("count what holds a word: %w", err)
+			return nil, err
 		}
-		if 0 < n && n < r.crowd {
+		if 0 < n && n < c.r.crowd.from {
 			out = append(out, p)
 		}
 	}

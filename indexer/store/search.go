@@ -24,11 +24,6 @@ const (
 	searchTokens = 16
 	// similarTokens likewise bounds titles that are compared.
 	similarTokens = 12
-	// crowd is how many texts hold a word that is in too many to tell which of them
-	// is meant: to rank one costs some microseconds.
-	crowd = 3000
-	// crowdFront is how many of a crowd are put in order: some more than are shown.
-	crowdFront = 200
 )
 
 // SearchProposals returns the visible proposals that hold all words of q and pass
@@ -39,8 +34,9 @@ const (
 //
 // Words that thousands hold say nothing about which is best, and the others decide.
 // A query of such words alone finds first what has all of them in its title, then
-// the rest, each by hotness; without a filter only the [crowdFront] of each that
-// were indexed last.
+// the rest, each by hotness among those of each that were indexed last: as many
+// as the bounds say, and all where too few of these are to be shown, or where the
+// filter is on more than stages and a currency.
 //
 // Ranks move whenever a proposal is added anywhere, so a rank is no place to go
 // on from. The pages remember what they have shown instead: give seen as the page
@@ -54,9 +50,11 @@ func (r *Reader) SearchProposals(ctx context.Context, q string, f ProposalFilter
 			return nil, err
 		}
 		if asked.telling != "" {
-			return r.rankedProposals(ctx, asked, f, n)
+			return r.rankedProposals(ctx, proposalWords, asked, f, n)
 		}
-		return inTurn(n, func(match string) ([]syntax.ATURI, error) { return r.crowdedProposals(ctx, match, f, n) }, asked.within("title"), asked.all)
+		return inTurn(n,
+			func() ([]syntax.ATURI, error) { return r.crowdedProposals(ctx, titleWords, asked.all, f, n) },
+			func() ([]syntax.ATURI, error) { return r.crowdedProposals(ctx, proposalWords, asked.all, f, n) })
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: search proposals: %w", err)
@@ -76,7 +74,9 @@ func (r *Reader) SearchProjects(ctx context.Context, q string, owner syntax.DID,
 		if asked.telling != "" {
 			return r.rankedProjects(ctx, asked, owner, n)
 		}
-		return inTurn(n, func(match string) ([]syntax.ATURI, error) { return r.crowdedProjects(ctx, match, owner, n) }, asked.within("name"), asked.all)
+		return inTurn(n,
+			func() ([]syntax.ATURI, error) { return r.crowdedProjects(ctx, asked.within("name"), owner, n) },
+			func() ([]syntax.ATURI, error) { return r.crowdedProjects(ctx, asked.all, owner, n) })
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: search projects: %w", err)
@@ -86,16 +86,17 @@ func (r *Reader) SearchProjects(ctx context.Context, q string, owner syntax.DID,
 
 // SearchSimilar returns the visible proposals whose titles share words with a
 // title that somebody is typing, most alike first. The filter may narrow it to
-// one subject. Words that thousands of proposals hold do not count, unless there
-// are no others: then the titles must have all of them.
+// one subject. Words that are in thousands of titles do not count, unless there are
+// no others: then the titles must have all of them. Nor do the more frequent ones
+// of a title of which the rarer ones alone are in thousands.
 func (r *Reader) SearchSimilar(ctx context.Context, title string, f ProposalFilter, limit int) (found []syntax.ATURI, err error) {
 	asked, err := r.askAny(ctx, title)
 	switch {
 	case err != nil || asked.all == "":
 	case asked.telling != "":
-		found, err = r.rankedProposals(ctx, asked, f, limit)
+		found, err = r.rankedProposals(ctx, titleWords, asked, f, limit)
 	default:
-		found, err = r.crowdedProposals(ctx, asked.all, f, limit)
+		found, err = r.crowdedProposals(ctx, titleWords, asked.all, f, limit)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: search similar proposals: %w", err)
@@ -129,14 +130,14 @@ func (r *Reader) nextPage(seen Seen, limit int, find func(n int) ([]syntax.ATURI
 	return page, next, nil
 }
 
-// inTurn returns the first n of what the queries of FTS5 find, one after the other,
-// nothing twice.
-func inTurn(n int, find func(match string) ([]syntax.ATURI, error), matches ...string) (all []syntax.ATURI, err error) {
-	for _, match := range matches {
+// inTurn returns the first n of what the finds find, one after the other, nothing
+// twice.
+func inTurn(n int, finds ...func() ([]syntax.ATURI, error)) (all []syntax.ATURI, err error) {
+	for _, find := range finds {
 		if len(all) == n {
 			break
 		}
-		found, err := find(match)
+		found, err := find()
 		if err != nil {
 			return nil, err
 		}
@@ -151,16 +152,17 @@ func inTurn(n int, find func(match string) ([]syntax.ATURI, error), matches ...s
 
 // rankedProposals are the first n visible proposals that pass the filter, by how
 // well they fit the telling words.
-func (r *Reader) rankedProposals(ctx context.Context, asked question, f ProposalFilter, n int) ([]syntax.ATURI, error) {
+func (r *Reader) rankedProposals(ctx context.Context, in index, asked question, f ProposalFilter, n int) ([]syntax.ATURI, error) {
 	var c clauses
 	now := millis(r.now)
-	c.add(`SELECT p.uri FROM proposal_fts w
-		CROSS JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
-		CROSS JOIN proposal p ON p.record_id = g.record_id
-		CROSS JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
-		WHERE w.proposal_fts MATCH ?`, now, now, now, now, asked.telling)
+	c.add(`SELECT p.uri FROM ` + in.table + ` w`)
+	in.proposals(&c, now)
+	c.add(` CROSS JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
+		WHERE w.`+in.table+` MATCH ?`, now, now, asked.telling)
 	if asked.all != asked.telling {
-		c.add(` AND +w.rowid IN (SELECT rowid FROM proposal_fts WHERE proposal_fts MATCH ?)`, asked.all)
+		c.add(` AND +w.rowid IN (`)
+		in.matching(&c, asked.all)
+		c.add(`)`)
 	}
 	f.narrow(&c, now)
 	eitherWay(&c, &f, now)
@@ -170,28 +172,51 @@ func (r *Reader) rankedProposals(ctx context.Context, asked question, f Proposal
 }
 
 // crowdedProposals are the hottest n visible proposals that pass the filter, of very
-// many that a query of FTS5 finds.
-func (r *Reader) crowdedProposals(ctx context.Context, match string, f ProposalFilter, n int) (found []syntax.ATURI, err error) {
+// many that a query of FTS5 finds. It looks at those indexed last, and at all only
+// where too few of these pass, or an index knows what passes.
+func (r *Reader) crowdedProposals(ctx context.Context, in index, match string, f ProposalFilter, n int) ([]syntax.ATURI, error) {
+	if f.picks() {
+		return r.hottest(ctx, in, match, f, n)
+	}
+	reach := r.crowd.front
 	if f.narrows() {
-		// What passes may be anywhere in the crowd: the list is followed instead.
-		f.Sort = SortHot
-		keys, err := r.listMatching(ctx, f, match, nil, n)
-		for _, k := range keys {
-			found = append(found, k.URI)
-		}
+		reach = r.crowd.reach * n
+	}
+	found, err := r.hottestOfLast(ctx, in, match, f, reach, n)
+	if err != nil || len(found) == n {
 		return found, err
 	}
+	reached, err := r.held(ctx, in, match, reach)
+	if err != nil || reached < reach {
+		return found, err
+	}
+	return r.hottest(ctx, in, match, f, n)
+}
+
+func (r *Reader) hottest(ctx context.Context, in index, match string, f ProposalFilter, n int) (found []syntax.ATURI, err error) {
+	f.Sort = SortHot
+	keys, err := r.listMatching(ctx, in, match, f, nil, n)
+	for _, k := range keys {
+		found = append(found, k.URI)
+	}
+	return found, err
+}
+
+// hottestOfLast is hottest of so many that were indexed last, visible or not.
+func (r *Reader) hottestOfLast(ctx context.Context, in index, match string, f ProposalFilter, reach, n int) ([]syntax.ATURI, error) {
 	var c clauses
 	now := millis(r.now)
-	c.add(`SELECT uri FROM (
-		SELECT p.uri AS uri, k.hot AS hot FROM proposal_fts w
-		CROSS JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
-		CROSS JOIN proposal p ON p.record_id = g.record_id
-		CROSS JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
+	c.add(`SELECT p.uri FROM (`)
+	in.matching(&c, match)
+	c.add(` ORDER BY rowid DESC`)
+	c.limit(reach)
+	c.add(`) w`)
+	in.proposals(&c, now)
+	c.add(` CROSS JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
 		CROSS JOIN ranking k ON k.proposal_uri = p.uri AND k.from_at <= ? AND k.to_at > ?
-		WHERE w.proposal_fts MATCH ? ORDER BY w.rowid DESC`, now, now, now, now, now, now, match)
-	c.limit(crowdFront)
-	c.add(`) ORDER BY hot DESC, uri DESC`)
+		WHERE true`, now, now, now, now)
+	f.narrow(&c, now)
+	c.add(` ORDER BY k.hot DESC, p.uri DESC`)
 	c.limit(n)
 	return collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
 }
@@ -225,7 +250,7 @@ func (r *Reader) crowdedProjects(ctx context.Context, match string, owner syntax
 	c.add(`SELECT uri FROM (SELECT j.uri AS uri, j.created_at AS created_at`)
 	r.foundProjects(&c, match, owner)
 	c.add(` ORDER BY w.rowid DESC`)
-	c.limit(crowdFront)
+	c.limit(r.crowd.front)
 	c.add(`) ORDER BY created_at DESC, uri DESC`)
 	c.limit(n)
 	return collect(ctx, r.tx, c.text.String(), scanURI, c.args...)

@@ -18,18 +18,18 @@ import (
 // search finds everything for a text, by pages.
 func (w *world) search(t tester, q string, f ProposalFilter, limit int) []syntax.ATURI {
 	t.Helper()
-	return w.searchAmong(t, crowd, q, f, limit)
+	return w.searchAmong(t, crowd.from, q, f, limit)
 }
 
 // searchAmong is search where so many are a crowd.
-func (w *world) searchAmong(t tester, crowd int, q string, f ProposalFilter, limit int) []syntax.ATURI {
+func (w *world) searchAmong(t tester, from int, q string, f ProposalFilter, limit int) []syntax.ATURI {
 	t.Helper()
-	return w.searchPages(t, crowd, func(r *Reader, seen Seen) ([]syntax.ATURI, *Seen, error) {
+	return w.searchPages(t, from, func(r *Reader, seen Seen) ([]syntax.ATURI, *Seen, error) {
 		return r.SearchProposals(t.Context(), q, f, seen, limit)
 	})
 }
 
-func (w *world) searchPages(t tester, crowd int, search func(*Reader, Seen) ([]syntax.ATURI, *Seen, error)) []syntax.ATURI {
+func (w *world) searchPages(t tester, from int, search func(*Reader, Seen) ([]syntax.ATURI, *Seen, error)) []syntax.ATURI {
 	t.Helper()
 	var out []syntax.ATURI
 	var seen Seen
@@ -37,7 +37,7 @@ func (w *world) searchPages(t tester, crowd int, search func(*Reader, Seen) ([]s
 		var next *Seen
 		mustRead(t, w.s, func(r *Reader) error {
 			r = r.At(start)
-			r.crowd = crowd
+			r.crowd.from = from
 			page, more, err := search(r, seen)
 			out, next = append(out, page...), more
 			return err
@@ -178,9 +178,9 @@ func TestSearch_TheFilterNarrows(t *testing.T) {
 		"backer":  {ProposalFilter{Backer: dave, Currency: "USD"}, []syntax.ATURI{proposalURI(carol, 1)}},
 		"stage":   {ProposalFilter{Stages: []lifecycle.Stage{lifecycle.StageCompleted}}, nil},
 	} {
-		for _, crowd := range []int{crowd, 1} {
-			if diff := gocmp.Diff(c.want, w.searchAmong(t, crowd, "dark", c.f, 50)); diff != "" {
-				t.Errorf("%s, where %d are a crowd (-want +got):\n%s", name, crowd, diff)
+		for _, from := range []int{crowd.from, 1} {
+			if diff := gocmp.Diff(c.want, w.searchAmong(t, from, "dark", c.f, 50)); diff != "" {
+				t.Errorf("%s, where %d are a crowd (-want +got):\n%s", name, from, diff)
 			}
 		}
 	}
@@ -214,7 +214,7 @@ func TestSearch_WordsOfACrowdRankNothing(t *testing.T) {
 			t.Errorf("%q for bob (-want +got):\n%s", q, diff)
 		}
 		mustRead(t, w.s, func(r *Reader) error {
-			r.crowd = 4
+			r.crowd.from = 4
 			keys, err := r.ListProposals(t.Context(), ProposalFilter{Words: &q, Sort: SortNew}, nil, 50)
 			if len(keys) != len(want) {
 				t.Errorf("%q: %d listed, and %d found", q, len(keys), len(want))
@@ -295,8 +295,8 @@ func TestSearchProjects_ByNameDescriptionAndTagsBestFirst(t *testing.T) {
 		named(dave, "e", "Later", "Graysky", -2),
 	)
 	a, b, c, d := projectURI(alice, "a"), projectURI(bob, "b"), projectURI(carol, "c"), projectURI(dave, "d")
-	search := func(q string, owner syntax.DID, crowd int) []syntax.ATURI {
-		return w.searchPages(t, crowd, func(r *Reader, seen Seen) ([]syntax.ATURI, *Seen, error) {
+	search := func(q string, owner syntax.DID, from int) []syntax.ATURI {
+		return w.searchPages(t, from, func(r *Reader, seen Seen) ([]syntax.ATURI, *Seen, error) {
 			return r.SearchProjects(t.Context(), q, owner, seen, 1)
 		})
 	}
@@ -306,14 +306,14 @@ func TestSearchProjects_ByNameDescriptionAndTagsBestFirst(t *testing.T) {
 		crowd int
 		want  []syntax.ATURI
 	}{
-		{"graysky", "", crowd, []syntax.ATURI{d, a, b}}, // twice, in the name, in the text
-		{"grays", "", crowd, []syntax.ATURI{d, a, b}},
-		{"grays ", "", crowd, nil},
-		{"graysky", dave, crowd, []syntax.ATURI{d}},
-		{"bluesky desktop", "", crowd, []syntax.ATURI{b}},
-		{"天気", "", crowd, []syntax.ATURI{c}},
-		{`"NEAR(`, "", crowd, nil},
-		{"!", "", crowd, nil},
+		{"graysky", "", crowd.from, []syntax.ATURI{d, a, b}}, // twice, in the name, in the text
+		{"grays", "", crowd.from, []syntax.ATURI{d, a, b}},
+		{"grays ", "", crowd.from, nil},
+		{"graysky", dave, crowd.from, []syntax.ATURI{d}},
+		{"bluesky desktop", "", crowd.from, []syntax.ATURI{b}},
+		{"天気", "", crowd.from, []syntax.ATURI{c}},
+		{`"NEAR(`, "", crowd.from, nil},
+		{"!", "", crowd.from, nil},
 		{"graysky", "", 2, []syntax.ATURI{d, a, b}}, // the newer of those with the name
 		{"graysky", bob, 2, []syntax.ATURI{b}},
 		{"graysky client", "", 2, []syntax.ATURI{a}},
@@ -325,21 +325,21 @@ func TestSearchProjects_ByNameDescriptionAndTagsBestFirst(t *testing.T) {
 	w.put(named(alice, "a", "Sky", "It is blue.", 4))
 	w.status(bob, AccountSuspended)
 	w.delete(d)
-	if got := search("graysky", "", crowd); len(got) > 0 {
+	if got := search("graysky", "", crowd.from); len(got) > 0 {
 		t.Errorf("renamed, hidden and deleted: %v", got)
 	}
 	w.status(bob, AccountActive)
-	if diff := gocmp.Diff([]syntax.ATURI{b}, search("graysky", "", crowd)); diff != "" {
+	if diff := gocmp.Diff([]syntax.ATURI{b}, search("graysky", "", crowd.from)); diff != "" {
 		t.Errorf("after bob is back (-want +got):\n%s", diff)
 	}
-	before := dumpProjectWords(t, w.s)
+	before := dumpRecordWords(t, w.s, "project_fts")
 	if slices.ContainsFunc(before, func(word string) bool { return strings.Contains(word, d.String()) }) {
 		t.Errorf("words outlive their project: %v", before)
 	}
 	if _, err := w.s.Rebuild(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if diff := gocmp.Diff(before, dumpProjectWords(t, w.s)); diff != "" {
+	if diff := gocmp.Diff(before, dumpRecordWords(t, w.s, "project_fts")); diff != "" {
 		t.Errorf("words (-before +rebuilt):\n%s", diff)
 	}
 }
@@ -425,7 +425,7 @@ func TestSearchSimilar_ComparesTitlesByTheWordsTheyShare(t *testing.T) {
 	)
 	for title, want := range map[string][]int{
 		"dark mode in the edit": {0, 1},
-		"Export dark things":    {2, 0, 1},
+		"Export dark things":    {2, 1, 0}, // of one that is shorter more is alike
 		"unheard of":            {},
 		"…":                     {},
 		"":                      {},

@@ -268,29 +268,29 @@ func aboutOne(t *testing.T) map[string]func(*Reader) error {
 			return err
 		},
 		"search in a crowd": func(r *Reader) error {
-			r.crowd = 1
+			r.crowd.from = 1
 			_, _, err := r.SearchProposals(ctx, "dark mode", ProposalFilter{}, Seen{}, 50)
 			return err
 		},
 		"search of a subject in a crowd": func(r *Reader) error {
-			r.crowd = 1
+			r.crowd.from = 1
 			_, _, err := r.SearchProposals(ctx, "dark mode", ProposalFilter{Account: bob, Backer: alice}, Seen{}, 50)
 			return err
 		},
 		"similar in a crowd": func(r *Reader) error {
-			r.crowd = 1
+			r.crowd.from = 1
 			_, err := r.SearchSimilar(ctx, "dark mode", ProposalFilter{Account: bob}, 5)
 			return err
 		},
 		"projects":        func(r *Reader) error { _, _, err := r.SearchProjects(ctx, "it x", "", Seen{}, 50); return err },
 		"projects of one": func(r *Reader) error { _, _, err := r.SearchProjects(ctx, "it x", alice, Seen{}, 50); return err },
 		"projects in a crowd": func(r *Reader) error {
-			r.crowd = 1
+			r.crowd.from = 1
 			_, _, err := r.SearchProjects(ctx, "it", "", Seen{}, 50)
 			return err
 		},
 		"projects of one in a crowd": func(r *Reader) error {
-			r.crowd = 1
+			r.crowd.from = 1
 			_, _, err := r.SearchProjects(ctx, "it", alice, Seen{}, 50)
 			return err
 		},

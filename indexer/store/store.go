@@ -251,7 +251,7 @@ type Reader struct {
 	tx     querier
 	policy lifecycle.Policy
 	now    time.Time
-	crowd  int // how many texts hold a word that tells nothing
+	crowd  bounds
 }
 
 // Now is the moment that the reader answers for.

@@ -121,7 +121,7 @@ func dump(t tester, s *testStore) []string {
 		out = append(out, dumpQuery(t, s, table,
 			`SELECT r.uri AS record, x.* FROM `+table+` x JOIN record r ON r.id = x.record_id`)...)
 	}
-	out = slices.Concat(out, dumpWords(t, s), dumpProjectWords(t, s))
+	out = slices.Concat(out, dumpWords(t, s), dumpRecordWords(t, s, "title_fts"), dumpRecordWords(t, s, "project_fts"))
 	return append(out, dumpDerived(t, s)...)
 }
 
@@ -139,16 +139,16 @@ func dumpWords(t tester, s *testStore) []string {
 	return out
 }
 
-// dumpProjectWords lists where each word of each project stands.
-func dumpProjectWords(t tester, s *testStore) []string {
+// dumpRecordWords lists where each word stands in an index of records.
+func dumpRecordWords(t tester, s *testStore, table string) []string {
 	t.Helper()
-	mustExec(t, s, `CREATE VIRTUAL TABLE IF NOT EXISTS temp.project_word USING fts5vocab ('main', 'project_fts', 'instance')`)
+	mustExec(t, s, `CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_of_`+table+` USING fts5vocab ('main', '`+table+`', 'instance')`)
 	out, err := collect(t.Context(), s.writer, `
-		SELECT format('word %s %s %s %d', r.uri, w.term, w.col, w.offset)
-		FROM temp.project_word w LEFT JOIN record r ON r.id = w.doc
-		ORDER BY 1`, scanString)
+		SELECT format('%s %s %s %s %d', $1, r.uri, w.term, w.col, w.offset)
+		FROM temp.word_of_`+table+` w LEFT JOIN record r ON r.id = w.doc
+		ORDER BY 1`, scanString, table)
 	if err != nil {
-		t.Fatalf("dump the words of projects: %v", err)
+		t.Fatalf("dump the words of %s: %v", table, err)
 	}
 	return out
 }

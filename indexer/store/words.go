@@ -60,6 +60,13 @@ func (tx *tx) indexWords(ctx context.Context, id int64, uri syntax.ATURI, rec *s
 	return nil
 }
 
+// indexTitle makes a proposal findable by the words of its title alone, which do not
+// depend on what it is for. A trigger takes them away again.
+func (tx *tx) indexTitle(ctx context.Context, id int64, title string) error {
+	return tx.exec(ctx, `
+		INSERT INTO title_fts (rowid, title) VALUES ($1, $2)`, id, words.Index(title))
+}
+
 // indexProject makes a project findable by its words. A trigger takes them away
 // again.
 func (tx *tx) indexProject(ctx context.Context, id int64, rec *stratos.ProjectProfile) error {

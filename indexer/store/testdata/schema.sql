@@ -273,6 +273,9 @@ CREATE TABLE proposal (
     created_at      INTEGER NOT NULL, subject_uri_normalized TEXT CHECK ((subject_uri_normalized IS NULL) = (subject_uri IS NULL)),
     CHECK ((subject_project IS NOT NULL) + (subject_account IS NOT NULL) + (subject_uri IS NOT NULL) = 1)
 ) STRICT;
+CREATE TRIGGER proposal_untitle AFTER DELETE ON proposal BEGIN
+    DELETE FROM title_fts WHERE rowid = old.record_id;
+END;
 CREATE INDEX proposal_account ON proposal (subject_account, created_at, uri) WHERE subject_account IS NOT NULL;
 CREATE INDEX proposal_author ON proposal (author, created_at, uri);
 CREATE INDEX proposal_new ON proposal (created_at, uri);
@@ -426,6 +429,11 @@ CREATE TABLE terms (
     test                    INTEGER NOT NULL CHECK (test IN (0, 1)),
     created_at              INTEGER NOT NULL
 ) STRICT;
+CREATE VIRTUAL TABLE title_fts USING fts5 (
+    title,
+    content = '', contentless_delete = 1,
+    tokenize = 'unicode61 remove_diacritics 2 categories ''L* M* N* Co''', prefix = '1 2 3'
+);
 CREATE TABLE verification (
     record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri             TEXT NOT NULL UNIQUE,

@@ -1,0 +1,17 @@
+-- +goose Up
+
+-- The words of titles alone, under the row ids of their records: to find titles
+-- that hold several words by proposal_fts is to read of every text that holds them
+-- where they stand.
+CREATE VIRTUAL TABLE title_fts USING fts5 (
+    title,
+    content = '', contentless_delete = 1,
+    tokenize = 'unicode61 remove_diacritics 2 categories ''L* M* N* Co''', prefix = '1 2 3'
+);
+
+-- A virtual table takes part in no cascade.
+-- +goose StatementBegin
+CREATE TRIGGER proposal_untitle AFTER DELETE ON proposal BEGIN
+    DELETE FROM title_fts WHERE rowid = old.record_id;
+END;
+-- +goose StatementEnd
