@@ -17,6 +17,14 @@ var (
 	errUnpinned = errors.New("repo: nothing was pinned for the receipt")
 )
 
+// OtherEscrowError says that a database belongs to another escrow. Its receipts are in
+// that one's repository.
+type OtherEscrowError struct{ Have, Want syntax.DID }
+
+func (e *OtherEscrowError) Error() string {
+	return fmt.Sprintf("repo: this database is that of %s and stays so for ever; %s needs one of its own", e.Have, e.Want)
+}
+
 // ForeignAccountError says that the app password is that of another account. Nothing
 // is written there.
 type ForeignAccountError struct{ Have, Want syntax.DID }

@@ -28,8 +28,15 @@ type Service struct {
 }
 
 // Announce notes what the escrow says of itself and under which terms it works from
-// now on. What is announced already is nothing.
+// now on. What is announced already is nothing. The first announcement makes the
+// database this escrow's for ever; that of another one is an *OtherEscrowError.
 func (r *Repo) Announce(ctx context.Context, tx *store.Tx, s Service, t Terms) error {
+	switch did, err := DIDOf(ctx, tx); {
+	case err != nil:
+		return err
+	case did != "" && did != r.did:
+		return &OtherEscrowError{Have: did, Want: r.did}
+	}
 	terms, err := r.announceTerms(ctx, tx, t)
 	if err != nil {
 		return err
@@ -45,7 +52,8 @@ func (r *Repo) Announce(ctx context.Context, tx *store.Tx, s Service, t Terms) e
 	if err != nil || before != nil && before.cid == after.cid {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO service (id, record) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET record = excluded.record`, after.cbor)
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO service (id, did, record) VALUES (1, $1, $2) ON CONFLICT (id) DO UPDATE SET record = excluded.record`, r.did, after.cbor)
 	if err != nil {
 		return fmt.Errorf("repo: note the service: %w", err)
 	}
@@ -61,6 +69,15 @@ func (r *Repo) serviceRecord(s Service, terms comatproto.RepoStrongRef, createdA
 		content.Contact = &s.Contact
 	}
 	return newRecord(r.did, serviceKey, content)
+}
+
+// DIDOf is whose database it is; empty before the first announcement.
+func DIDOf(ctx context.Context, q sqlite.Querier) (did syntax.DID, err error) {
+	err = q.QueryRowContext(ctx, `SELECT did FROM service`).Scan(&did)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("repo: read whose database it is: %w", err)
+	}
+	return did, nil
 }
 
 func loadService(ctx context.Context, q sqlite.Querier) (*record, error) {

@@ -143,7 +143,7 @@ func TestR16_TheDatabaseRefusesToEditTerms(t *testing.T) {
 	})
 	for _, edit := range []string{
 		`UPDATE terms SET text = x'00'`, `DELETE FROM terms`, `UPDATE receipt_pin SET terms = 'at://other'`, `DELETE FROM receipt_pin`,
-		`DELETE FROM outbox`, `UPDATE outbox SET wanted = 0`,
+		`UPDATE service SET did = 'did:plc:other'`, `DELETE FROM service`, `DELETE FROM outbox`, `UPDATE outbox SET wanted = 0`,
 	} {
 		err := w.store.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			_, err := tx.ExecContext(ctx, edit)
@@ -233,5 +233,19 @@ func TestRecord_KeysOfTermsAreTIDs(t *testing.T) {
 	ref := w.announce(someService, termsFile(t, numbers(), "A text."))
 	if _, err := syntax.ParseTID(w.uri(ref.Uri).RecordKey().String()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestService_OfAnotherEscrowIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	file := termsFile(t, numbers(), "A text.")
+	w.announce(someService, file)
+	terms, err := ReadTerms(file)
+	w.ok(err)
+	other := New("did:plc:otherotherotherotherothe", w.store.Mode())
+	err = w.store.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error { return other.Announce(ctx, tx, someService, terms) })
+	if e, ok := errors.AsType[*OtherEscrowError](err); !ok || e.Have != w.account.DID {
+		t.Errorf("got %v, want an *OtherEscrowError", err)
 	}
 }

@@ -98,8 +98,23 @@ BEGIN
 END;
 -- +goose StatementEnd
 
--- How the escrow introduces itself.
+-- Whose repository all of this is about, and how the escrow introduces itself there.
 CREATE TABLE service (
 	id     INTEGER PRIMARY KEY CHECK (id = 1),
+	did    TEXT    NOT NULL,
 	record BLOB    NOT NULL
 ) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER service_keeps_its_account BEFORE UPDATE ON service WHEN NEW.did IS NOT OLD.did OR NEW.id IS NOT OLD.id
+BEGIN
+	SELECT RAISE(ABORT, 'an escrow keeps its account');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER service_is_not_deleted BEFORE DELETE ON service
+BEGIN
+	SELECT RAISE(ABORT, 'an escrow keeps its account');
+END;
+-- +goose StatementEnd

@@ -288,8 +288,17 @@ BEGIN
 END;
 CREATE TABLE service (
 	id     INTEGER PRIMARY KEY CHECK (id = 1),
+	did    TEXT    NOT NULL,
 	record BLOB    NOT NULL
 ) STRICT;
+CREATE TRIGGER service_is_not_deleted BEFORE DELETE ON service
+BEGIN
+	SELECT RAISE(ABORT, 'an escrow keeps its account');
+END;
+CREATE TRIGGER service_keeps_its_account BEFORE UPDATE ON service WHEN NEW.did IS NOT OLD.did OR NEW.id IS NOT OLD.id
+BEGIN
+	SELECT RAISE(ABORT, 'an escrow keeps its account');
+END;
 CREATE TABLE terms (
 	rkey   TEXT PRIMARY KEY,
 	record BLOB NOT NULL,
