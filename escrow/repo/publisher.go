@@ -113,6 +113,7 @@ func (p *Publisher) Pass(ctx context.Context) (wait time.Duration, err error) {
 		if err := p.compareAll(ctx); err != nil {
 			return p.away(ctx, err)
 		}
+		p.failures = 0
 		p.compare = p.now().Add(compareEvery)
 	}
 	for {
