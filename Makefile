@@ -30,7 +30,7 @@ simulator: ## a payment processor of play money
 	@bin/simulator run --database data/simulator.db
 
 build: ## the binaries, in bin/
-	go build -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/appview ./cmd/simulator
+	go build -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/appview ./cmd/escrow ./cmd/simulator
 
 test: ## all tests, against a real PLC and PDS
 	go test -race -timeout 15m ./...

@@ -6,13 +6,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
 
@@ -48,7 +48,7 @@ type Config struct {
 // Validate reports everything that is wrong with the configuration.
 func (c Config) Validate() error {
 	var errs []error
-	if _, err := DatabasePath(c.DatabaseURL); err != nil {
+	if _, err := sqlite.PathOf(c.DatabaseURL); err != nil {
 		errs = append(errs, fmt.Errorf("database-url: %w", err))
 	}
 	if c.MetricsBind != "" {
@@ -58,16 +58,6 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs, c.indexer().Validate(), c.server().Validate())
 	return errors.Join(errs...)
-}
-
-// DatabasePath takes the path out of sqlite://data/appview.db (below the
-// working directory) or sqlite:///var/lib/appview.db.
-func DatabasePath(raw string) (string, error) {
-	path, ok := strings.CutPrefix(raw, "sqlite://")
-	if !ok || path == "" {
-		return "", fmt.Errorf("%q: want sqlite:// and a path", raw)
-	}
-	return path, nil
 }
 
 func (c Config) indexer() indexer.Config {

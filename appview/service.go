@@ -3,15 +3,11 @@ package appview
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stratosfund/stratosfund/indexer"
@@ -37,7 +33,7 @@ func Build(ctx context.Context, cfg Config, opts Options) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	path, err := DatabasePath(cfg.DatabaseURL)
+	path, err := sqlite.PathOf(cfg.DatabaseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +92,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.server.Run(ctx) })
 	g.Go(func() error { return s.indexer.Run(ctx) })
 	if s.cfg.MetricsBind != "" {
-		g.Go(func() error { return s.serveMetrics(ctx) })
+		g.Go(func() error { return xrpc.ServeMetrics(ctx, s.cfg.MetricsBind, s.registry) })
 	}
 	return g.Wait()
 }
@@ -115,16 +111,4 @@ func (s *Service) Close() error {
 		s.lock = nil
 	}
 	return errors.Join(errs...)
-}
-
-func (s *Service) serveMetrics(ctx context.Context) error {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
-	server := &http.Server{Addr: s.cfg.MetricsBind, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // a scrape that is cut off comes again
-	defer stop()
-	if err := server.ListenAndServe(); err != nil && !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("appview: serve metrics: %w", err)
-	}
-	return nil
 }

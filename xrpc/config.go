@@ -23,6 +23,9 @@ type Config struct {
 	// PublicURL is where clients reach the server, without a path. It makes the
 	// did:web, so it is https without a port, or localhost with any.
 	PublicURL string
+	// DID is whose service it is, when that is an account: tokens are for it. Empty
+	// means the did:web of PublicURL. The server explains only that one.
+	DID syntax.DID
 
 	// MaxBody is the largest request body in bytes. 0 means 256 KiB.
 	MaxBody int64
@@ -85,6 +88,9 @@ type Options struct {
 	ServiceID string
 	// ServiceType is the service's type there, like "StratosAppView".
 	ServiceType string
+	// Account completes the DID document of a service whose did:web also is the DID of
+	// an account with a repository.
+	Account *Account
 	// Health gives the JSON of /xrpc/_health: an object with at least a version.
 	// With an error the status is 503, the object is sent all the same, and the
 	// error goes to the log only. Nil means an empty object.

@@ -42,10 +42,28 @@ func WebDID(publicURL string) (syntax.DID, error) {
 	return did, nil
 }
 
+// Account is what the DID document of an account says.
+type Account struct {
+	Handle syntax.Handle // empty for none
+	// Key signs the account's repository: the multibase of its did:key.
+	Key string
+	// PDS is the address of the account's PDS.
+	PDS string
+}
+
 type didDocument struct {
 	Context []string     `json:"@context"`
 	ID      syntax.DID   `json:"id"`
+	Names   []string     `json:"alsoKnownAs,omitempty"`
+	Keys    []didKey     `json:"verificationMethod,omitempty"`
 	Service []didService `json:"service"`
+}
+
+type didKey struct {
+	ID         string     `json:"id"`
+	Type       string     `json:"type"`
+	Controller syntax.DID `json:"controller"`
+	Key        string     `json:"publicKeyMultibase"`
 }
 
 type didService struct {
@@ -55,7 +73,7 @@ type didService struct {
 }
 
 func (s *Server) didDocument() didDocument {
-	return didDocument{
+	doc := didDocument{
 		Context: []string{"https://www.w3.org/ns/did/v1"},
 		ID:      s.did,
 		Service: []didService{{
@@ -64,4 +82,12 @@ func (s *Server) didDocument() didDocument {
 			Endpoint: strings.TrimSuffix(s.cfg.PublicURL, "/"),
 		}},
 	}
+	if a := s.opts.Account; a != nil {
+		doc.Keys = []didKey{{ID: s.did.String() + "#atproto", Type: "Multikey", Controller: s.did, Key: a.Key}}
+		doc.Service = append(doc.Service, didService{ID: "#atproto_pds", Type: "AtprotoPersonalDataServer", Endpoint: a.PDS})
+		if a.Handle != "" {
+			doc.Names = []string{"at://" + a.Handle.String()}
+		}
+	}
+	return doc
 }

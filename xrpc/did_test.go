@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	"github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/stratosfund/stratosfund/xrpc"
@@ -58,5 +60,40 @@ func TestDIDDocument(t *testing.T) {
 	}
 	if w := get(t, newServer(t, xrpc.Config{}, xrpc.Options{}), "/.well-known/did.json"); w.Code != http.StatusNotFound {
 		t.Errorf("without a service: %d", w.Code)
+	}
+}
+
+func TestDIDDocument_OfAnAccountIsWhatDirectoriesRead(t *testing.T) {
+	t.Parallel()
+	key, err := atcrypto.GeneratePrivateKeyK256()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := key.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := newServer(t, xrpc.Config{PublicURL: "https://escrow.example.org", DID: "did:web:escrow.example.org"}, xrpc.Options{
+		ServiceID: "stratos_escrow", ServiceType: "StratosEscrow",
+		Account: &xrpc.Account{Handle: "escrow.example.org", Key: public.Multibase(), PDS: "https://pds.example.org"},
+	})
+	id := identity.ParseIdentity(new(decode[identity.DIDDocument](t, get(t, srv, "/.well-known/did.json").Body)))
+	found, err := id.PublicKey()
+	if err != nil || !found.Equal(public) {
+		t.Errorf("the key is %v, %v", found, err)
+	}
+	if id.PDSEndpoint() != "https://pds.example.org" || id.GetServiceEndpoint("stratos_escrow") != "https://escrow.example.org" || id.DID != "did:web:escrow.example.org" {
+		t.Errorf("read as %+v", id)
+	}
+}
+
+func TestDIDDocument_OfAnotherMethodIsNotServed(t *testing.T) {
+	t.Parallel()
+	srv := newServer(t, xrpc.Config{DID: "did:plc:escrowescrowescrowescrow"}, xrpc.Options{ServiceID: "stratos_escrow", ServiceType: "StratosEscrow"})
+	if w := get(t, srv, "/.well-known/did.json"); w.Code != http.StatusNotFound {
+		t.Errorf("status %d: the directory of its method explains it", w.Code)
+	}
+	if srv.DID() != "did:plc:escrowescrowescrowescrow" {
+		t.Error(srv.DID())
 	}
 }

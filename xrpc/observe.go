@@ -146,7 +146,7 @@ func (s *Server) label(path string) string {
 		return name
 	case ok:
 		return labelOther
-	case path == didPath && s.opts.ServiceID != "":
+	case path == didPath && s.explains:
 		return labelDID
 	default:
 		return labelPages

@@ -1,6 +1,7 @@
 package xrpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type Server struct {
 	cfg      Config
 	opts     Options
 	did      syntax.DID
+	explains bool                // serves the DID document
 	declared map[syntax.NSID]any // definitions of Options.Methods
 	methods  map[syntax.NSID]*method
 	pages    *http.ServeMux
@@ -60,12 +62,13 @@ func New(cfg Config, opts Options) (*Server, error) {
 	if opts.MapError == nil {
 		opts.MapError = func(error) *Error { return nil }
 	}
-	did, err := WebDID(cfg.PublicURL)
+	web, err := WebDID(cfg.PublicURL)
 	if err != nil {
 		return nil, fmt.Errorf("xrpc: configuration: %w", err)
 	}
+	did := cmp.Or(cfg.DID, web)
 	s := &Server{
-		cfg: cfg, opts: opts, did: did,
+		cfg: cfg, opts: opts, did: did, explains: opts.ServiceID != "" && did == web,
 		declared: make(map[syntax.NSID]any, len(opts.Methods)),
 		methods:  make(map[syntax.NSID]*method, len(opts.Methods)),
 		pages:    http.NewServeMux(),
@@ -112,7 +115,7 @@ func (s *Server) route() {
 	s.echo.IPExtractor = clientAddress(s.cfg.TrustedProxies)
 	s.echo.Use(s.observe, s.api, s.limitClient, s.limitTotal)
 	s.echo.Any("/xrpc/*", s.serveMethod)
-	if s.opts.ServiceID != "" {
+	if s.explains {
 		s.echo.Any(didPath, s.serveDID)
 	}
 	s.echo.Any("/*", echo.WrapHandler(s.pages))
@@ -185,13 +188,13 @@ func onlyGet(c echo.Context) error {
 // answers itself.
 func (s *Server) Handle(pattern string, h http.Handler) {
 	path := pattern[strings.LastIndexByte(pattern, ' ')+1:]
-	if strings.HasPrefix(path, "/xrpc/") || path == didPath && s.opts.ServiceID != "" {
+	if strings.HasPrefix(path, "/xrpc/") || path == didPath && s.explains {
 		panic(fmt.Sprintf("xrpc: %s is not free for a page", pattern))
 	}
 	s.pages.Handle(pattern, h)
 }
 
-// DID is the did:web of the public URL.
+// DID is whose service it is.
 func (s *Server) DID() syntax.DID { return s.did }
 
 // Handler is the whole server without its listener.

@@ -9,7 +9,6 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/urfave/cli/v3"
 
-	"github.com/stratosfund/stratosfund/appview"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/indexer/store"
@@ -40,7 +39,7 @@ func openIndex(ctx context.Context, cmd *cli.Command, clock func() time.Time) (*
 }
 
 func indexPath(cmd *cli.Command) (string, error) {
-	path, err := appview.DatabasePath(cmd.String("database-url"))
+	path, err := sqlite.PathOf(cmd.String("database-url"))
 	if err != nil {
 		return "", fmt.Errorf("database-url: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/stratosfund/stratosfund/appview"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
@@ -23,7 +23,7 @@ func statusCommand(clock func() time.Time) *cli.Command {
 		Usage: "print what is in the index and how far it is",
 		Flags: []cli.Flag{databaseFlag()},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			path, err := appview.DatabasePath(cmd.String("database-url"))
+			path, err := sqlite.PathOf(cmd.String("database-url"))
 			if err != nil {
 				return fmt.Errorf("database-url: %w", err)
 			}

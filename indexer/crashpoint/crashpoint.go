@@ -35,7 +35,18 @@ const (
 	AfterClaimCheck Point = "after-claim-check"
 )
 
-// Points lists all points.
+// The points of the escrow.
+const (
+	// BeforePublish: a record of the escrow's repository is due and was not
+	// written. Its row in the outbox waits.
+	BeforePublish Point = "before-publish"
+	// AfterPublish: the record is in the repository, and that is not noted. It is
+	// written again, in place of what was there before: the PDS says that it is there,
+	// or that something else is, which is read and found to be right.
+	AfterPublish Point = "after-publish"
+)
+
+// Points lists the points of the index that its simulations pass.
 func Points() []Point {
 	return []Point{BeforeCommit, AfterCommit, AfterReceive, AfterVerify, AfterFetch, AfterDiscoveryPage, AfterSweepAnswer}
 }

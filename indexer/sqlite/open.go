@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"strings"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
 	"github.com/pressly/goose/v3"
@@ -28,6 +29,16 @@ func Open(path string, extra url.Values) (*sql.DB, error) {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	return db, nil
+}
+
+// PathOf takes the path out of sqlite://data/some.db (below the working directory) or
+// sqlite:///var/lib/some.db.
+func PathOf(address string) (string, error) {
+	path, ok := strings.CutPrefix(address, "sqlite://")
+	if !ok || path == "" {
+		return "", fmt.Errorf("%q: want sqlite:// and a path", address)
+	}
+	return path, nil
 }
 
 // Migrate brings a database up to the newest of the migrations in the folder.

@@ -1,0 +1,48 @@
+// Command escrow holds the money of pledges, and publishes a receipt for each of them.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/stratosfund/stratosfund/cmd/internal/environment"
+	"github.com/stratosfund/stratosfund/indexer"
+)
+
+// version is set when the binary is built.
+var version = "dev"
+
+func main() {
+	indexer.RelaxGC()
+	if err := run(context.Background(), os.Args, os.Environ, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "escrow:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the whole program. environ is asked after .env was read.
+func run(ctx context.Context, args []string, environ func() []string, stdout, stderr io.Writer) error {
+	if err := environment.LoadDotEnv(); err != nil {
+		return err
+	}
+	ctx, stop := environment.UntilStopped(ctx)
+	defer stop()
+	root := &cli.Command{
+		Name:        "escrow",
+		Usage:       "hold the money of pledges, and publish what became of it",
+		Description: "Every flag can be set by the variable beside it, also in a file .env in the working directory.",
+		Version:     version,
+		Writer:      stdout,
+		ErrWriter:   stderr,
+		Commands:    []*cli.Command{runCommand(time.Now), statusCommand(), ledgerCommand(), backupCommand()},
+	}
+	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {
+		return ctx, environment.CheckKnown("ESCROW_", environ(), root)
+	}
+	return root.Run(ctx, args)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/urfave/cli/v3"
+
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/repo"
+	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+)
+
+// openToRead opens the ledger, also while the escrow runs.
+func openToRead(ctx context.Context, cmd *cli.Command) (*store.Store, error) {
+	path, err := sqlite.PathOf(cmd.String("database-url"))
+	if err != nil {
+		return nil, fmt.Errorf("database-url: %w", err)
+	}
+	return store.OpenReadOnly(ctx, path)
+}
+
+// status is what the status command prints.
+type status struct {
+	mode    store.Mode
+	did     syntax.DID
+	head    ledger.Head
+	terms   string
+	waiting repo.Waiting
+}
+
+// statusCommand reads the ledger, also while the escrow runs.
+func statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "status",
+		Usage: "print whose ledger it is, how far it is, and what waits to be published",
+		Flags: []cli.Flag{databaseFlag()},
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			s, err := openToRead(ctx, cmd)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			now, err := readStatus(ctx, s)
+			if err != nil {
+				return err
+			}
+			t := tabwriter.NewWriter(cmd.Root().Writer, 0, 0, 2, ' ', 0)
+			fmt.Fprintf(t, "mode\t%s\n", now.mode)
+			fmt.Fprintf(t, "account\t%s\n", now.did)
+			fmt.Fprintf(t, "terms\t%s\n", now.terms)
+			fmt.Fprintf(t, "ledger\tsequence\t%d\n", now.head.Sequence)
+			fmt.Fprintf(t, "ledger\thash\t%x\n", now.head.Hash)
+			fmt.Fprintf(t, "repository\twaiting\t%d\n", now.waiting.Records)
+			fmt.Fprintf(t, "repository\tfailing\t%d\n", now.waiting.Failing)
+			return t.Flush()
+		},
+	}
+}
+
+func readStatus(ctx context.Context, s *store.Store) (now status, err error) {
+	now = status{mode: s.Mode(), terms: "none"}
+	err = s.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
+		if now.did, err = repo.DIDOf(ctx, q); err != nil {
+			return err
+		}
+		if now.head, err = ledger.New(s.Mode()).HeadOf(ctx, q); err != nil {
+			return err
+		}
+		r := repo.New(now.did, s.Mode())
+		switch terms, err := r.CurrentTerms(ctx, q); {
+		case err == nil:
+			now.terms = terms.Uri
+		case !errors.Is(err, repo.ErrNoTerms):
+			return err
+		}
+		now.waiting, err = r.Waiting(ctx, q)
+		return err
+	})
+	return now, err
+}
