@@ -15,7 +15,6 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
-	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -36,7 +35,7 @@ const maxInFlight = 256
 // Config is what an operator decides about an escrow.
 type Config struct {
 	// Mode says whose money it is. It is pinned in the database for ever.
-	Mode store.Mode
+	Mode payments.Mode
 	// Bind is the host:port of the API; port 0 takes a free one.
 	Bind string
 	// DatabaseURL is sqlite:// and the path of the ledger. The index is beside it.
@@ -80,7 +79,7 @@ func (c Config) Validate() error {
 	refuse := func(name, format string, args ...any) {
 		errs = append(errs, fmt.Errorf(name+": "+format, args...))
 	}
-	if _, err := store.ParseMode(string(c.Mode)); err != nil {
+	if _, err := payments.ParseMode(string(c.Mode)); err != nil {
 		refuse("mode", "%w", err)
 	}
 	if _, err := sqlite.PathOf(c.DatabaseURL); err != nil {
@@ -112,7 +111,7 @@ func (c Config) Validate() error {
 
 // checkLive refuses real money where only a demonstration can be.
 func (c Config) checkLive() error {
-	if c.Mode != store.ModeLive {
+	if c.Mode != payments.Live {
 		return nil
 	}
 	var errs []error
@@ -163,7 +162,7 @@ func (c Config) server() xrpc.Config {
 
 // policy trusts the escrow itself, and nobody else: of others it believes nothing.
 func (c Config) policy() lifecycle.Policy {
-	return lifecycle.Policy{TrustedEscrows: []syntax.DID{c.DID}, TestMoney: c.Mode != store.ModeLive}
+	return lifecycle.Policy{TrustedEscrows: []syntax.DID{c.DID}, TestMoney: c.Mode != payments.Live}
 }
 
 func (c Config) introduction() repo.Service {
@@ -194,6 +193,9 @@ type Options struct {
 	// Transport replaces the guarded transport of outgoing requests; see
 	// [indexer.Options].
 	Transport http.RoundTripper
+	// Processor is the payment processor. Without one the service takes no money and
+	// sends none, and only publishes what the ledger says.
+	Processor payments.Processor
 	// Crash is told of the moments at which the process may die. Nil in production.
 	Crash crashpoint.Hook
 	// CheckOutput validates every answer against its lexicon.

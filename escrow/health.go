@@ -5,16 +5,16 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
-	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
 // Health is what /xrpc/_health says.
 type Health struct {
-	Version string     `json:"version"`
-	Mode    store.Mode `json:"mode"`
-	DID     syntax.DID `json:"did"`
+	Version string        `json:"version"`
+	Mode    payments.Mode `json:"mode"`
+	DID     syntax.DID    `json:"did"`
 	// Sequence is the number of the newest entry of the ledger.
 	Sequence int64 `json:"sequence"`
 	// Unpublished is how many records of the escrow's repository are behind the ledger.

@@ -12,7 +12,6 @@ import (
 	"github.com/stratosfund/stratosfund/escrow"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/payments/stripe"
-	"github.com/stratosfund/stratosfund/escrow/store"
 )
 
 func databaseFlag() cli.Flag {
@@ -101,6 +100,18 @@ func runFlags() []cli.Flag {
 			Name: "stripe-api-url", Sources: cli.EnvVars("ESCROW_STRIPE_API_URL"),
 			Usage: "the simulator, in simulator mode; empty in any other",
 		},
+		&cli.StringSliceFlag{
+			Name: "stripe-webhook-secret", Sources: cli.EnvVars("ESCROW_STRIPE_WEBHOOK_SECRET"),
+			Usage: "the secret with which the processor signs events of the platform's own account; several, after commas, while one is replaced",
+		},
+		&cli.StringSliceFlag{
+			Name: "stripe-connect-webhook-secret", Sources: cli.EnvVars("ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET"),
+			Usage: "the same for events of payees' accounts",
+		},
+		&cli.StringFlag{
+			Name: "admin-password", Sources: cli.EnvVars("ESCROW_ADMIN_PASSWORD"),
+			Usage: "what admin commands prove themselves with; admin is off when empty",
+		},
 		&cli.StringFlag{
 			Name: "metrics-bind", Sources: cli.EnvVars("ESCROW_METRICS_BIND"),
 			Usage: "host:port of the Prometheus metrics; off when empty",
@@ -119,11 +130,11 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 	if cmd.String("mode") == "" {
 		return escrow.Config{}, errors.New("ESCROW_MODE is missing: it is live (real money), test (the processor's test mode) or simulator, and stays so for ever")
 	}
-	mode, err := store.ParseMode(cmd.String("mode"))
+	mode, err := payments.ParseMode(cmd.String("mode"))
 	if err != nil {
 		return escrow.Config{}, fmt.Errorf("ESCROW_MODE: %w", err)
 	}
-	processor := stripe.Config{Mode: payments.Mode(mode), Key: payments.NewSecret(cmd.String("stripe-key")), URL: cmd.String("stripe-api-url")}
+	processor := stripe.Config{Mode: mode, Key: payments.NewSecret(cmd.String("stripe-key")), URL: cmd.String("stripe-api-url")}
 	if err := processor.Check(); err != nil {
 		return escrow.Config{}, err
 	}
@@ -163,7 +174,7 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 
 // loggerFrom marks every line with the mode, so that no test can be taken for real
 // money, nor the other way round.
-func loggerFrom(cmd *cli.Command, mode store.Mode) (*slog.Logger, error) {
+func loggerFrom(cmd *cli.Command, mode payments.Mode) (*slog.Logger, error) {
 	log, err := environment.Logger(cmd.Root().ErrWriter, cmd.String("log-level"), cmd.String("log-format"))
 	if err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/atmosphere"
@@ -220,7 +221,7 @@ func pledgeOf(n int64) syntax.ATURI {
 // paid puts pledges into the ledger, while no escrow runs.
 func (o *operator) paid(count int64) {
 	o.t.Helper()
-	s, err := store.Open(o.t.Context(), store.Config{Path: o.database, Mode: store.ModeSimulator}, store.Options{Clock: time.Now})
+	s, err := store.Open(o.t.Context(), store.Config{Path: o.database, Mode: payments.Simulator}, store.Options{Clock: time.Now})
 	o.ok(err)
 	defer s.Close()
 	l, r := ledger.New(s.Mode()), repo.New(o.account.DID, s.Mode())

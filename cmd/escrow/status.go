@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -26,7 +27,7 @@ func openToRead(ctx context.Context, cmd *cli.Command) (*store.Store, error) {
 
 // status is what the status command prints.
 type status struct {
-	mode    store.Mode
+	mode    payments.Mode
 	did     syntax.DID
 	head    ledger.Head
 	terms   string

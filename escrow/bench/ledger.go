@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 )
@@ -36,7 +37,7 @@ type booked struct {
 func newBooked(ctx context.Context, path string) (*booked, error) {
 	b := &booked{}
 	var err error
-	b.store, err = store.Open(ctx, store.Config{Path: path, Mode: store.ModeSimulator}, store.Options{
+	b.store, err = store.Open(ctx, store.Config{Path: path, Mode: payments.Simulator}, store.Options{
 		Clock: time.Now,
 		Crash: func(p crashpoint.Point) error {
 			if p == crashpoint.AfterCommit {

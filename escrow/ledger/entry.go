@@ -3,7 +3,7 @@ package ledger
 import (
 	"fmt"
 
-	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/escrow/payments"
 )
 
 // Reference is under what an entry is posted once.
@@ -59,7 +59,7 @@ const entryFormat = "fund.stratos.ledger.entry.1"
 
 // genesis is the hash before the first entry: no ledger passes for one of another
 // mode.
-func genesis(mode store.Mode) Digest {
+func genesis(mode payments.Mode) Digest {
 	var c canonical
 	c.text("fund.stratos.ledger")
 	c.text(string(mode))

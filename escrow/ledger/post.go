@@ -10,6 +10,7 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
@@ -17,13 +18,13 @@ import (
 // Ledger posts entries into the escrow's database and reads from it. It may be
 // shared.
 type Ledger struct {
-	mode store.Mode
+	mode payments.Mode
 	// ids remembers the rows of the accounts that each currency has one of.
 	ids sync.Map // of Account to int64
 }
 
 // New returns the ledger of an escrow of this mode.
-func New(mode store.Mode) *Ledger { return &Ledger{mode: mode} }
+func New(mode payments.Mode) *Ledger { return &Ledger{mode: mode} }
 
 // last is what the next entry needs to know of the one before.
 type last struct {

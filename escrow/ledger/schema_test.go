@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -80,8 +81,8 @@ func TestChart_ListsEachKindOnce(t *testing.T) {
 			t.Errorf("%s is not in the chart", kind)
 		}
 	}
-	if !slices.Equal(sorted(store.Modes()...), []string{"live", "simulator", "test"}) {
-		t.Error(store.Modes())
+	if !slices.Equal(sorted(payments.Modes()...), []string{"live", "simulator", "test"}) {
+		t.Error(payments.Modes())
 	}
 }
 

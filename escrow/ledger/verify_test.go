@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
@@ -68,7 +69,7 @@ func (w *world) rehash() {
 	db, err := sql.Open("sqlite3", "file:"+w.path)
 	w.ok(err)
 	defer db.Close()
-	previous := genesis(store.ModeSimulator)
+	previous := genesis(payments.Simulator)
 	entries, err := sqlite.Collect(w.ctx, db, `SELECT sequence, reference, kind, at, facts, lines FROM entry ORDER BY sequence`,
 		func(rows *sql.Rows) (r row, err error) {
 			var facts []byte
@@ -184,7 +185,7 @@ func TestVerify_ALedgerOfAnotherModeIsNotOurs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.held("h1", 2500)
-	r, err := New(store.ModeLive).Verify(t.Context(), w.s, nil, nil)
+	r, err := New(payments.Live).Verify(t.Context(), w.s, nil, nil)
 	if err != nil || r.Whole() {
 		t.Errorf("a simulated ledger passes for a live one: %v, %v", r, err)
 	}
@@ -233,7 +234,7 @@ func TestChain_HasTheDocumentedBytes(t *testing.T) {
 	if string(c) != want {
 		t.Errorf("\n got %x\nwant %x", []byte(c), want)
 	}
-	if genesis(store.ModeLive) == genesis(store.ModeTest) {
+	if genesis(payments.Live) == genesis(payments.Test) {
 		t.Error("two modes begin alike")
 	}
 	if a, b := factsOf("k", nil, "ab", "c"), factsOf("k", nil, "a", "bc"); a == b {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/lexicons/money"
@@ -57,7 +58,7 @@ func openWorld(t tester, ctx context.Context, path string) *world {
 	t.Helper()
 	w := &world{t: t, ctx: ctx, path: path, clock: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}
 	var err error
-	w.s, err = store.Open(ctx, store.Config{Path: path, Mode: store.ModeSimulator}, store.Options{Clock: func() time.Time {
+	w.s, err = store.Open(ctx, store.Config{Path: path, Mode: payments.Simulator}, store.Options{Clock: func() time.Time {
 		w.clock = w.clock.Add(time.Second)
 		return w.clock
 	}})

@@ -1,10 +1,15 @@
 package payments
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// Mode says whose money it is.
+// Mode says whose money it is: real, the processor's play money, or ours. An escrow's
+// database has one for ever.
 type Mode string
 
+// The modes.
 const (
 	// Live is real money.
 	Live Mode = "live"
@@ -13,6 +18,9 @@ const (
 	// Simulator is our stand-in for the processor.
 	Simulator Mode = "simulator"
 )
+
+// Modes lists all modes.
+func Modes() []Mode { return []Mode{Live, Test, Simulator} }
 
 // ParseMode returns the mode of this name.
 func ParseMode(name string) (Mode, error) {
@@ -23,7 +31,7 @@ func ParseMode(name string) (Mode, error) {
 }
 
 // Valid tells whether this is a mode at all.
-func (m Mode) Valid() bool { return m == Live || m == Test || m == Simulator }
+func (m Mode) Valid() bool { return slices.Contains(Modes(), m) }
 
 // Live tells whether objects of this mode are marked as real money.
 func (m Mode) Live() bool { return m == Live }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
-	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/lexicons"
 )
@@ -14,15 +14,15 @@ import (
 // Repo is what the escrow's repository is to hold.
 type Repo struct {
 	did  syntax.DID
-	mode store.Mode
+	mode payments.Mode
 }
 
 // New returns the repository of an escrow of this mode.
-func New(did syntax.DID, mode store.Mode) *Repo { return &Repo{did: did, mode: mode} }
+func New(did syntax.DID, mode payments.Mode) *Repo { return &Repo{did: did, mode: mode} }
 
 // test marks what is not about real money.
 func (r *Repo) test() *bool {
-	if r.mode == store.ModeLive {
+	if r.mode == payments.Live {
 		return nil
 	}
 	test := true

@@ -57,12 +57,12 @@ func newWorld(t *testing.T) *world {
 	network := atmospheretest.Shared(t)
 	w := &world{
 		t: t, clock: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC),
-		ledger:  ledger.New(store.ModeSimulator),
+		ledger:  ledger.New(payments.Simulator),
 		account: atmospheretest.NewAccount(t, network, "escrow"),
 		gate:    newGate(t, network.PDSURL()),
 	}
 	var err error
-	w.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "escrow.db"), Mode: store.ModeSimulator},
+	w.store, err = store.Open(t.Context(), store.Config{Path: filepath.Join(t.TempDir(), "escrow.db"), Mode: payments.Simulator},
 		store.Options{Clock: w.now})
 	w.ok(err)
 	t.Cleanup(func() { w.ok(w.store.Close()) })

@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+
+	"github.com/stratosfund/stratosfund/escrow/payments"
 )
 
 var (
@@ -21,7 +23,7 @@ var (
 // ModeError is returned by Open for a database of another mode.
 type ModeError struct {
 	Path       string
-	Have, Want Mode
+	Have, Want payments.Mode
 }
 
 func (e *ModeError) Error() string {

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
 // modeOf reads the mode that the database was made in; none when it is new.
-func modeOf(ctx context.Context, q sqlite.Querier) (mode Mode, made bool, err error) {
+func modeOf(ctx context.Context, q sqlite.Querier) (mode payments.Mode, made bool, err error) {
 	var tables int
 	if err := q.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE name = 'instance'`).Scan(&tables); err != nil {
 		return "", false, fmt.Errorf("store: look for the instance: %w", err)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
@@ -32,7 +33,7 @@ type Config struct {
 	// Path of the database file; it and its folder are made when missing.
 	Path string
 	// Mode is pinned when the file is made.
-	Mode Mode
+	Mode payments.Mode
 }
 
 // Options are what a process, or a test, brings along.
@@ -47,7 +48,7 @@ type Options struct {
 // Store is the open database.
 type Store struct {
 	path    string
-	mode    Mode
+	mode    payments.Mode
 	epoch   int64
 	lock    *os.File
 	write   *sql.DB
@@ -65,7 +66,7 @@ type Store struct {
 // that writes. It returns sqlite.ErrLocked while another one runs, and a
 // *ModeError for a database of another mode.
 func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
-	if _, err := ParseMode(string(cfg.Mode)); err != nil {
+	if _, err := payments.ParseMode(string(cfg.Mode)); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
@@ -132,7 +133,7 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 }
 
 // Mode is what kind of money the database is about.
-func (s *Store) Mode() Mode { return s.mode }
+func (s *Store) Mode() payments.Mode { return s.mode }
 
 // Read runs fn on a snapshot: all that it reads belongs together.
 func (s *Store) Read(ctx context.Context, fn func(ctx context.Context, q sqlite.Querier) error) error {

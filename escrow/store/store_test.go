@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
@@ -25,7 +26,7 @@ func clock() time.Time { return start }
 func openTest(t *testing.T, path string, opts Options) *Store {
 	t.Helper()
 	opts.Clock = clock
-	s, err := Open(t.Context(), Config{Path: path, Mode: ModeTest}, opts)
+	s, err := Open(t.Context(), Config{Path: path, Mode: payments.Test}, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +308,7 @@ func TestOpen_OneAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "escrow.db")
 	s := openTest(t, path, Options{})
 	withTable(t, s)
-	if _, err := Open(t.Context(), Config{Path: path, Mode: ModeTest}, Options{Clock: clock}); !errors.Is(err, sqlite.ErrLocked) {
+	if _, err := Open(t.Context(), Config{Path: path, Mode: payments.Test}, Options{Clock: clock}); !errors.Is(err, sqlite.ErrLocked) {
 		t.Fatalf("a second one: %v", err)
 	}
 	if err := os.Remove(path + ".lock"); err != nil { // somebody tidies up
@@ -345,15 +346,15 @@ func TestOpen_TheModeIsForEver(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Open(t.Context(), Config{Path: path, Mode: ModeLive}, Options{Clock: clock})
+	_, err = Open(t.Context(), Config{Path: path, Mode: payments.Live}, Options{Clock: clock})
 	mode, ok := errors.AsType[*ModeError](err)
-	if !ok || mode.Have != ModeTest || mode.Want != ModeLive || !strings.Contains(err.Error(), "database of its own") {
+	if !ok || mode.Have != payments.Test || mode.Want != payments.Live || !strings.Contains(err.Error(), "database of its own") {
 		t.Errorf("in another mode: %v", err)
 	}
 	if _, err := Open(t.Context(), Config{Path: path, Mode: "real"}, Options{Clock: clock}); err == nil {
 		t.Error("opened in a mode that there is not")
 	}
-	if s = openTest(t, path, Options{}); s.Mode() != ModeTest {
+	if s = openTest(t, path, Options{}); s.Mode() != payments.Test {
 		t.Error(s.Mode())
 	}
 }
@@ -374,7 +375,7 @@ func TestOpenReadOnly_ReadsWhileTheEscrowWritesAndNeverWrites(t *testing.T) {
 	if err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "a") }); err != nil {
 		t.Fatal(err)
 	}
-	if got := names(t, r); !slices.Equal(got, []string{"a"}) || r.Mode() != ModeTest {
+	if got := names(t, r); !slices.Equal(got, []string{"a"}) || r.Mode() != payments.Test {
 		t.Errorf("%v in %s mode", got, r.Mode())
 	}
 	if err := r.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, "b") }); !errors.Is(err, ErrReadOnly) {

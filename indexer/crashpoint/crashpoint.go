@@ -44,6 +44,12 @@ const (
 	// written again, in place of what was there before: the PDS says that it is there,
 	// or that something else is, which is read and found to be right.
 	AfterPublish Point = "after-publish"
+	// BeforeSend: an intent is noted as sent and was not. It is looked for at the
+	// processor, and sent.
+	BeforeSend Point = "before-send"
+	// AfterSend: the processor has carried an intent out, and that is not noted. It is
+	// found there by its mark.
+	AfterSend Point = "after-send"
 )
 
 // Points lists the points of the index that its simulations pass.

@@ -23,6 +23,61 @@ CREATE TRIGGER account_is_what_it_is BEFORE UPDATE OF id, path, kind, currency, 
 BEGIN
 	SELECT RAISE(ABORT, 'an account is what it is');
 END;
+CREATE TABLE campaign (
+	attempt         TEXT    PRIMARY KEY, -- the record key of the campaign
+	development     TEXT    NOT NULL UNIQUE,
+	development_cid TEXT    NOT NULL,
+	preview         TEXT    NOT NULL,
+	preview_cid     TEXT    NOT NULL,
+	proposal        TEXT    NOT NULL,
+	proposal_cid    TEXT    NOT NULL,
+	terms           TEXT    NOT NULL,
+	terms_cid       TEXT    NOT NULL,
+	author          TEXT    NOT NULL,
+	title           TEXT    NOT NULL,
+	currency        TEXT    NOT NULL,
+	fee             INTEGER NOT NULL CHECK (fee BETWEEN 0 AND 10000), -- basis points
+	opens_at        INTEGER NOT NULL,
+	closes_at       INTEGER NOT NULL CHECK (closes_at > opens_at),
+	release_by      INTEGER NOT NULL CHECK (release_by > closes_at),
+	final_at        INTEGER NOT NULL CHECK (final_at > release_by),
+	phase           TEXT    NOT NULL CHECK (phase IN ('open', 'closed', 'checking', 'verifying', 'disputed', 'settling', 'released', 'refunding', 'refunded')),
+	opened_at       INTEGER NOT NULL,
+	updated_at      INTEGER NOT NULL CHECK (updated_at >= opened_at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX campaign_by_proposal ON campaign (proposal);
+CREATE TRIGGER campaign_is_frozen BEFORE UPDATE ON campaign
+WHEN NEW.attempt IS NOT OLD.attempt OR NEW.development IS NOT OLD.development OR NEW.development_cid IS NOT OLD.development_cid
+	OR NEW.preview IS NOT OLD.preview OR NEW.preview_cid IS NOT OLD.preview_cid
+	OR NEW.proposal IS NOT OLD.proposal OR NEW.proposal_cid IS NOT OLD.proposal_cid
+	OR NEW.terms IS NOT OLD.terms OR NEW.terms_cid IS NOT OLD.terms_cid
+	OR NEW.author IS NOT OLD.author OR NEW.title IS NOT OLD.title OR NEW.currency IS NOT OLD.currency OR NEW.fee IS NOT OLD.fee
+	OR NEW.opens_at IS NOT OLD.opens_at OR NEW.opened_at IS NOT OLD.opened_at OR NEW.final_at IS NOT OLD.final_at
+	OR NEW.closes_at < OLD.closes_at OR NEW.release_by < OLD.release_by
+BEGIN
+	SELECT RAISE(ABORT, 'what was frozen stands, and deadlines only move later');
+END;
+CREATE TRIGGER campaign_is_not_deleted BEFORE DELETE ON campaign
+BEGIN
+	SELECT RAISE(ABORT, 'a campaign is for ever');
+END;
+CREATE TABLE campaign_payee (
+	attempt TEXT    NOT NULL REFERENCES campaign,
+	place   INTEGER NOT NULL CHECK (place BETWEEN 1 AND 10),
+	payee   TEXT    NOT NULL,
+	share   INTEGER NOT NULL CHECK (share BETWEEN 1 AND 10000), -- basis points
+	account TEXT    NOT NULL, -- at the processor
+	PRIMARY KEY (attempt, place),
+	UNIQUE (attempt, payee)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER campaign_payee_is_frozen BEFORE UPDATE ON campaign_payee
+BEGIN
+	SELECT RAISE(ABORT, 'payees are frozen');
+END;
+CREATE TRIGGER campaign_payee_is_not_deleted BEFORE DELETE ON campaign_payee
+BEGIN
+	SELECT RAISE(ABORT, 'payees are frozen');
+END;
 CREATE TABLE change (
 	pledge TEXT    NOT NULL,
 	n      INTEGER NOT NULL CHECK (n BETWEEN 1 AND 16),
@@ -174,6 +229,33 @@ CREATE TRIGGER instance_keeps_its_mode BEFORE UPDATE ON instance
 WHEN NEW.mode IS NOT OLD.mode OR NEW.id IS NOT OLD.id OR NEW.created_at IS NOT OLD.created_at OR NEW.epoch <= OLD.epoch
 BEGIN
 	SELECT RAISE(ABORT, 'an instance keeps its mode, and its epoch rises');
+END;
+CREATE TABLE intent (
+	id         TEXT    PRIMARY KEY,
+	kind       TEXT    NOT NULL CHECK (kind = 'account' OR kind = 'checkout' OR kind = 'refund' OR kind = 'reversal' OR kind = 'transfer'),
+	subject    TEXT    NOT NULL, -- the id of what it is for: a hold, a payment, a payee
+	created_at INTEGER NOT NULL,
+	sent_at    INTEGER,          -- when it was first about to be sent
+	object     TEXT UNIQUE,      -- what the processor made of it
+	refused    TEXT,             -- why the processor will never make it
+	tries      INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+	due_at     INTEGER NOT NULL DEFAULT 0,
+	CHECK (object IS NULL OR refused IS NULL),
+	CHECK (object IS NULL OR sent_at IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX intent_by_subject ON intent (subject, kind);
+CREATE INDEX intent_open ON intent (kind, due_at) WHERE object IS NULL AND refused IS NULL;
+CREATE TRIGGER intent_goes_on BEFORE UPDATE ON intent
+WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.subject IS NOT OLD.subject OR NEW.created_at IS NOT OLD.created_at
+	OR (OLD.sent_at IS NOT NULL AND NEW.sent_at IS NOT OLD.sent_at)
+	OR (OLD.object IS NOT NULL AND NEW.object IS NOT OLD.object)
+	OR (OLD.refused IS NOT NULL AND NEW.refused IS NOT OLD.refused)
+BEGIN
+	SELECT RAISE(ABORT, 'an intent is carried out once');
+END;
+CREATE TRIGGER intent_is_not_deleted BEFORE DELETE ON intent
+BEGIN
+	SELECT RAISE(ABORT, 'an intent is for ever');
 END;
 CREATE TABLE outbox (
 	collection TEXT    NOT NULL CHECK (collection = 'fund.stratos.escrow.receipt' OR collection = 'fund.stratos.escrow.service'
