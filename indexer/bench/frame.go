@@ -96,6 +96,25 @@ func messageHead(n int) []byte {
 	return binary.BigEndian.AppendUint64([]byte{binaryFrame, 127}, uint64(n))
 }
 
+// together lays frames side by side in memory, in their order. Sent in that order
+// they take half the time that they take from wherever they were made.
+func together(frames []frame) []frame {
+	size := 0
+	for _, f := range frames {
+		size += len(f.message)
+	}
+	memory := make([]byte, 0, size)
+	out := make([]frame, len(frames))
+	for i, f := range frames {
+		begin := len(memory)
+		memory = append(memory, f.message...)
+		f.message = memory[begin:]
+		f.raw = f.message[len(f.message)-len(f.raw):]
+		out[i] = f
+	}
+	return out
+}
+
 // appendMessage appends the frame's message with a sequence number.
 func (f frame) appendMessage(out []byte, seq int64) []byte {
 	out = append(out, f.message...)
