@@ -37,10 +37,15 @@ func inspect(r io.Reader, limits Limits) error {
 		if err != nil {
 			return unreadable(err)
 		}
-		if header.Type == plumbing.REFDeltaObject {
+		switch header.Type {
+		case plumbing.CommitObject, plumbing.TreeObject, plumbing.BlobObject, plumbing.TagObject, plumbing.OFSDeltaObject:
+		case plumbing.REFDeltaObject:
 			// Not asked for. A base may follow its deltas, and would be copied once
 			// for each of them.
 			return unreadable("it holds deltas of a kind that was not asked for")
+		default:
+			// The parser would take it, and git would not.
+			return unreadable("it holds an object of a kind that git does not know")
 		}
 		// The scanner holds each object to the length that its header names.
 		if err := take(uint64(header.Length)); err != nil {
