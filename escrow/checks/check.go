@@ -1,7 +1,11 @@
 package checks
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 )
 
@@ -53,13 +57,22 @@ func (e *UndecidedError) Error() string { return fmt.Sprintf("checks: %s: %v", e
 // Unwrap is what went wrong.
 func (e *UndecidedError) Unwrap() error { return e.err }
 
-// Verdict are the checks as they count when nobody wants to ask again: what could not be
-// seen for that long cannot be had by others either.
-func (e *UndecidedError) Verdict() []Check {
-	return append(e.Before[:len(e.Before):len(e.Before)], Check{
-		Name: e.Name, CheckedAt: e.At,
-		Evidence: fmt.Sprintf("It could not be found out, again and again: %v. Make sure that everybody can clone the repository over https, or release it elsewhere.", e.err),
-	})
+// Ours reports whether the trouble is this machine's, so that nobody else can end it.
+func (e *UndecidedError) Ours() bool {
+	_, path := errors.AsType[*fs.PathError](e.err)
+	_, link := errors.AsType[*os.LinkError](e.err)
+	return path || link || errors.Is(e.err, context.Canceled)
+}
+
+// Verdict are the checks as they count when nobody wants to ask again, because a check
+// could not be made for long: what we could not see cannot be had by others either. There
+// is none while the trouble is ours.
+func (e *UndecidedError) Verdict() (checks []Check, ok bool) {
+	if e.Ours() {
+		return nil, false
+	}
+	evidence := fmt.Sprintf("It could not be found out, again and again: %v. Make sure that everybody can clone the repository over https, or release it elsewhere.", e.err)
+	return append(e.Before[:len(e.Before):len(e.Before)], Check{Name: e.Name, CheckedAt: e.At, Evidence: cut(evidence)}), true
 }
 
 // failure is a verdict against the release.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -69,8 +70,17 @@ type Checker struct {
 
 // New makes a checker, and removes what one that died has left in its folder.
 func New(cfg Config) (*Checker, error) {
-	if err := errors.Join(os.RemoveAll(cfg.Folder), os.MkdirAll(cfg.Folder, 0o700)); err != nil {
+	if err := os.MkdirAll(cfg.Folder, 0o700); err != nil {
+		return nil, fmt.Errorf("checks: make the folder: %w", err)
+	}
+	left, err := filepath.Glob(filepath.Join(cfg.Folder, copyPrefix+"*"))
+	if err != nil {
 		return nil, fmt.Errorf("checks: clear the folder: %w", err)
+	}
+	for _, copied := range left {
+		if err := os.RemoveAll(copied); err != nil {
+			return nil, fmt.Errorf("checks: clear the folder: %w", err)
+		}
 	}
 	client := func(limits gitfetch.Limits) *gitfetch.Client {
 		return gitfetch.New(gitfetch.Config{Transport: cfg.Transport, UserAgent: cfg.UserAgent, Limits: limits})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -373,8 +374,25 @@ func TestCheck_IsBoundedInTimeAndStopsWhenAsked(t *testing.T) {
 	w.limits.Check = 500 * time.Millisecond
 	w.undecided(release(commit), checks.RepositoryCloneable, "deadline exceeded")
 	_, err := w.checker().Check(stopped(t), release(commit), nil)
-	if !errors.Is(err, context.Canceled) {
-		t.Error(err)
+	wantOurs(t, err, context.Canceled)
+	// Nor has a developer to answer for our disk.
+	checker := w.checker()
+	if err := os.RemoveAll(w.folder); err != nil {
+		t.Fatal(err)
+	}
+	_, err = checker.Check(t.Context(), release(commit), nil)
+	wantOurs(t, err, fs.ErrNotExist)
+}
+
+// wantOurs wants trouble for which no developer has to answer.
+func wantOurs(t *testing.T, err, cause error) {
+	t.Helper()
+	undecided, ok := errors.AsType[*checks.UndecidedError](err)
+	if !ok || !errors.Is(err, cause) {
+		t.Fatalf("%v, want %v", err, cause)
+	}
+	if verdict, ok := undecided.Verdict(); ok || !undecided.Ours() {
+		t.Errorf("a verdict: %+v", verdict)
 	}
 }
 

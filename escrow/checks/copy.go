@@ -34,8 +34,11 @@ type Copy struct {
 	tree    *object.Tree
 }
 
+// copyPrefix begins the names of the folders.
+const copyPrefix = "copy-"
+
 func newCopy(folder string, commit plumbing.Hash) (*Copy, error) {
-	at, err := os.MkdirTemp(folder, "copy-")
+	at, err := os.MkdirTemp(folder, copyPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("checks: make a folder for a repository: %w", err)
 	}

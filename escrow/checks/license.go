@@ -3,11 +3,13 @@ package checks
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/github/go-spdx/v2/spdxexp"
@@ -110,6 +112,21 @@ func (r *run) scan(ctx context.Context, tree *object.Tree, names *regexp.Regexp)
 	return texts, nil
 }
 
+// gplAppendix is how the GPL 3 says to apply it, in the words of the SPDX licence list,
+// which differ in an address from those that the scanner knows.
+//
+//go:embed gpl3-appendix.lre
+var gplAppendix string
+
+// scanner knows the licences. To make it takes a second.
+var scanner = sync.OnceValue(func() *licensecheck.Scanner {
+	s, err := licensecheck.NewScanner(append(licensecheck.BuiltinLicenses(), licensecheck.License{ID: "GPL-3.0", LRE: gplAppendix}))
+	if err != nil {
+		panic(fmt.Sprintf("checks: the licences that are built in: %v", err)) // no input of anybody's
+	}
+	return s
+})
+
 // copyrightLine says whose the code is.
 var copyrightLine = regexp.MustCompile(`(?m)^\W*(?:(?i:copyright)\s*(?:\([cC]\)|©|\d{4})|Copyright [A-Z]|©|\([cC]\)\s*\d|(?i:all rights reserved))[^\n]{0,200}$`)
 
@@ -118,7 +135,7 @@ func readLicense(name string, content []byte) licenseText {
 	text := licenseText{file: name}
 	var outside []byte
 	end := 0
-	for _, m := range licensecheck.Scan(content).Match {
+	for _, m := range scanner().Scan(content).Match {
 		if m.IsURL {
 			continue // says which licence is meant, and is none
 		}
@@ -149,7 +166,7 @@ func taken(id string, match []byte) []byte {
 		}
 		rest = after
 	}
-	for _, m := range licensecheck.Scan(rest).Match {
+	for _, m := range scanner().Scan(rest).Match {
 		if m.ID == id {
 			return rest[:m.Start]
 		}

@@ -38,6 +38,7 @@ func TestR12_TheTextsAreOpenAndThoseThatTheReleaseNames(t *testing.T) {
 		{"later versions", files{"COPYING": gpl}, "GPL-3.0-or-later", "", ""},
 		{"no later versions", files{"COPYING": gpl}, "GPL-3.0-only", "", ""},
 		{"one on the other", files{"COPYING": gpl, "COPYING.LESSER": lgpl}, "LGPL-3.0-or-later", "", ""},
+		{"as the SPDX licence list has it", files{"LICENSES/GPL-3.0-or-later.txt": license(t, "GPL-3.0-or-later.spdx")}, "GPL-3.0-or-later", "", ""},
 		{"one on the other alone", files{"COPYING.LESSER": lgpl}, "LGPL-3.0-or-later", "", ""},
 		{"a paid one beside it", files{"LICENSE": gpl}, "GPL-3.0-only OR LicenseRef-Commercial", "", ""},
 		{"in the folder", files{"LICENSES/MIT.txt": mit, "LICENSES/WTFPL.txt": wtfpl}, "MIT", "", ""},

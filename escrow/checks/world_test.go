@@ -149,7 +149,10 @@ func (w *world) undecided(r checks.Release, name checks.Name, reason string) {
 	if !ok || undecided.Name != name || !strings.Contains(undecided.Error(), reason) {
 		w.t.Fatalf("%v, %+v, want that %s is undecided: %q", err, report.Checks, name, reason)
 	}
-	verdict := undecided.Verdict()
+	verdict, ok := undecided.Verdict()
+	if !ok || len(verdict) == 0 {
+		w.t.Fatalf("%v is ours", err)
+	}
 	if last := verdict[len(verdict)-1]; last.Passed || last.Name != name || !strings.Contains(last.Evidence, reason) {
 		w.t.Errorf("for lack of an answer: %+v", last)
 	}
