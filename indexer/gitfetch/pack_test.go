@@ -1,4 +1,4 @@
-package claims
+package gitfetch
 
 import (
 	"bytes"
@@ -54,7 +54,7 @@ func copies(base, target uint64) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(nil, base), target)
 }
 
-func small() Limits { return Limits{Objects: 8, Unpacked: 1 << 10} }
+func small() Limits { return Limits{Objects: 8, Object: 1 << 10, Chain: 1 << 10, Unpacked: 1 << 10} }
 
 func TestUnpack_RefusesWhatWouldFillTheMemory(t *testing.T) {
 	t.Parallel()
@@ -78,12 +78,12 @@ func TestUnpack_RefusesWhatWouldFillTheMemory(t *testing.T) {
 		"nothing":                         {nil, "cannot be read"},
 		"no pack":                         {[]byte("<!doctype html>"), "cannot be read"},
 	} {
-		_, err := unpack(c.pack, small())
-		if refusal, ok := errors.AsType[*refusalError](err); !ok || !strings.Contains(refusal.reason, c.reason) {
+		_, err := Unpack(c.pack, small())
+		if refusal, ok := errors.AsType[*RefusedError](err); !ok || !strings.Contains(refusal.Reason, c.reason) {
 			t.Errorf("%s: %v, want %q", name, err, c.reason)
 		}
 	}
-	objects, err := unpack(writePack(t, blob, packObject{plumbing.BlobObject, -1, nil, []byte("world")}), small())
+	objects, err := Unpack(writePack(t, blob, packObject{plumbing.BlobObject, -1, nil, []byte("world")}), small())
 	if err != nil || len(objects.Blobs) != 2 {
 		t.Errorf("a good pack: %v", err)
 	}
@@ -95,9 +95,9 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(writePack(f, blob, packObject{plumbing.OFSDeltaObject, -1, []byte{14}, append(copies(5, 5), 0x90, 5)}))
 	f.Add(writePack(f, packObject{plumbing.REFDeltaObject, -1, make([]byte, sha1.Size), copies(5, 5)}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		objects, err := unpack(data, small())
+		objects, err := Unpack(data, small())
 		if err != nil {
-			if _, ok := errors.AsType[*refusalError](err); !ok {
+			if _, ok := errors.AsType[*RefusedError](err); !ok {
 				t.Errorf("%v is no refusal", err)
 			}
 			return
