@@ -13,6 +13,7 @@ CREATE TABLE payment (
 	currency        TEXT    NOT NULL,
 	amount          INTEGER NOT NULL CHECK (amount > 0),
 	account         TEXT    NOT NULL, -- at the processor; empty for the platform's own
+	donee           TEXT    NOT NULL, -- who has that account; empty for the platform's own
 	title           TEXT    NOT NULL,
 	terms           TEXT    NOT NULL, -- what the payer is asked to agree to
 	terms_cid       TEXT    NOT NULL,
@@ -32,7 +33,7 @@ CREATE TABLE payment (
 	due_at          INTEGER NOT NULL, -- when to look at it again, while it is not over
 	CHECK (session IS NULL OR confirmed = 1),
 	CHECK (state <> 'ended' OR ending IS NOT NULL),
-	CHECK ((kind = 'pledge') = (account = '')),
+	CHECK ((kind = 'pledge') = (account = '') AND (kind = 'pledge') = (donee = '')),
 	CHECK (state <> 'reversed' OR kind = 'donation')
 ) STRICT, WITHOUT ROWID;
 
@@ -47,7 +48,7 @@ CREATE INDEX payment_under_way ON payment (attempt) WHERE state = 'open' OR stat
 CREATE TRIGGER payment_is_what_it_is BEFORE UPDATE ON payment
 WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.subject IS NOT OLD.subject OR NEW.cid IS NOT OLD.cid
 	OR NEW.payer IS NOT OLD.payer OR NEW.development IS NOT OLD.development OR NEW.attempt IS NOT OLD.attempt
-	OR NEW.currency IS NOT OLD.currency OR NEW.amount IS NOT OLD.amount OR NEW.account IS NOT OLD.account
+	OR NEW.currency IS NOT OLD.currency OR NEW.amount IS NOT OLD.amount OR NEW.account IS NOT OLD.account OR NEW.donee IS NOT OLD.donee
 	OR NEW.title IS NOT OLD.title OR NEW.terms IS NOT OLD.terms OR NEW.terms_cid IS NOT OLD.terms_cid
 	OR NEW.cost IS NOT OLD.cost OR NEW.acknowledgement IS NOT OLD.acknowledgement OR NEW.created_at IS NOT OLD.created_at
 	OR NEW.confirmed < OLD.confirmed
@@ -59,13 +60,13 @@ BEGIN
 END;
 -- +goose StatementEnd
 
--- Money that arrived does not become an offer again; what ended may still turn out to
--- be paid.
+-- Money that arrived does not become an offer again, nor does what ended. Money that
+-- comes even so is in the ledger.
 -- +goose StatementBegin
 CREATE TRIGGER payment_goes_on BEFORE UPDATE OF state ON payment
 WHEN (OLD.state = 'paid' AND NEW.state <> 'paid' AND NEW.state <> 'reversed')
 	OR (OLD.state = 'reversed' AND NEW.state <> 'reversed')
-	OR (OLD.state = 'ended' AND NEW.state <> 'ended' AND NEW.state <> 'paid')
+	OR (OLD.state = 'ended' AND NEW.state <> 'ended')
 	OR (OLD.state = 'processing' AND NEW.state = 'open')
 BEGIN
 	SELECT RAISE(ABORT, 'a payment goes on');
