@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -16,6 +17,9 @@ const maxReturnURI = 2048
 // errReturnURI says that an address is not one to send people to.
 var errReturnURI = errors.New("checkout: not an address to return to")
 
+// hosts are names as browsers look them up, and as DNS can have them.
+var hosts = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
+
 // ParseReturnURI checks an address that a client wants the payer to go to afterwards, and
 // returns it as a browser would go there. Nobody is sent there without a click, and the
 // page says the host; so the host is written such that it can be read one way only, in
@@ -25,8 +29,8 @@ func ParseReturnURI(raw string, local bool) (string, error) {
 		return "", fmt.Errorf("%w: it has 1 to %d bytes", errReturnURI, maxReturnURI)
 	}
 	// Browsers read a backslash as a slash, and drop tabs and line ends.
-	if strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
-		return "", fmt.Errorf("%w: it has a space, a control character or a backslash", errReturnURI)
+	if !utf8.ValidString(raw) || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
+		return "", fmt.Errorf("%w: it has a space, a control character or a backslash, or is no text", errReturnURI)
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -42,8 +46,8 @@ func ParseReturnURI(raw string, local bool) (string, error) {
 		return "", fmt.Errorf("%w: it begins with https", errReturnURI)
 	}
 	if _, err := netip.ParseAddr(host); err != nil {
-		ascii, err := idna.Lookup.ToASCII(host)
-		if err != nil || ascii == "" {
+		ascii, err := hosts.ToASCII(host)
+		if again, _ := hosts.ToASCII(ascii); err != nil || ascii == "" || again != ascii {
 			return "", fmt.Errorf("%w: no host is called %q", errReturnURI, host)
 		}
 		port := u.Port()

@@ -46,9 +46,9 @@ const (
 	developmentURI syntax.ATURI = "at://did:plc:developerdeveloperdevelo/fund.stratos.work.development/3l6ovf2k7dk2a"
 	donatedURI     syntax.ATURI = "at://did:plc:developerdeveloperdevelo/fund.stratos.work.development/3l6ovf2k7dk2b"
 
-	someCID  = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
+	someCID = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
 	backURL = "https://app.example.org/done"
-	apiKey   = simulator.KeyPrefix + "tests"
+	apiKey  = simulator.KeyPrefix + "tests"
 )
 
 var (
