@@ -49,7 +49,7 @@ func (s *Service) wireCheckout(opts Options) error {
 	}, checkout.Parts{
 		Store: s.store, Ledger: s.ledger, Repo: s.repo, Index: s.index, Processor: opts.Processor, Proofs: s.taking.proofs,
 		Donee: s.donee, Halted: s.halted, Alarm: s.alarm,
-		Log: opts.Log, Clock: opts.Clock, Crash: opts.Crash,
+		Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
 	})
 	xrpc.Procedure(s.server, createCheckout, s.createCheckout, xrpc.SingleUse(tokens.New(s.store)))
 	xrpc.Query(s.server, getPayment, s.getPayment, xrpc.RequireAuth)

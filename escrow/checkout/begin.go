@@ -35,6 +35,11 @@ type wish struct {
 // not. The same call again gives the same payment while it stands; what is to be paid is
 // the version that cid names, and an earlier version's offer ends before.
 func (d *Desk) Begin(ctx context.Context, caller syntax.DID, subject comatproto.RepoStrongRef, returnURI string) (Payment, error) {
+	p, err := d.begin(ctx, caller, subject, returnURI)
+	return p, d.metrics.refused(err)
+}
+
+func (d *Desk) begin(ctx context.Context, caller syntax.DID, subject comatproto.RepoStrongRef, returnURI string) (Payment, error) {
 	back, err := ParseReturnURI(returnURI, d.cfg.Local)
 	if err != nil {
 		return Payment{}, refuseFor(err, InvalidReturnURI, "returnUri: an https address without credentials, of at most %d bytes, is needed", maxReturnURI)
@@ -233,6 +238,9 @@ func (d *Desk) offer(ctx context.Context, w wish) (p Payment, err error) {
 	}
 	if err := d.Crash.At(crashpoint.AfterOffer); err != nil {
 		return Payment{}, err
+	}
+	if p.ID == w.ID {
+		d.metrics.came(p, outcomeOffered)
 	}
 	d.Log.Info("offered", "pledge", p.Subject, "hold", p.ID, "amount", p.Value.Amount, "currency", p.Value.Currency, "kind", p.Kind)
 	return p, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
@@ -66,6 +67,8 @@ type Parts struct {
 
 	Log   *slog.Logger
 	Clock func() time.Time
+	// Registry receives the metrics; nil means none.
+	Registry prometheus.Registerer
 	// Crash is told of the moments at which the process may die. Nil in production.
 	Crash crashpoint.Hook
 }
@@ -76,13 +79,14 @@ type Desk struct {
 	Parts
 	carrier *intent.Carrier
 	locks   locks
+	metrics *metrics
 }
 
 // New returns a desk. It starts nothing.
 func New(cfg Config, p Parts) *Desk {
 	cfg.PublicURL = strings.TrimSuffix(cfg.PublicURL, "/")
 	p.Log = p.Log.With("component", "checkout")
-	return &Desk{cfg: cfg, Parts: p, carrier: intent.NewCarrier(p.Store, p.Crash), locks: newLocks()}
+	return &Desk{cfg: cfg, Parts: p, carrier: intent.NewCarrier(p.Store, p.Crash), locks: newLocks(), metrics: newMetrics(p.Registry)}
 }
 
 // PayURL is the page of a payment, before it is paid.

@@ -190,3 +190,20 @@ func TestR5_DonationsEndWithDevelopment(t *testing.T) {
 	w.lookAround()
 	w.want(p.ID, StateEnded, EndingClosed, StatusExpired)
 }
+
+func TestDonation_ThatTheDeveloperSentBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account(developer, true)
+	p := w.begin(w.donation(backer, 2500))
+	session := w.donate(p)
+	for _, c := range []struct {
+		refunded int64
+		state    State
+		status   Status
+	}{{1000, StatePaid, "paid"}, {2500, StateReversed, "reversed"}} {
+		w.change = func(s *payments.Session) { s.Payment.Charge.Refunded.Amount = c.refunded }
+		w.ok(w.Observe(t.Context(), p.Account, session))
+		w.want(p.ID, c.state, EndingNone, c.status)
+	}
+}

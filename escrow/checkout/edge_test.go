@@ -15,6 +15,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/indexer/sqlite/sqlitetest"
 )
 
 func TestAcknowledgement_IsVerifiedByThePublicKeyAlone(t *testing.T) {
@@ -240,4 +241,9 @@ func TestStatements_UseTheirIndexes(t *testing.T) {
 			return rows.Err()
 		})
 	}
+}
+
+func TestStatements_ParametersAppearInOrder(t *testing.T) {
+	t.Parallel()
+	sqlitetest.ParametersInOrder(t, ".", 10)
 }

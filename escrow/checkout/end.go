@@ -126,6 +126,7 @@ func outside(err error) bool {
 
 // later notes when to look again: soon at first, then ever later.
 func (d *Desk) later(ctx context.Context, p Payment, cause error) error {
+	d.metrics.vain.Inc()
 	d.Log.Warn("looked at in vain", "pledge", p.Subject, "hold", p.ID, "tries", p.Tries+1, "err", cause)
 	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		return lookAgain(ctx, tx, p.ID, tx.Now().Add(pause(p.Tries)), p.Tries+1)

@@ -143,6 +143,7 @@ func (d *Desk) paid(ctx context.Context, p Payment, charge payments.Charge) erro
 		return move(ctx, tx, p.ID, StatePaid)
 	})
 	if err == nil && fresh {
+		d.metrics.came(p, outcomePaid)
 		d.Log.Info("paid", "pledge", p.Subject, "hold", p.ID, "amount", p.Value.Amount, "currency", p.Value.Currency, "kind", p.Kind, "charge", charge.ID)
 	}
 	return err
@@ -240,6 +241,10 @@ func (d *Desk) void(ctx context.Context, tx *store.Tx, p Payment, why Ending) er
 	if err := ending(ctx, tx, p.ID, why); err != nil {
 		return err
 	}
+	if now.Ending != EndingNone {
+		why = now.Ending // the first reason stays
+	}
+	tx.OnCommit(func() { d.metrics.came(now, string(why)) })
 	return move(ctx, tx, p.ID, StateEnded)
 }
 
@@ -267,6 +272,7 @@ func (d *Desk) alarm(ctx context.Context, p Payment, err error) error {
 	if err == nil || !misfits(err) {
 		return err
 	}
+	d.metrics.misfits.Inc()
 	d.Log.Error("money that does not fit", "pledge", p.Subject, "hold", p.ID, "amount", p.Value.Amount, "currency", p.Value.Currency, "err", err)
 	return errors.Join(err, d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		return d.Alarm(ctx, tx, err.Error())

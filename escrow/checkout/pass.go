@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/proof"
@@ -19,8 +20,10 @@ const (
 	// lookEvery is how often a payment under way is looked at, and how long a Pass rests
 	// at most.
 	lookEvery = time.Minute
-	// passAtOnce is how many payments one Pass looks at.
-	passAtOnce = 100
+	// passAtOnce is how many payments one Pass looks at, and lookTogether how many of them
+	// at the same time.
+	passAtOnce   = 100
+	lookTogether = 8
 	// The first try again is after some seconds, the later ones after up to some minutes:
 	// a campaign closes, and must not wait for it.
 	firstPause   = 5 * time.Second
@@ -60,10 +63,13 @@ func (d *Desk) Pass(ctx context.Context) (wait time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
+	g, together := errgroup.WithContext(ctx)
+	g.SetLimit(lookTogether) // a PDS that does not answer must not keep the others waiting
 	for _, p := range list {
-		if err := d.look(ctx, p); err != nil {
-			return 0, err
-		}
+		g.Go(func() error { return d.look(together, p) })
+	}
+	if err := g.Wait(); err != nil {
+		return 0, err
 	}
 	if len(list) == passAtOnce {
 		return 0, nil
@@ -94,6 +100,10 @@ func (d *Desk) hear(ctx context.Context, p Payment) error {
 	err := d.Observe(ctx, p.Account, p.Session)
 	if err := d.alarm(ctx, p, err); err != nil && !outside(err) {
 		return err
+	}
+	now, loadErr := d.load(ctx, p.ID)
+	if loadErr != nil || !now.Live() {
+		return loadErr
 	}
 	return d.later(ctx, p, err)
 }

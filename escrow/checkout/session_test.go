@@ -281,6 +281,93 @@ func (w *world) session1(id payments.SessionID) payments.Session {
 	return s
 }
 
+// TestObserve_AnotherAmountOrCurrencyIsNotPosted: the processor says something else than
+// what was agreed.
+func TestObserve_AnotherAmountOrCurrencyIsNotPosted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lie  func(*payments.Session)
+		want payments.Reason
+	}{
+		"less":                   {func(s *payments.Session) { s.Payment.Received.Amount = 1 }, payments.ReasonAmount},
+		"more":                   {func(s *payments.Session) { s.Amount.Amount = 25_000 }, payments.ReasonAmount},
+		"another currency":       {func(s *payments.Session) { s.Amount.Currency = "JPY" }, payments.ReasonCurrency},
+		"converted":              {func(s *payments.Session) { s.Converted = true }, payments.ReasonConverted},
+		"converted on the way":   {func(s *payments.Session) { s.Payment.Charge.Movement.Converted = true }, payments.ReasonConverted},
+		"real money":             {func(s *payments.Session) { s.Live = true }, payments.ReasonMode},
+		"for another version":    {func(s *payments.Session) { s.Payment.Mark.CID = someCID }, payments.ReasonMark},
+		"of another attempt":     {func(s *payments.Session) { s.Payment.Group = "another" }, payments.ReasonGroup},
+		"not by card":            {func(s *payments.Session) { s.Payment.Charge.Method = "bank" }, payments.ReasonMethod},
+		"on another one's books": {func(s *payments.Session) { s.Account = "acct_1" }, payments.ReasonAccount},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			p := w.begin(w.pledge(1, 2500))
+			session := w.agreed(p)
+			w.pay(session)
+			w.change = c.lie
+			err := w.Observe(t.Context(), payments.Platform, session)
+			if rejected, ok := errors.AsType[*payments.Rejection](err); !ok || rejected.Reason != c.want {
+				t.Errorf("%v, want %s", err, c.want)
+			}
+			if h := w.holdOf(p.ID); h.Charge != "" || h.State != ledger.HoldPending {
+				t.Errorf("posted: %+v", h)
+			}
+		})
+	}
+}
+
+// TestPass_WhatIsProcessedIsAskedForAgain: complete, and its charge is not there yet.
+func TestPass_WhatIsProcessedIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.begin(w.pledge(1, 2500))
+	session := w.agreed(p)
+	w.pay(session)
+	w.change = func(s *payments.Session) { s.Payment.Charge.Movement = nil }
+	w.observe(session)
+	w.want(p.ID, StateProcessing, EndingNone, StatusProcessing)
+	_, err := w.Begin(t.Context(), backer, w.pledge(1, 2500), backURL)
+	refused(t, err, AlreadyPaid)
+	w.advance(lookEvery)
+	w.lookAround()
+	w.want(p.ID, StateProcessing, EndingNone, StatusProcessing)
+	w.change = nil
+	w.advance(longestPause)
+	w.lookAround()
+	w.want(p.ID, StatePaid, EndingNone, "held")
+}
+
+// TestObserve_ASessionThatCameTooLateIsEnded: its order had been given up.
+func TestObserve_ASessionThatCameTooLateIsEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.begin(w.pledge(1, 2500))
+	w.call = func(call string) error {
+		if call == "open" {
+			return errAway
+		}
+		return nil
+	}
+	if _, err := w.Confirm(t.Context(), p.ID, p.Terms.Uri); !errors.Is(err, ErrBusy) {
+		t.Fatalf("%v, want ErrBusy", err)
+	}
+	if _, err := w.end(t.Context(), p, EndingExpired); err != nil {
+		t.Fatal(err)
+	}
+	w.want(p.ID, StateEnded, EndingExpired, StatusExpired)
+	w.call = nil
+	order := w.order(w.payment(p.ID))
+	order.Key = payments.Key("checkout/" + string(p.ID))
+	late, err := w.stripe.OpenCheckout(t.Context(), order)
+	w.ok(err)
+	w.observe(late.ID)
+	if s := w.session1(late.ID); s.Status != payments.SessionExpired {
+		t.Errorf("the session is %s", s.Status)
+	}
+}
+
 func TestPass_EndsWhatIsOver(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

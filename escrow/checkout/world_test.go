@@ -83,6 +83,7 @@ type world struct {
 	moved    int
 	crash    crashpoint.Hook
 	call     func(call string) error // before each call of the processor; nil for nothing
+	change   func(*payments.Session) // what the processor says of sessions; nil for the truth
 }
 
 func newWorld(t *testing.T) *world {
@@ -215,7 +216,11 @@ func (p processor) Session(ctx context.Context, a payments.AccountID, id payment
 	if err := p.fails("session"); err != nil {
 		return payments.Session{}, err
 	}
-	return p.Client.Session(ctx, a, id)
+	s, err := p.Client.Session(ctx, a, id)
+	if p.w.change != nil {
+		p.w.change(&s)
+	}
+	return s, err
 }
 
 func (p processor) ExpireSession(ctx context.Context, a payments.AccountID, id payments.SessionID) (payments.Session, error) {

@@ -15,7 +15,7 @@ import (
 )
 
 // fetchTimeout bounds one proof, DID document included.
-const fetchTimeout = 15 * time.Second
+const fetchTimeout = 10 * time.Second
 
 const (
 	methodGetRecord syntax.NSID = "com.atproto.sync.getRecord"
