@@ -13,6 +13,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/indexer"
@@ -64,6 +65,13 @@ type Config struct {
 	// TermsFile is the JSON file with the terms. See [repo.Terms].
 	TermsFile string
 
+	// AcknowledgementKey is the private key, in multibase, that signs what is offered to
+	// payers. Its public half stands in the account's DID document, under
+	// #stratos_acknowledgement.
+	AcknowledgementKey payments.Secret
+	// Costs is the most that a payment may cost the operator's float.
+	Costs checkout.Costs
+
 	// MetricsBind is the host:port of the Prometheus metrics; empty means off.
 	MetricsBind string
 	// RateLimit is how many requests per second one client may make in the long run; 0
@@ -104,6 +112,12 @@ func (c Config) Validate() error {
 		if _, _, err := net.SplitHostPort(c.MetricsBind); err != nil {
 			refuse("metrics-bind", "%w", err)
 		}
+	}
+	if _, err := checkout.ParseKey(c.AcknowledgementKey); err != nil {
+		refuse("acknowledgement-key", "%w; `escrow new-key` makes one", err)
+	}
+	if err := c.Costs.Validate(); err != nil {
+		refuse("cost-basis-points, cost-fixed", "%w", err)
 	}
 	errs = append(errs, c.checkLive(), c.checkAccount(), c.indexer().Validate(), c.server().Validate())
 	return errors.Join(errs...)
@@ -171,7 +185,7 @@ func (c Config) introduction() repo.Service {
 
 // account is what the DID document says of an account that is ours to explain; nil for
 // others.
-func (c Config) account() *xrpc.Account {
+func (c Config) account(key *checkout.Key) *xrpc.Account {
 	if !c.explains() {
 		return nil
 	}
@@ -179,7 +193,7 @@ func (c Config) account() *xrpc.Account {
 	if err != nil {
 		handle = "" // it logs in with its DID
 	}
-	return &xrpc.Account{Handle: handle, Key: strings.TrimPrefix(c.SigningKey, "did:key:"), PDS: c.PDSURL}
+	return &xrpc.Account{Handle: handle, Key: strings.TrimPrefix(c.SigningKey, "did:key:"), PDS: c.PDSURL, Others: map[string]string{checkout.KeyID: key.Multibase()}}
 }
 
 // indexPath is where the index of a ledger lies.

@@ -102,11 +102,7 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 	}
 	// Other servers are asked within bounds of their own: a large repository
 	// takes longer than a DID document may.
-	asking := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	hosts, err := newHosts(asking, cfg.UserAgent, cfg.Local())
+	hosts, err := newHosts(asking(transport), cfg.UserAgent, cfg.Local())
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/cmd/internal/environment"
 	"github.com/stratosfund/stratosfund/escrow"
+	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/payments/stripe"
 )
@@ -113,6 +114,18 @@ func runFlags() []cli.Flag {
 			Usage: "what admin commands prove themselves with; admin is off when empty",
 		},
 		&cli.StringFlag{
+			Name: "acknowledgement-key", Sources: cli.EnvVars("ESCROW_ACKNOWLEDGEMENT_KEY"),
+			Usage: "the private key, in multibase, that signs acknowledgements; its public half stands in the DID document under #" + checkout.KeyID + "; `escrow new-key` makes one",
+		},
+		&cli.Int64Flag{
+			Name: "cost-basis-points", Sources: cli.EnvVars("ESCROW_COST_BASIS_POINTS"), Value: checkout.DefaultCosts().BasisPoints,
+			Usage: "the most that the processor takes of a payment and keeps when it is refunded, in hundredths of a percent",
+		},
+		&cli.StringSliceFlag{
+			Name: "cost-fixed", Sources: cli.EnvVars("ESCROW_COST_FIXED"),
+			Usage: "what it takes besides, in minor units by currency: USD=60,EUR=50; of others a hundred of the smallest unit",
+		},
+		&cli.StringFlag{
 			Name: "metrics-bind", Sources: cli.EnvVars("ESCROW_METRICS_BIND"),
 			Usage: "host:port of the Prometheus metrics; off when empty",
 		},
@@ -144,6 +157,10 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 			return escrow.Config{}, fmt.Errorf("did: %q: %w", raw, err)
 		}
 	}
+	fixed, err := checkout.ParseFixed(cmd.StringSlice("cost-fixed"))
+	if err != nil {
+		return escrow.Config{}, fmt.Errorf("cost-fixed: %w", err)
+	}
 	identifier := cmd.String("identifier")
 	if identifier == "" {
 		identifier = did.String()
@@ -166,6 +183,10 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 		Name:        cmd.String("service-name"),
 		Contact:     cmd.String("contact"),
 		TermsFile:   cmd.String("terms-file"),
+		Costs:       checkout.Costs{BasisPoints: cmd.Int64("cost-basis-points"), Fixed: fixed},
+
+		AcknowledgementKey: payments.NewSecret(cmd.String("acknowledgement-key")),
+
 		MetricsBind: cmd.String("metrics-bind"),
 		RateLimit:   cmd.Float("rate-limit"),
 		Version:     version,

@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, environ func() []string, stdout, st
 		Version:     version,
 		Writer:      stdout,
 		ErrWriter:   stderr,
-		Commands:    []*cli.Command{runCommand(time.Now), statusCommand(), ledgerCommand(), backupCommand()},
+		Commands:    []*cli.Command{runCommand(time.Now), statusCommand(), ledgerCommand(), backupCommand(), newKeyCommand()},
 	}
 	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {
 		return ctx, environment.CheckKnown("ESCROW_", environ(), root)

@@ -22,6 +22,7 @@ import (
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
@@ -53,6 +54,7 @@ type operator struct {
 	account  *atmosphere.Account
 	database string
 	terms    string
+	key      string // of acknowledgements
 }
 
 func newOperator(t *testing.T) *operator {
@@ -63,6 +65,9 @@ func newOperator(t *testing.T) *operator {
 		t: t, network: network, account: atmospheretest.NewAccount(t, network, "escrow"),
 		database: filepath.Join(dir, "escrow.db"), terms: filepath.Join(dir, "terms.json"),
 	}
+	var err error
+	o.key, _, err = checkout.NewKey()
+	o.ok(err)
 	const day = 24 * 60 * 60
 	numbers, err := json.Marshal(map[string]any{
 		"currencies":     []any{map[string]any{"currency": "USD", "minimum": 100, "maximum": 100_000}},
@@ -90,7 +95,8 @@ func (o *operator) settings(other map[string]string) (environ []string) {
 		"ESCROW_RELAY_URL": o.network.PDSURL(), "ESCROW_PLC_URL": o.network.PLCURL(),
 		"ESCROW_DID": o.account.DID.String(), "ESCROW_IDENTIFIER": o.account.Handle.String(), "ESCROW_APP_PASSWORD": o.account.Password,
 		"ESCROW_SERVICE_NAME": "Test Escrow", "ESCROW_TERMS_FILE": o.terms, "ESCROW_PUBLIC_URL": "https://escrow.example.org",
-		"ESCROW_STRIPE_KEY": "sk_test_simulator_local", "ESCROW_STRIPE_API_URL": "http://127.0.0.1:8095",
+		"ESCROW_ACKNOWLEDGEMENT_KEY": o.key,
+		"ESCROW_STRIPE_KEY":          "sk_test_simulator_local", "ESCROW_STRIPE_API_URL": "http://127.0.0.1:8095",
 	}
 	for name, value := range other {
 		settings[name] = value

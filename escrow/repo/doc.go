@@ -1,6 +1,6 @@
 // Package repo keeps the escrow's own repository: its service record, its terms, and
-// a receipt for each pledge that was paid. It owns the tables outbox, receipt_pin,
-// terms and service, and nothing else writes records of the escrow.
+// a receipt for each pledge and donation that was paid. It owns the tables outbox,
+// receipt_pin, donation, terms and service, and nothing else writes records of the escrow.
 //
 // What a record is to say is in the database before it is anywhere else. A receipt is
 // made of what the ledger says and of what was fixed before anybody paid ([Pin]); the

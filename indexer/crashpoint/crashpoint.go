@@ -50,6 +50,18 @@ const (
 	// AfterSend: the processor has carried an intent out, and that is not noted. It is
 	// found there by its mark.
 	AfterSend Point = "after-send"
+	// AfterOffer: a payment is kept with its hold, and its payer was not told. The same
+	// call gives the same payment; one that nobody comes back for expires.
+	AfterOffer Point = "after-offer"
+	// AfterAgreement: a payer agreed, and no session was ordered. The payer's next try
+	// orders it, or it is refused when the time for it is over.
+	AfterAgreement Point = "after-agreement"
+	// BeforeCharge: a session is paid, and its charge is not posted. The session is looked
+	// at again: by a webhook, by polling, or when its time is over.
+	BeforeCharge Point = "before-charge"
+	// AfterEnding: it is noted that a payment ends, and its session may be open. It is due,
+	// so its session is ended.
+	AfterEnding Point = "after-ending"
 )
 
 // Points lists the points of the index that its simulations pass.
