@@ -14,7 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payee"
 	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer"
@@ -36,6 +38,8 @@ type Service struct {
 	index     *index.Store
 	indexer   *indexer.Indexer
 	directory identity.Directory
+	payees    *payee.Payees // nil without a processor
+	campaigns *campaign.Driver
 	server    *xrpc.Server
 	registry  *prometheus.Registry
 }
@@ -99,7 +103,7 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 		DID: s.cfg.DID, Identifier: s.cfg.Identifier, Password: s.cfg.AppPassword, Host: s.pds,
 	}, repo.Options{Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash})
 	s.server, err = xrpc.New(s.cfg.server(), xrpc.Options{
-		Catalog:   lexicons.Catalog(),
+		Catalog: lexicons.Catalog(), Methods: Methods(),
 		ServiceID: ServiceID, ServiceType: ServiceType, Account: s.cfg.account(),
 		Identities: s.directory, Health: s.health,
 		Log:      opts.Log.With("component", "xrpc"),
@@ -108,6 +112,7 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
+	s.wireCampaigns(opts)
 	return s.server.Listen(ctx)
 }
 
@@ -142,6 +147,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.server.Run(ctx) })
 	g.Go(func() error { return s.indexer.Run(ctx) })
 	g.Go(func() error { return s.publisher.Run(ctx) })
+	s.runCampaigns(ctx, g)
 	if s.cfg.MetricsBind != "" {
 		g.Go(func() error { return xrpc.ServeMetrics(ctx, s.cfg.MetricsBind, s.registry) })
 	}

@@ -58,7 +58,9 @@ func TestStateOf_FollowsTheMoneyOfAnAttempt(t *testing.T) {
 	want(AttemptState{Decision: decided, Unfinished: 1})
 	failed := w.refundFailed(w.refundSucceeded(w.refundTaken("h1", 1000)))
 	want(AttemptState{Decision: decided, Unfinished: 1})
-	w.do(func(ctx context.Context, tx *store.Tx) error { return w.l.PayOtherwise(ctx, tx, failed.Hold, Digest{1}) })
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		return w.l.PayOtherwise(ctx, tx, failed.Hold, Digest{1})
+	})
 	want(AttemptState{Decision: decided})
 	w.chargeback("h2", 2000) // after its refund: the operator's risk
 	want(AttemptState{Decision: decided})

@@ -34,6 +34,8 @@ func (r *Repo) compose(ctx context.Context, q sqlite.Querier, row outboxRow) (*r
 	switch row.collection {
 	case lexicons.CollectionReceipt:
 		return r.receipt(ctx, q, syntax.ATURI(row.subject))
+	case lexicons.CollectionCampaign:
+		return r.campaign(ctx, q, syntax.ATURI(row.subject))
 	case lexicons.CollectionTerms:
 		return loadTerms(ctx, q, syntax.RecordKey(row.subject))
 	case lexicons.CollectionService:

@@ -50,6 +50,15 @@ const (
 	// AfterSend: the processor has carried an intent out, and that is not noted. It is
 	// found there by its mark.
 	AfterSend Point = "after-send"
+	// BeforeOpening: everything that a campaign needs to open was found, and it is not
+	// kept. The next pass looks again, and opens it if it still is so.
+	BeforeOpening Point = "before-opening"
+	// AfterProof: it is proven that a pledge's record is gone, and nothing is decided.
+	// The withdrawal is noted, and its account's PDS is asked once more.
+	AfterProof Point = "after-proof"
+	// AfterFinish: the checkouts of a campaign have ended, and it is in the phase in
+	// which they could be. The next pass finds none that is open, and goes on.
+	AfterFinish Point = "after-finish"
 )
 
 // Points lists the points of the index that its simulations pass.
