@@ -110,7 +110,7 @@ func Add(ctx context.Context, tx *store.Tx, c Campaign) error {
 		c.Attempt, c.Development.Uri, c.Development.Cid, c.Preview.Uri, c.Preview.Cid, c.Proposal.Uri, c.Proposal.Cid, c.Terms.Uri, c.Terms.Cid,
 		c.Author, c.Title, c.Currency, c.Fee, commitment,
 		c.OpensAt.UnixMilli(), c.ClosesAt.UnixMilli(), c.ReleaseBy.UnixMilli(), c.FinalAt.UnixMilli(),
-		lifecycle.PhaseOpen, totals, now)
+		lifecycle.PhaseOpen, string(totals), now)
 	if err != nil {
 		return fmt.Errorf("campaign: keep that of %s: %w", c.Development.Uri, err)
 	}
