@@ -282,6 +282,8 @@ func TestR9_ARecordThatIsThereAllTheSameMovesNothing(t *testing.T) {
 	w.wantReceipt("h1", "held")
 	w.proof = func(uriT) (bool, error) { return true, nil }
 	w.pass(time.Second) // the index still misses it
+	w.wantReceipt("h1", "held")
+	w.pass(5 * time.Second)
 	w.wantReceipt("h1", "held refunding(withdrawn)")
 	if asked != 1 {
 		t.Errorf("its PDS was asked %d times", asked)

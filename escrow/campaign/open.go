@@ -188,8 +188,10 @@ func withoutPayees(_ Campaign, against []Obstacle) (rest []Obstacle) {
 // stands against the opening, for now.
 func (d *Driver) askPayees(ctx context.Context, a Candidate) (can map[syntax.DID]Payable, against []Obstacle, err error) {
 	can = map[syntax.DID]Payable{}
+	asking, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	for _, p := range a.shares() {
-		account, err := d.payees.Ready(ctx, p.DID)
+		account, err := d.payees.Ready(asking, p.DID)
 		unpayable, refused := errors.AsType[*payee.UnpayableError](err)
 		switch {
 		case ctx.Err() != nil:

@@ -56,7 +56,7 @@ func LoadOpening(ctx context.Context, q sqlite.Querier, development syntax.ATURI
 }
 
 // obstructed keeps what stands against an opening, and when to look again: the later,
-// the longer it has stood.
+// the longer it has stood. What was last seen long ago is forgotten.
 func obstructed(ctx context.Context, tx *store.Tx, development syntax.ATURI, versions string, against []Obstacle) error {
 	text, err := json.Marshal(against)
 	if err != nil {
@@ -68,6 +68,9 @@ func obstructed(ctx context.Context, tx *store.Tx, development syntax.ATURI, ver
 		since = before.Since
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM opening WHERE seen_at < $1`, tx.Now().Add(-openingKept).UnixMilli()); err != nil {
+		return fmt.Errorf("campaign: forget what stood against openings: %w", err)
 	}
 	pause := max(lookAgain, min(lookAgainAtMost, tx.Now().Sub(since)/8))
 	_, err = tx.ExecContext(ctx, `
@@ -81,10 +84,9 @@ func obstructed(ctx context.Context, tx *store.Tx, development syntax.ATURI, ver
 	return nil
 }
 
-// forgetOpening drops what stood against an opening, and what was last seen long ago.
+// forgetOpening drops what stood against an opening.
 func forgetOpening(ctx context.Context, tx *store.Tx, development syntax.ATURI) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM opening WHERE development = $1 OR seen_at < $2`, development, tx.Now().Add(-openingKept).UnixMilli())
-	if err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM opening WHERE development = $1`, development); err != nil {
 		return fmt.Errorf("campaign: forget what stood against %s: %w", development, err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/store"
@@ -162,12 +163,13 @@ func (d *Driver) withdraw(ctx context.Context, c Campaign, t told) error {
 	if err != nil {
 		return err
 	}
+	// One PDS that takes its time must not hold the others up.
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(asksAtOnce)
 	for _, w := range due {
-		if err := d.confirm(ctx, w); err != nil {
-			return err
-		}
+		g.Go(func() error { return d.confirm(ctx, w) })
 	}
-	return nil
+	return g.Wait()
 }
 
 // confirm asks whether what the index misses is really gone, and decides.
@@ -179,7 +181,9 @@ func (d *Driver) confirm(ctx context.Context, w withdrawal) error {
 	if there {
 		return d.update(ctx, w, func(ctx context.Context, tx *store.Tx) error { return d.conclude(ctx, tx, w, OutcomePresent) })
 	}
-	gone, err := d.ask(ctx, w)
+	asking, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	gone, err := d.ask(asking, w)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -199,6 +203,13 @@ func (d *Driver) confirm(ctx context.Context, w withdrawal) error {
 		return d.giveBack(ctx, tx, w)
 	})
 }
+
+const (
+	// askFor is how long others may take to answer a question, before it is asked again.
+	askFor = 15 * time.Second
+	// asksAtOnce is how many PDSs are asked at the same time.
+	asksAtOnce = 16
+)
 
 // errNobody is the answer of a PDS that cannot be asked.
 var errNobody = errors.New("campaign: there is nobody to ask")
@@ -263,5 +274,5 @@ func (d *Driver) giveBack(ctx context.Context, tx *store.Tx, w withdrawal) error
 
 func (d *Driver) conclude(ctx context.Context, tx *store.Tx, w withdrawal, o Outcome) error {
 	tx.OnCommit(func() { d.metrics.withdrawals.WithLabelValues(string(o)).Inc() })
-	return conclude(ctx, tx, w.pledge, o)
+	return conclude(ctx, tx, w, o)
 }

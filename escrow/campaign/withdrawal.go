@@ -58,14 +58,15 @@ type withdrawal struct {
 }
 
 // noteGone keeps that the record of a held pledge is gone, unless that is known. What
-// turned out to be there may be deleted again.
+// turned out to be there may be deleted again; but a PDS that has what the index misses
+// is not asked at once.
 func noteGone(ctx context.Context, tx *store.Tx, attempt ledger.AttemptKey, h ledger.HeldHold, cause Cause) error {
 	now := tx.Now().UnixMilli()
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO withdrawal (pledge, hold, attempt, cause, seen_at, due_at) VALUES ($1, $2, $3, $4, $5, $5)
 		ON CONFLICT (pledge) DO UPDATE SET hold = excluded.hold, attempt = excluded.attempt, cause = excluded.cause,
-			seen_at = excluded.seen_at, due_at = excluded.due_at, confirmed_at = NULL, tries = 0, outcome = NULL
-		WHERE withdrawal.outcome = 'present' OR withdrawal.outcome IS NULL AND withdrawal.cause <> excluded.cause`,
+			seen_at = excluded.seen_at, due_at = excluded.due_at, confirmed_at = NULL, outcome = NULL
+		WHERE withdrawal.outcome = 'present' AND withdrawal.due_at <= excluded.due_at OR withdrawal.outcome IS NULL AND withdrawal.cause <> excluded.cause`,
 		h.Pledge, h.ID, attempt, cause, now)
 	if err != nil {
 		return fmt.Errorf("campaign: note that %s is gone: %w", h.Pledge, err)
@@ -104,13 +105,18 @@ func dueWithdrawals(ctx context.Context, q sqlite.Querier, attempt ledger.Attemp
 	return list, nil
 }
 
-// conclude keeps what became of a withdrawal.
-func conclude(ctx context.Context, tx *store.Tx, pledge syntax.ATURI, o Outcome) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE withdrawal SET outcome = $1 WHERE pledge = $2`, o, pledge); err != nil {
-		return fmt.Errorf("campaign: note what became of %s: %w", pledge, err)
+// conclude keeps what became of a withdrawal, and from when on it may begin again.
+func conclude(ctx context.Context, tx *store.Tx, w withdrawal, o Outcome) error {
+	_, err := tx.ExecContext(ctx, `UPDATE withdrawal SET outcome = $1, tries = tries + 1, due_at = $2 WHERE pledge = $3`,
+		o, tx.Now().Add(w.pause()).UnixMilli(), w.pledge)
+	if err != nil {
+		return fmt.Errorf("campaign: note what became of %s: %w", w.pledge, err)
 	}
 	return nil
 }
+
+// pause grows with the number of questions that brought nothing.
+func (w withdrawal) pause() time.Duration { return min(longestRetry, firstRetry<<min(w.tries, 10)) }
 
 // concludeAll ends what an attempt has not decided when it closes.
 func concludeAll(ctx context.Context, tx *store.Tx, attempt ledger.AttemptKey, o Outcome) error {
@@ -133,9 +139,8 @@ func confirmOnce(ctx context.Context, tx *store.Tx, w withdrawal) error {
 
 // askLater keeps when to ask again.
 func askLater(ctx context.Context, tx *store.Tx, w withdrawal) error {
-	pause := min(longestRetry, firstRetry<<min(w.tries, 10))
 	_, err := tx.ExecContext(ctx, `UPDATE withdrawal SET tries = tries + 1, due_at = $1 WHERE pledge = $2`,
-		tx.Now().Add(pause).UnixMilli(), w.pledge)
+		tx.Now().Add(w.pause()).UnixMilli(), w.pledge)
 	if err != nil {
 		return fmt.Errorf("campaign: put %s off: %w", w.pledge, err)
 	}
