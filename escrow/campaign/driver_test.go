@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -652,3 +653,53 @@ func TestKilledAtEachPointTheNextProcessGoesOn(t *testing.T) {
 		}
 	}
 }
+
+// The payees that an opening froze share everything that is held to the cent, whatever
+// the shares and amounts are.
+func TestR14_FrozenPayeesShareASettlementToTheCent(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		luck := rand.New(rand.NewPCG(seed, 14))
+		w := newWorld(t)
+		w.announce()
+		annsShare := 1 + luck.Int64N(9999)
+		w.develop(ann, func(d *stratos.WorkDevelopment) {
+			d.Payees = []stratos.WorkDevelopment_Payee{{Did: ann.String(), Share: annsShare}, {Did: ben.String(), Share: 10_000 - annsShare}}
+		})
+		w.at(opensAt)
+		var net int64
+		for n := range 1 + luck.IntN(9) {
+			amount := 100 + luck.Int64N(100_000)
+			w.paid(ledger.HoldID(fmt.Sprintf("h%d", n)), amount)
+			net += amount - amount*500/10_000
+		}
+		w.at(closesAt)
+		c := w.campaign()
+		w.do(func(ctx context.Context, tx *store.Tx) error {
+			return w.ledger.Settle(ctx, tx, ledger.Settlement{Attempt: c.Attempt, Shares: c.Shares(), FeeBasisPoints: c.Fee})
+		})
+		got := map[string]int64{}
+		w.read(func(ctx context.Context, q querier) error {
+			rows, err := q.QueryContext(ctx, `SELECT payee, sum(amount) FROM payout GROUP BY payee`)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var did string
+				var sum int64
+				if err := rows.Scan(&did, &sum); err != nil {
+					return err
+				}
+				got[did] = sum
+			}
+			return rows.Err()
+		})
+		fee := w.campaignTotals().Fee
+		if a, b := got[ann.String()], got[ben.String()]; a+b != net || a+b+fee != *c.Pot || abs(a*10_000-net*annsShare) >= 10_000 {
+			t.Errorf("seed %d: of %d, %d net, ann gets %d and ben %d by %d basis points, and the operator %d", seed, *c.Pot, net, a, b, annsShare, fee)
+		}
+	}
+}
+
+func abs(n int64) int64 { return max(n, -n) }

@@ -527,3 +527,13 @@ func (w *world) deleted(did syntax.DID) {
 		}
 	}
 }
+
+// campaignTotals are those of now.
+func (w *world) campaignTotals() (t campaign.Totals) {
+	w.t.Helper()
+	w.read(func(ctx context.Context, q sqlite.Querier) (err error) {
+		t, err = campaign.TotalsOf(ctx, q, ledger.AttemptOf(development))
+		return err
+	})
+	return t
+}
