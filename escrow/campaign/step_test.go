@@ -124,9 +124,8 @@ func TestR15_TimeEndsEveryUndecidedCampaign(t *testing.T) {
 			return m
 		}
 		s := Seen{Money: money()}
-		now := noon
 		for range rapid.IntRange(0, 40).Draw(t, "looks") {
-			now = noon.Add(time.Duration(rapid.Int64Range(-100, 2000).Draw(t, "hour")) * hours) // also backwards
+			now := noon.Add(time.Duration(rapid.Int64Range(-100, 2000).Draw(t, "hour")) * hours) // also backwards
 			s.Cancelled, s.Released = rapid.Bool().Draw(t, "cancelled"), rapid.Bool().Draw(t, "released")
 			s.Withdrawing = rapid.Int64Range(0, 1).Draw(t, "withdrawing")
 			s.Known = noon.Add(time.Duration(rapid.Int64Range(-100, 2000).Draw(t, "known")) * hours)
