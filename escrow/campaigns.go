@@ -22,6 +22,9 @@ func (s *Service) wireCampaigns(opts Options) {
 		Escrow: s.cfg.DID, Store: s.store, Ledger: s.ledger, Index: s.index, Progress: s.progress, Terms: s.repo,
 		AccountGone: s.accountGone, Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
 	}
+	if opts.Progress != nil {
+		driver.Progress = opts.Progress
+	}
 	xrpc.Query(s.server, "fund.stratos.escrow.getCampaign", s.getCampaign)
 	xrpc.Query(s.server, "fund.stratos.escrow.listReceipts", s.listReceipts)
 	if opts.Processor != nil {

@@ -17,11 +17,14 @@
 // done when the driver's clock is past it and, but for the final date, the index knows
 // what happened until then: an index that is behind may not know of a release or of a
 // withdrawal. It knows when it is connected and either the last event happened a moment
-// ago by its own time, or nothing has come for a while. So a clock that jumped ahead
-// stops what a deadline would bring as long as events of another time come; on a network
-// where nothing happens, nobody can tell. A clock that is set back delays, and takes
-// nothing back. At the final date nothing that the index could bring matters any more:
-// what is undecided goes back (rule 15).
+// ago by its own time, or nothing has come for a while and the clock can be believed.
+//
+// The clock can be believed when an event of the present has confirmed it since it leapt
+// last, or it has gone on evenly for an hour and no event denied it. So a clock that is
+// set months ahead brings no deadline as long as events of another time come; on a
+// network where nothing happens it is noticed for an hour. One that is set back delays,
+// and takes nothing back. At the final date nothing that the index could bring matters
+// any more: by a clock that can be believed, what is undecided goes back (rule 15).
 //
 // # Withdrawals
 //

@@ -132,7 +132,7 @@ func (d *Driver) Run(ctx context.Context) error {
 // when to look again. What others do not do or say now is for a later pass.
 func (d *Driver) Pass(ctx context.Context) (wait time.Duration, err error) {
 	// Before anything is read: what happened until then is in what will be read.
-	known := d.watch.look(d.progress(), d.now())
+	known, certain := d.watch.look(d.progress(), d.now())
 	d.metrics.behind(d.now(), known)
 	if err := d.openings(ctx, known); err != nil {
 		return 0, err
@@ -147,7 +147,7 @@ func (d *Driver) Pass(ctx context.Context) (wait time.Duration, err error) {
 			return 0, err
 		}
 		for _, key := range keys {
-			if err := d.advance(ctx, key, known); err != nil {
+			if err := d.advance(ctx, key, known, certain); err != nil {
 				return 0, err
 			}
 		}
@@ -159,7 +159,7 @@ func (d *Driver) Pass(ctx context.Context) (wait time.Duration, err error) {
 }
 
 // advance brings one campaign as far as it can go now.
-func (d *Driver) advance(ctx context.Context, key ledger.AttemptKey, known time.Time) error {
+func (d *Driver) advance(ctx context.Context, key ledger.AttemptKey, known time.Time, certain bool) error {
 	c, err := d.load(ctx, key)
 	if err != nil {
 		return err
@@ -175,10 +175,11 @@ func (d *Driver) advance(ctx context.Context, key ledger.AttemptKey, known time.
 		return err
 	}
 	for range stepsAtOnce {
-		c, s, err := d.see(ctx, key, told, known)
+		c, s, err := d.see(ctx, key, told)
 		if err != nil {
 			return err
 		}
+		s.Known, s.Certain = known, certain
 		step := Next(c, s, d.now())
 		if step.Act == ActNone {
 			return nil
@@ -199,9 +200,9 @@ func (d *Driver) load(ctx context.Context, key ledger.AttemptKey) (c Campaign, e
 	return c, err
 }
 
-// see puts together what the next step depends on.
-func (d *Driver) see(ctx context.Context, key ledger.AttemptKey, told told, known time.Time) (c Campaign, s Seen, err error) {
-	s = Seen{Cancelled: told.cancelled, Released: told.released, Known: known}
+// see puts together what the next step depends on, but for the time.
+func (d *Driver) see(ctx context.Context, key ledger.AttemptKey, told told) (c Campaign, s Seen, err error) {
+	s = Seen{Cancelled: told.cancelled, Released: told.released}
 	err = d.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
 		if c, err = Load(ctx, q, key); err != nil {
 			return err

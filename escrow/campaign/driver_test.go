@@ -602,10 +602,27 @@ func TestR15_AnEscrowThatWasDownThroughEverythingGivesAllBack(t *testing.T) {
 	w.pledge("h2", 1000)
 	w.sessions["h2"] = true
 	w.behind = true
-	w.at(finalAt.Add(day))
+	w.at(finalAt.Add(day)) // perhaps only the clock leapt
+	for range 60 {
+		w.wantPhase("open")
+		w.pass(time.Minute)
+	}
 	w.wantPhase("refunding(undecided)")
 	w.wantReceipt("h1", "held refunding(undecided)")
 	w.wantReceipt("h2", "held refunding(undecided)")
+}
+
+func TestR15_AClockThatLeapsRefundsNobodyEarly(t *testing.T) {
+	t.Parallel()
+	w := opened(t)
+	w.paid("h1", 2500)
+	w.present = w.clock // what happens is of that time
+	w.at(finalAt.Add(day))
+	for range 120 {
+		w.pass(30 * time.Second)
+	}
+	w.wantPhase("open")
+	w.wantReceipt("h1", "held")
 }
 
 // Wherever the process dies, the next one goes on, and nothing is done twice.

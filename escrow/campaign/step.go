@@ -46,6 +46,8 @@ type Seen struct {
 	Cancelled, Released bool
 	// Known is up to when the index knows what happened; zero when it does not.
 	Known time.Time
+	// Certain: the clock is right, as far as anybody can tell.
+	Certain bool
 	// Withdrawing pledges were gone in time, and nothing is decided about them.
 	Withdrawing int64
 	Money       ledger.AttemptState
@@ -107,7 +109,7 @@ func Next(c Campaign, s Seen, now time.Time) Step {
 		return goingBack(s)
 	case s.Cancelled && slices.Contains(cancellable, c.Phase):
 		return Step{ActRefund, ReasonCancelled}
-	case slices.Contains(undecided, c.Phase) && !now.Before(c.FinalAt):
+	case slices.Contains(undecided, c.Phase) && !now.Before(c.FinalAt) && s.Certain:
 		return Step{ActRefund, ReasonUndecided}
 	case s.Released && c.ReleaseSeenAt.IsZero() && slices.Contains(cancellable, c.Phase):
 		return Step{Act: ActNoteRelease}

@@ -70,10 +70,11 @@ func TestNext_DoesWhatTheRulesSay(t *testing.T) {
 		{name: "R15 not released", phase: "closed", now: release, seen: Seen{Known: release, Money: held}, want: Step{ActRefund, ReasonNotReleased}},
 		{name: "R15 perhaps released, and the index is behind", phase: "closed", now: release.Add(24 * hours), seen: Seen{Known: release.Add(-1), Money: held}},
 		{name: "R15 perhaps released, and the index knows nothing", phase: "closed", now: release.Add(24 * hours), seen: Seen{Money: held}},
-		{name: "R15 the final date waits for nobody", phase: "closed", now: final, seen: Seen{Money: held}, want: Step{ActRefund, ReasonUndecided}},
-		{name: "R15 also when the escrow was down since the opening", phase: "open", now: final, seen: Seen{Money: pending}, want: Step{ActRefund, ReasonUndecided}},
-		{name: "R15 in a dispute", phase: "disputed", change: noted, now: final, seen: Seen{Money: held}, want: Step{ActRefund, ReasonUndecided}},
-		{name: "R15 not what is on its way to the payees", phase: "settling", change: noted, now: final, seen: Seen{Money: owing}},
+		{name: "R15 the final date waits for nobody", phase: "closed", now: final, seen: Seen{Certain: true, Money: held}, want: Step{ActRefund, ReasonUndecided}},
+		{name: "R15 but for a clock that nobody confirms", phase: "closed", now: final, seen: Seen{Money: held}},
+		{name: "R15 also when the escrow was down since the opening", phase: "open", now: final, seen: Seen{Certain: true, Money: pending}, want: Step{ActRefund, ReasonUndecided}},
+		{name: "R15 in a dispute", phase: "disputed", change: noted, now: final, seen: Seen{Certain: true, Money: held}, want: Step{ActRefund, ReasonUndecided}},
+		{name: "R15 not what is on its way to the payees", phase: "settling", change: noted, now: final, seen: Seen{Certain: true, Money: owing}},
 		{name: "refunds wait for open checkouts", phase: "refunding", now: closes, seen: Seen{Money: pending}, want: Step{Act: ActFinish}},
 		{name: "refunds are decided", phase: "refunding", now: closes, seen: Seen{Money: held}, want: Step{Act: ActDecide}},
 		{name: "refunds are under way", phase: "refunding", now: final.Add(hours), seen: Seen{Money: owing}},
@@ -129,7 +130,11 @@ func TestR15_TimeEndsEveryUndecidedCampaign(t *testing.T) {
 			s.Cancelled, s.Released = rapid.Bool().Draw(t, "cancelled"), rapid.Bool().Draw(t, "released")
 			s.Withdrawing = rapid.Int64Range(0, 1).Draw(t, "withdrawing")
 			s.Known = noon.Add(time.Duration(rapid.Int64Range(-100, 2000).Draw(t, "known")) * hours)
+			s.Certain = rapid.Bool().Draw(t, "certain")
 			step := Next(c, s, now)
+			if step.Act == ActRefund && step.Reason == ReasonUndecided && (now.Before(c.FinalAt) || !s.Certain) {
+				t.Fatalf("refunded before the final date, or by a clock that nobody confirms: %+v at %s", c, now)
+			}
 			if step.Act == ActRefund && step.Reason == ReasonNotReleased && now.Before(c.ReleaseBy) {
 				t.Fatalf("refunded before the window to release had ended: %+v at %s", c, now)
 			}
@@ -143,7 +148,7 @@ func TestR15_TimeEndsEveryUndecidedCampaign(t *testing.T) {
 			}
 		}
 		// Then nobody acts any more, and nobody knows anything.
-		s.Cancelled, s.Released, s.Known, s.Withdrawing = false, false, time.Time{}, 0
+		s.Cancelled, s.Released, s.Known, s.Certain, s.Withdrawing = false, false, time.Time{}, true, 0
 		for i := 0; ; i++ {
 			step := Next(c, s, c.FinalAt)
 			if step.Act == ActNone {
