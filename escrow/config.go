@@ -13,6 +13,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
@@ -210,6 +211,9 @@ type Options struct {
 	// Processor is the payment processor. Without one the service takes no money and
 	// sends none, and only publishes what the ledger says.
 	Processor payments.Processor
+	// Progress replaces the index's own word of how far it is, where the clock is not that
+	// of the network. Nil in production.
+	Progress func() campaign.Progress
 	// Crash is told of the moments at which the process may die. Nil in production.
 	Crash crashpoint.Hook
 	// CheckOutput validates every answer against its lexicon.

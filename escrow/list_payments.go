@@ -71,5 +71,3 @@ func caller(ctx context.Context) syntax.DID {
 	did, _ := xrpc.Viewer(ctx)
 	return did
 }
-
-func stamp(t time.Time) string { return t.UTC().Format(syntax.AtprotoDatetimeLayout) }

@@ -7,17 +7,17 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"slices"
 	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/identity"
-	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payee"
 	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer"
@@ -39,6 +39,8 @@ type Service struct {
 	index     *index.Store
 	indexer   *indexer.Indexer
 	directory identity.Directory
+	payees    *payee.Payees // nil without a processor
+	campaigns *campaign.Driver
 	server    *xrpc.Server
 	taking    taking
 	registry  *prometheus.Registry
@@ -106,7 +108,7 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 		return err
 	}
 	s.server, err = xrpc.New(s.cfg.server(), xrpc.Options{
-		Catalog: lexicons.Catalog(), Methods: methods(), MapError: wireError,
+		Catalog: lexicons.Catalog(), Methods: Methods(), MapError: wireError,
 		ServiceID: ServiceID, ServiceType: ServiceType, Account: s.cfg.account(s.taking.key),
 		Identities: s.directory, Health: s.health,
 		Log:      opts.Log.With("component", "xrpc"),
@@ -118,12 +120,8 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	if err := s.wireCheckout(opts); err != nil {
 		return err
 	}
+	s.wireCampaigns(opts)
 	return s.server.Listen(ctx)
-}
-
-// methods are those of the API. One whose part is off is not implemented.
-func methods() []syntax.NSID {
-	return slices.Concat(checkoutMethods())
 }
 
 // pds finds out where the escrow's account is. On the way it looks whether clients can
@@ -159,6 +157,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.indexer.Run(ctx) })
 	g.Go(func() error { return s.publisher.Run(ctx) })
 	s.runCheckout(ctx, g)
+	s.runCampaigns(ctx, g)
 	if s.cfg.MetricsBind != "" {
 		g.Go(func() error { return xrpc.ServeMetrics(ctx, s.cfg.MetricsBind, s.registry) })
 	}

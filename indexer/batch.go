@@ -232,6 +232,7 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 	if at, err := syntax.ParseDatetimeTime(b.at); err == nil {
 		lag := max(0, ix.now().Sub(at))
 		ix.lag.Store(int64(lag))
+		ix.eventAt.Store(at.UnixMilli())
 		ix.metrics.lag.Set(lag.Seconds())
 	}
 	*b = batch{saved: b.seq, seq: b.seq, stale: b.behind}

@@ -141,6 +141,19 @@ func (r *Repo) CurrentTerms(ctx context.Context, q sqlite.Querier) (comatproto.R
 	return terms.ref(r.did), nil
 }
 
+// Offer is CurrentTerms with what they say.
+func (r *Repo) Offer(ctx context.Context, q sqlite.Querier) (comatproto.RepoStrongRef, *stratos.EscrowTerms, error) {
+	terms, _, err := newestTerms(ctx, q)
+	if err != nil {
+		return comatproto.RepoStrongRef{}, nil, err
+	}
+	parsed, err := lexicons.ParseRecord(r.did, terms.collection, terms.rkey, terms.cbor)
+	if err != nil {
+		return comatproto.RepoStrongRef{}, nil, fmt.Errorf("repo: read the terms %s: %w", terms.rkey, err)
+	}
+	return terms.ref(r.did), parsed.(*stratos.EscrowTerms), nil
+}
+
 // newestTerms also returns when they were made.
 func newestTerms(ctx context.Context, q sqlite.Querier) (*record, time.Time, error) {
 	var rkey syntax.RecordKey

@@ -62,6 +62,15 @@ const (
 	// AfterEnding: it is noted that a payment ends, and its session may be open. It is due,
 	// so its session is ended.
 	AfterEnding Point = "after-ending"
+	// BeforeOpening: everything that a campaign needs to open was found, and it is not
+	// kept. The next pass looks again, and opens it if it still is so.
+	BeforeOpening Point = "before-opening"
+	// AfterProof: it is proven that a pledge's record is gone, and nothing is decided.
+	// The withdrawal is noted, and its account's PDS is asked once more.
+	AfterProof Point = "after-proof"
+	// AfterFinish: the checkouts of a campaign have ended, and it is in the phase in
+	// which they could be. The next pass finds none that is open, and goes on.
+	AfterFinish Point = "after-finish"
 )
 
 // Points lists the points of the index that its simulations pass.

@@ -37,15 +37,31 @@ CREATE TABLE campaign (
 	title           TEXT    NOT NULL,
 	currency        TEXT    NOT NULL,
 	fee             INTEGER NOT NULL CHECK (fee BETWEEN 0 AND 10000), -- basis points
+	commitment      TEXT    CHECK (json_valid(commitment)), -- as in the preview; NULL without one
 	opens_at        INTEGER NOT NULL,
 	closes_at       INTEGER NOT NULL CHECK (closes_at > opens_at),
 	release_by      INTEGER NOT NULL CHECK (release_by > closes_at),
 	final_at        INTEGER NOT NULL CHECK (final_at > release_by),
 	phase           TEXT    NOT NULL CHECK (phase IN ('open', 'closed', 'checking', 'verifying', 'disputed', 'settling', 'released', 'refunding', 'refunded')),
+	reason          TEXT,    -- why the money goes back; NULL while it does not
+	release_seen_at INTEGER, -- when the developer's release was first seen: no pledge is taken back any more
+	pot             INTEGER CHECK (pot >= 0), -- what was held when pledging had closed
+	-- totals are what had become of the money when the phase began; the record says that.
+	totals          TEXT    NOT NULL CHECK (json_valid(totals)),
 	opened_at       INTEGER NOT NULL,
-	updated_at      INTEGER NOT NULL CHECK (updated_at >= opened_at)
+	updated_at      INTEGER NOT NULL CHECK (updated_at >= opened_at),
+	CHECK ((reason IS NULL) = (phase <> 'refunding' AND phase <> 'refunded')),
+	CHECK ((pot IS NULL) = (phase = 'open') OR reason IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX campaign_by_proposal ON campaign (proposal);
+CREATE INDEX campaign_by_proposal ON campaign (proposal, phase);
+CREATE INDEX campaign_not_over ON campaign (attempt) WHERE phase <> 'released' AND phase <> 'refunded';
+CREATE UNIQUE INDEX campaign_under_way ON campaign (proposal)
+	WHERE phase = 'open' OR phase = 'closed' OR phase = 'checking' OR phase = 'verifying' OR phase = 'disputed' OR phase = 'settling';
+CREATE TRIGGER campaign_is_announced AFTER INSERT ON campaign
+BEGIN
+	INSERT INTO outbox (collection, subject, place)
+	SELECT 'fund.stratos.escrow.campaign', NEW.development, coalesce(max(sequence), 0) FROM entry;
+END;
 CREATE TRIGGER campaign_is_frozen BEFORE UPDATE ON campaign
 WHEN NEW.attempt IS NOT OLD.attempt OR NEW.development IS NOT OLD.development OR NEW.development_cid IS NOT OLD.development_cid
 	OR NEW.preview IS NOT OLD.preview OR NEW.preview_cid IS NOT OLD.preview_cid
@@ -53,13 +69,23 @@ WHEN NEW.attempt IS NOT OLD.attempt OR NEW.development IS NOT OLD.development OR
 	OR NEW.terms IS NOT OLD.terms OR NEW.terms_cid IS NOT OLD.terms_cid
 	OR NEW.author IS NOT OLD.author OR NEW.title IS NOT OLD.title OR NEW.currency IS NOT OLD.currency OR NEW.fee IS NOT OLD.fee
 	OR NEW.opens_at IS NOT OLD.opens_at OR NEW.opened_at IS NOT OLD.opened_at OR NEW.final_at IS NOT OLD.final_at
+	OR NEW.commitment IS NOT OLD.commitment OR NEW.updated_at < OLD.updated_at
 	OR NEW.closes_at < OLD.closes_at OR NEW.release_by < OLD.release_by
+	OR (OLD.pot IS NOT NULL AND NEW.pot IS NOT OLD.pot)
+	OR (OLD.reason IS NOT NULL AND NEW.reason IS NOT OLD.reason)
+	OR (OLD.release_seen_at IS NOT NULL AND NEW.release_seen_at IS NOT OLD.release_seen_at)
 BEGIN
 	SELECT RAISE(ABORT, 'what was frozen stands, and deadlines only move later');
 END;
 CREATE TRIGGER campaign_is_not_deleted BEFORE DELETE ON campaign
 BEGIN
 	SELECT RAISE(ABORT, 'a campaign is for ever');
+END;
+CREATE TRIGGER campaign_is_published AFTER UPDATE OF phase, reason, pot, totals, closes_at, release_by ON campaign
+BEGIN
+	UPDATE outbox SET wanted = wanted + 1, due_at = 0,
+		place = iif(done < wanted, place, (SELECT coalesce(max(sequence), 0) FROM entry))
+	WHERE collection = 'fund.stratos.escrow.campaign' AND subject = NEW.development;
 END;
 CREATE TABLE campaign_payee (
 	attempt TEXT    NOT NULL REFERENCES campaign,
@@ -87,6 +113,7 @@ CREATE TABLE change (
 	entry  INTEGER NOT NULL REFERENCES entry,
 	PRIMARY KEY (pledge, n)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX change_first ON change (entry) WHERE n = 1;
 CREATE TRIGGER change_is_not_changed BEFORE UPDATE ON change WHEN OLD.n < 16 OR NEW.n <> OLD.n OR NEW.pledge <> OLD.pledge
 BEGIN
 	SELECT RAISE(ABORT, 'history is not rewritten');
@@ -225,7 +252,7 @@ CREATE TABLE hold (
 	CHECK ((charge IS NULL) = (charged IS NULL)),
 	CHECK (state <> 'posted' OR charge IS NOT NULL)
 ) STRICT;
-CREATE INDEX hold_by_attempt ON hold (attempt);
+CREATE INDEX hold_by_attempt ON hold (attempt, charged);
 CREATE INDEX hold_by_pledge ON hold (pledge);
 CREATE UNIQUE INDEX hold_of_pledge ON hold (pledge) WHERE state <> 'voided';
 CREATE TRIGGER hold_begins_pending BEFORE INSERT ON hold WHEN NEW.state <> 'pending' OR NEW.charge IS NOT NULL
@@ -287,10 +314,19 @@ CREATE TRIGGER intent_is_not_deleted BEFORE DELETE ON intent
 BEGIN
 	SELECT RAISE(ABORT, 'an intent is for ever');
 END;
+CREATE TABLE opening (
+	development TEXT    PRIMARY KEY,
+	versions    TEXT    NOT NULL, -- of development and preview
+	obstacles   TEXT    NOT NULL CHECK (json_valid(obstacles)),
+	since       INTEGER NOT NULL, -- when these obstacles were first seen
+	seen_at     INTEGER NOT NULL,
+	due_at      INTEGER NOT NULL  -- when to look again
+) STRICT, WITHOUT ROWID;
+CREATE INDEX opening_seen ON opening (seen_at);
 CREATE TABLE outbox (
-	collection TEXT    NOT NULL CHECK (collection = 'fund.stratos.escrow.receipt' OR collection = 'fund.stratos.escrow.service'
-		OR collection = 'fund.stratos.escrow.terms'),
-	subject    TEXT    NOT NULL, -- the uri of a receipt's pledge; of another record its key
+	collection TEXT    NOT NULL CHECK (collection = 'fund.stratos.escrow.campaign' OR collection = 'fund.stratos.escrow.receipt'
+		OR collection = 'fund.stratos.escrow.service' OR collection = 'fund.stratos.escrow.terms'),
+	subject    TEXT    NOT NULL, -- the uri of a receipt's pledge or a campaign's development; of another record its key
 	-- wanted counts what the record was to say so far, and done which of it is there.
 	wanted     INTEGER NOT NULL DEFAULT 1 CHECK (wanted > 0),
 	done       INTEGER NOT NULL DEFAULT 0 CHECK (done BETWEEN 0 AND wanted),
@@ -310,6 +346,39 @@ CREATE TRIGGER outbox_is_not_deleted BEFORE DELETE ON outbox
 BEGIN
 	SELECT RAISE(ABORT, 'what was said is kept in the outbox');
 END;
+CREATE TABLE payee (
+	did          TEXT    PRIMARY KEY,
+	country      TEXT    NOT NULL,
+	-- try counts the accounts that were asked for: the processor may refuse a country.
+	try          INTEGER NOT NULL DEFAULT 1 CHECK (try > 0),
+	account      TEXT    UNIQUE, -- at the processor; NULL until it is opened
+	currency     TEXT    NOT NULL DEFAULT '',
+	payable      INTEGER NOT NULL DEFAULT 0 CHECK (payable IN (0, 1)),
+	chargeable   INTEGER NOT NULL DEFAULT 0 CHECK (chargeable IN (0, 1)),
+	-- obstacles stand against a payout; requirements are what the processor asks for.
+	obstacles    TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(obstacles)),
+	requirements TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(requirements)),
+	checked_at   INTEGER NOT NULL DEFAULT 0,
+	created_at   INTEGER NOT NULL,
+	CHECK (account IS NOT NULL OR payable + chargeable = 0)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER payee_is_not_deleted BEFORE DELETE ON payee
+BEGIN
+	SELECT RAISE(ABORT, 'a payee has one account');
+END;
+CREATE TRIGGER payee_keeps_its_account BEFORE UPDATE ON payee
+WHEN NEW.did IS NOT OLD.did OR NEW.try < OLD.try
+	OR (OLD.account IS NOT NULL AND (NEW.account IS NOT OLD.account OR NEW.country IS NOT OLD.country OR NEW.try IS NOT OLD.try))
+BEGIN
+	SELECT RAISE(ABORT, 'a payee has one account');
+END;
+CREATE TABLE payee_visit (
+	token      TEXT    PRIMARY KEY,
+	payee      TEXT    NOT NULL REFERENCES payee,
+	return_uri TEXT    NOT NULL,
+	expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX payee_visit_over ON payee_visit (expires_at);
 CREATE TABLE payment (
 	id              TEXT    PRIMARY KEY,
 	kind            TEXT    NOT NULL CHECK (kind = 'donation' OR kind = 'pledge'),
@@ -524,3 +593,17 @@ CREATE TABLE watch_outage (
 	PRIMARY KEY (attempt, from_at)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX watch_outage_open ON watch_outage (attempt) WHERE to_at IS NULL;
+CREATE TABLE withdrawal (
+	pledge    TEXT    PRIMARY KEY,
+	hold      TEXT    NOT NULL REFERENCES hold,
+	attempt   TEXT    NOT NULL REFERENCES campaign,
+	cause     TEXT    NOT NULL CHECK (cause IN ('account-deleted', 'record-deleted')),
+	seen_at   INTEGER NOT NULL,
+	-- confirmed_at is when the account's PDS first said that it is gone for good.
+	confirmed_at INTEGER,
+	due_at    INTEGER NOT NULL,
+	tries     INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+	outcome   TEXT CHECK (outcome IN ('refunded', 'present', 'late')),
+	CHECK (confirmed_at IS NULL OR cause = 'account-deleted')
+) STRICT, WITHOUT ROWID;
+CREATE INDEX withdrawal_undecided ON withdrawal (attempt, due_at) WHERE outcome IS NULL;

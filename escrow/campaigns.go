@@ -1,0 +1,76 @@
+package escrow
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/payee"
+	index "github.com/stratosfund/stratosfund/indexer/store"
+	"github.com/stratosfund/stratosfund/xrpc"
+)
+
+// wireCampaigns makes what brings campaigns to their end and knows whom they pay, and
+// answers for both. Without a processor nobody can be paid, so nothing opens; what is
+// open goes on.
+func (s *Service) wireCampaigns(opts Options) {
+	driver := campaign.Options{
+		Escrow: s.cfg.DID, Store: s.store, Ledger: s.ledger, Index: s.index, Progress: s.progress, Terms: s.repo,
+		AccountGone: s.accountGone, Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
+	}
+	if opts.Progress != nil {
+		driver.Progress = opts.Progress
+	}
+	xrpc.Query(s.server, "fund.stratos.escrow.getCampaign", s.getCampaign)
+	xrpc.Query(s.server, "fund.stratos.escrow.listReceipts", s.listReceipts)
+	if opts.Processor != nil {
+		s.payees = payee.New(payee.Config{Escrow: s.cfg.DID, PublicURL: s.cfg.PublicURL, Local: s.cfg.indexer().Local()}, payee.Options{
+			Store: s.store, Processor: opts.Processor, Watched: campaign.Accounts,
+			Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
+		})
+		driver.Payees = s.payees
+		xrpc.Procedure(s.server, "fund.stratos.escrow.createPayoutAccount", s.createPayoutAccount, xrpc.RequireAuth)
+		xrpc.Query(s.server, "fund.stratos.escrow.getPayoutAccount", s.getPayoutAccount, xrpc.RequireAuth)
+		s.server.Handle("GET "+payee.RefreshPath, http.HandlerFunc(s.refreshVisit))
+	}
+	s.campaigns = campaign.NewDriver(driver)
+}
+
+// runCampaigns adds the workers.
+func (s *Service) runCampaigns(ctx context.Context, g *errgroup.Group) {
+	g.Go(func() error { return s.campaigns.Run(ctx) })
+	if s.payees != nil {
+		g.Go(func() error { return s.payees.Run(ctx) })
+	}
+}
+
+func (s *Service) progress() campaign.Progress {
+	p := s.indexer.Progress()
+	return campaign.Progress{Connected: p.Connected, Received: p.Received, Applied: p.Cursor, EventAt: p.EventAt}
+}
+
+// accountGone asks the account's PDS, as its DID document names it now.
+func (s *Service) accountGone(ctx context.Context, did syntax.DID) (bool, error) {
+	status, err := s.indexer.AskPDS(ctx, did)
+	return status == index.AccountDeleted, err
+}
+
+// refreshVisit sends a payee on whose link to the processor's pages has ended.
+func (s *Service) refreshVisit(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	link, err := s.payees.Refresh(r.Context(), r.URL.Query().Get(payee.VisitParam))
+	switch {
+	case errors.Is(err, payee.ErrVisit):
+		http.Error(w, "This visit is over. Go back to where you came from and begin again.", http.StatusNotFound)
+	case err != nil:
+		s.log.Warn("a payee could not be sent on", "err", err)
+		http.Error(w, "The payment processor does not answer now. Load this page again in a minute.", http.StatusServiceUnavailable)
+	default:
+		http.Redirect(w, r, link.URL, http.StatusSeeOther)
+	}
+}
