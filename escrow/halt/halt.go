@@ -74,10 +74,11 @@ func (e *Error) Error() string {
 func ReasonOf(err error) (reason Reason, ok bool) {
 	var conflict *ledger.ConflictError
 	var bound *ledger.BoundError
+	var rejection *payments.Rejection
 	switch {
 	case errors.As(err, &conflict), errors.Is(err, payments.ErrMismatch), errors.Is(err, intent.ErrOther), errors.Is(err, intent.ErrRefusedYet):
 		return Conflict, true
-	case errors.Is(err, ledger.ErrUnknown), errors.Is(err, payments.ErrDoubled), errors.As(err, &bound):
+	case errors.Is(err, ledger.ErrUnknown), errors.Is(err, payments.ErrDoubled), errors.As(err, &bound), errors.As(err, &rejection):
 		return UnknownMoney, true
 	}
 	return "", false

@@ -75,7 +75,7 @@ func New(t *testing.T, changes ...func(*simulator.Config)) *World {
 	for _, change := range changes {
 		change(&cfg)
 	}
-	w := &World{T: t, Path: filepath.Join(t.TempDir(), "escrow.db"), Ledger: ledger.New(payments.Simulator), clock: Begin, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	w := &World{T: t, Path: filepath.Join(t.TempDir(), "escrow.db"), clock: Begin, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	server, err := simulator.Build(t.Context(), cfg, simulator.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Clock: func() time.Time { return Begin }})
 	w.OK(err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -103,6 +103,7 @@ func New(t *testing.T, changes ...func(*simulator.Config)) *World {
 func (w *World) Open() {
 	w.T.Helper()
 	var err error
+	w.Ledger = ledger.New(payments.Simulator) // which remembers accounts of its database
 	w.Store, err = store.Open(w.T.Context(), store.Config{Path: w.Path, Mode: payments.Simulator}, store.Options{Clock: w.Now})
 	w.OK(err)
 }
