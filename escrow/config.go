@@ -29,6 +29,9 @@ const (
 	ServiceType = "StratosEscrow"
 )
 
+// minPassword is how long a password of admin is at least.
+const minPassword = 12
+
 // maxInFlight bounds the requests that are answered at the same time.
 const maxInFlight = 256
 
@@ -63,6 +66,10 @@ type Config struct {
 	Contact string
 	// TermsFile is the JSON file with the terms. See [repo.Terms].
 	TermsFile string
+
+	// AdminPassword is what admin requests prove themselves with; none means that admin is
+	// off.
+	AdminPassword payments.Secret
 
 	// MetricsBind is the host:port of the Prometheus metrics; empty means off.
 	MetricsBind string
@@ -99,6 +106,9 @@ func (c Config) Validate() error {
 	}
 	if c.TermsFile == "" {
 		refuse("terms-file", "the escrow needs terms, to which everybody agrees")
+	}
+	if n := len(c.AdminPassword.Reveal()); n > 0 && n < minPassword {
+		refuse("admin-password", "it moves money, so it has at least %d characters, and not %d", minPassword, n)
 	}
 	if c.MetricsBind != "" {
 		if _, _, err := net.SplitHostPort(c.MetricsBind); err != nil {
@@ -196,6 +206,8 @@ type Options struct {
 	// Processor is the payment processor. Without one the service takes no money and
 	// sends none, and only publishes what the ledger says.
 	Processor payments.Processor
+	// ParseEvent checks the processor's events. It goes with a processor.
+	ParseEvent payments.ParseEvent
 	// Crash is told of the moments at which the process may die. Nil in production.
 	Crash crashpoint.Hook
 	// CheckOutput validates every answer against its lexicon.

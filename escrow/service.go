@@ -32,6 +32,7 @@ type Service struct {
 	ledger    *ledger.Ledger
 	repo      *repo.Repo
 	publisher *repo.Publisher
+	processor *processor
 	lock      io.Closer // of the index
 	index     *index.Store
 	indexer   *indexer.Indexer
@@ -108,6 +109,9 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := s.wireProcessor(ctx, opts); err != nil {
+		return err
+	}
 	return s.server.Listen(ctx)
 }
 
@@ -141,7 +145,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.server.Run(ctx) })
 	g.Go(func() error { return s.indexer.Run(ctx) })
-	g.Go(func() error { return s.publisher.Run(ctx) })
+	s.runProcessor(ctx, g)
 	if s.cfg.MetricsBind != "" {
 		g.Go(func() error { return xrpc.ServeMetrics(ctx, s.cfg.MetricsBind, s.registry) })
 	}

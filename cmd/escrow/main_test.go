@@ -91,6 +91,7 @@ func (o *operator) settings(other map[string]string) (environ []string) {
 		"ESCROW_DID": o.account.DID.String(), "ESCROW_IDENTIFIER": o.account.Handle.String(), "ESCROW_APP_PASSWORD": o.account.Password,
 		"ESCROW_SERVICE_NAME": "Test Escrow", "ESCROW_TERMS_FILE": o.terms, "ESCROW_PUBLIC_URL": "https://escrow.example.org",
 		"ESCROW_STRIPE_KEY": "sk_test_simulator_local", "ESCROW_STRIPE_API_URL": "http://127.0.0.1:8095",
+		"ESCROW_STRIPE_WEBHOOK_SECRET": "whsec_account", "ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_connect",
 	}
 	for name, value := range other {
 		settings[name] = value
