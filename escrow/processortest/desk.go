@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -16,9 +17,11 @@ import (
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
-// PledgeOf is the pledge of a hold.
+// PledgeOf is the pledge of a hold, another one for each.
 func PledgeOf(hold ledger.HoldID) syntax.ATURI {
-	return syntax.ATURI("at://did:plc:payerpayerpayerpayerpaye/fund.stratos.feature.pledge/" + string(hold))
+	h := fnv.New32a()
+	h.Write([]byte(hold)) // a hash takes everything
+	return syntax.ATURI("at://did:plc:payerpayerpayerpayerpaye/fund.stratos.feature.pledge/" + string(syntax.NewTID(int64(h.Sum32()), 0)))
 }
 
 // Session opens a hold and its page.
