@@ -204,7 +204,7 @@ func resumeCommand() *cli.Command {
 // aboutPledge does an action about the pledge that is the only argument.
 func aboutPledge(ctx context.Context, cmd *cli.Command, action string, input func(syntax.ATURI) (any, error)) error {
 	if cmd.NArg() != 1 {
-		return fmt.Errorf("%s wants the address of one pledge, at://...", action)
+		return fmt.Errorf("%s wants the at:// address of one pledge", action)
 	}
 	pledge, err := syntax.ParseATURI(cmd.Args().First())
 	if err != nil {

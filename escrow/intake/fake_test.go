@@ -26,3 +26,11 @@ func (m moved) Movement(ctx context.Context, id payments.MovementID) (payments.M
 func noting(o object) func(context.Context, *store.Tx) error {
 	return func(ctx context.Context, tx *store.Tx) error { return note(ctx, tx, o) }
 }
+
+// payees remembers of which accounts it was told.
+type payees struct{ told []payments.AccountID }
+
+func (p *payees) Observe(_ context.Context, id payments.AccountID) error {
+	p.told = append(p.told, id)
+	return nil
+}

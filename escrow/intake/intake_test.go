@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +178,24 @@ func TestSync_OfAForgottenCheckoutAdoptsIt(t *testing.T) {
 	w.Want("h2", "held")
 	w.Agree()
 	w.noHalt()
+}
+
+func TestPayees_HearOfTheirAccountsByWebhookAndList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hear()
+	payees := &payees{}
+	w.worker.Payees = payees
+	w.OK(w.Control.Restrict(t.Context(), string(w.Account), "requirements.past_due"))
+	w.deliver()
+	if len(payees.told) == 0 || payees.told[0] != w.Account {
+		t.Errorf("a webhook told of %v, want %s", payees.told, w.Account)
+	}
+	payees.told = nil
+	w.sync(true)
+	if !slices.Contains(payees.told, w.Account) {
+		t.Errorf("the list told of %v, want %s", payees.told, w.Account)
+	}
 }
 
 func TestHint_WhatCannotBeAskedNowIsAskedLater(t *testing.T) {

@@ -38,14 +38,14 @@ type list struct {
 	name string
 	back time.Duration // how far it is read back at least
 	read func(ctx context.Context, since time.Time) iter.Seq2[object, error]
-	// event says that each has an id by which it is kept once.
+	// events, instead of read, are kept once by their ids.
 	events func(ctx context.Context, since time.Time) iter.Seq2[payments.Hint, error]
 }
 
 // lists are all of them. Sessions come first: what follows presupposes their charges.
 func (w *Worker) lists() []list {
 	p := w.Processor
-	return []list{
+	lists := []list{
 		{name: "sessions", back: sessionsLive, read: func(ctx context.Context, since time.Time) iter.Seq2[object, error] {
 			return choose(p.Sessions(ctx, payments.Platform, payments.SessionQuery{Since: since}), func(s payments.Session) (object, bool, error) {
 				news, err := w.sessionIsNews(ctx, s)
@@ -74,9 +74,17 @@ func (w *Worker) lists() []list {
 			return p.Hints(ctx, payments.HintQuery{Since: since})
 		}},
 	}
+	if w.Payees == nil {
+		return lists
+	}
+	return append(lists, list{name: "accounts", read: func(ctx context.Context, since time.Time) iter.Seq2[object, error] {
+		return choose(p.Accounts(ctx, since), func(a payments.Account) (object, bool, error) {
+			return object{kind: kindAccount, id: string(a.ID), account: a.ID}, a.Mark.Escrow == w.Escrow, nil
+		})
+	}})
 }
 
-// found is an object of a list, and whether it has to be looked at.
+// choose makes objects of a list; one that has not to be looked at is the zero object.
 func choose[T any](list iter.Seq2[T, error], which func(T) (object, bool, error)) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
 		for one, err := range list {

@@ -64,7 +64,6 @@ type World struct {
 
 	mu    sync.Mutex
 	clock time.Time
-	n     int
 }
 
 // New starts a world, with a float, a payee and an open campaign.
