@@ -12,6 +12,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
+	"github.com/stratosfund/stratosfund/lexicons"
 )
 
 const adminPassword = "correct horse battery"
@@ -148,4 +149,56 @@ func TestAdmin_SaysWhyItCannot(t *testing.T) {
 			t.Errorf("%q: %v, want %q", c.args, err, c.words)
 		}
 	}
+}
+
+func TestRestored_NothingOlderIsPublished(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	_, settings := processor(t)
+	o.paid(1)
+	p := o.start(settings)
+	o.published(p)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	_, err := o.run("backup", copied)
+	o.ok(err)
+	o.want(p, false, "go back to the payer", "refund", "--reason", "legal-order", "--because", "court of X", pledgeOf(0).String())
+	o.published(p)
+	o.stop(p)
+
+	// The backup knows nothing of the refund, which is published.
+	o.database = copied
+	p = o.start(settings)
+	o.until("the ledger has caught up", func() bool { return o.sequence(p) == 2 && !strings.Contains(o.status(), "behind") })
+	o.published(p)
+	if receipt := o.receipt(); receipt != "refunding" {
+		t.Errorf("the receipt says %s", receipt)
+	}
+	if !strings.Contains(strings.Join(p.lines(), " "), "the ledger is behind what was published") {
+		t.Error("nobody was told that the ledger was restored")
+	}
+	o.stop(p)
+}
+
+func (o *operator) status() string {
+	o.t.Helper()
+	out, err := o.run("status")
+	o.ok(err)
+	return out
+}
+
+// receipt is the status of the only one in the repository.
+func (o *operator) receipt() (status string) {
+	o.t.Helper()
+	var page struct {
+		Records []struct {
+			Value struct{ Status string }
+		}
+	}
+	o.ok(o.account.Client.Get(o.t.Context(), "com.atproto.repo.listRecords", map[string]any{
+		"repo": o.account.DID.String(), "collection": lexicons.CollectionReceipt.String(),
+	}, &page))
+	if len(page.Records) != 1 {
+		o.t.Fatalf("%d receipts", len(page.Records))
+	}
+	return page.Records[0].Value.Status
 }

@@ -49,7 +49,7 @@ func (w *Worker) observe(ctx context.Context, o object) error {
 	case kindTransfer:
 		return w.Outgoing.ObserveTransfer(ctx, payments.TransferID(o.id))
 	case kindMovement:
-		return w.ObserveMovement(ctx, payments.MovementID(o.id))
+		return w.fetchMovement(ctx, payments.MovementID(o.id))
 	case kindTopup, kindPayout:
 		return w.movementsOf(ctx, o.id)
 	}
@@ -143,10 +143,17 @@ func (w *Worker) charge(ctx context.Context, account payments.AccountID, id paym
 // taxes on it.
 var costs = []payments.MovementKind{payments.MovementFee, "stripe_fx_fee", "network_cost", "tax_fee"}
 
-// ObserveMovement fetches a movement of the balance and has looked at what caused it, so
-// that the movement ends up in the ledger. It returns ledger.ErrUnknown for one that no
-// rule places.
+// ObserveMovement has a movement of the balance looked at as if a hint had told of it, so
+// that it ends up in the ledger, stops money, or is for later. Its error is damage of ours.
 func (w *Worker) ObserveMovement(ctx context.Context, id payments.MovementID) error {
+	one := &waiting{object: object{kind: kindMovement, id: string(id)}}
+	_, err := w.outcome(ctx, one, w.observe(ctx, one.object))
+	return err
+}
+
+// fetchMovement has looked at what caused a movement. It returns ledger.ErrUnknown for one
+// that no rule places.
+func (w *Worker) fetchMovement(ctx context.Context, id payments.MovementID) error {
 	m, err := w.Processor.Movement(ctx, id)
 	if err != nil {
 		return err

@@ -45,7 +45,8 @@ type Processor interface {
 	Platform(context.Context) (payments.PlatformAccount, error)
 }
 
-// Observe looks at a movement that the ledger does not have.
+// Observe looks at a movement that the ledger does not have, and posts what it can. Its
+// error is damage of ours.
 type Observe func(context.Context, payments.MovementID) error
 
 // Options are what a process, or a test, brings along.
@@ -189,12 +190,13 @@ func (r *Reconciler) match(ctx context.Context, report *Report, flying map[money
 		return err
 	}
 	if !known {
-		if err := r.heal(ctx, m); err != nil {
+		if err := r.observe(ctx, m.ID); err != nil {
 			return err
 		}
 		if booked, known, err = r.booked(ctx, m.ID); err != nil {
 			return err
 		}
+		r.log.Warn("a movement of the processor's was not in the ledger", "movement", m.ID, "type", m.Kind, "amount", m.Amount, "now", known)
 	}
 	f := Finding{
 		Kind: KindMissing, Movement: m.ID, Type: m.Kind, Source: m.Source, At: m.CreatedAt, Processor: m.Net,
@@ -213,23 +215,6 @@ func (r *Reconciler) match(ctx context.Context, report *Report, flying map[money
 		report.wrong(f)
 	}
 	return nil
-}
-
-// heal has a movement looked at that the ledger does not have.
-func (r *Reconciler) heal(ctx context.Context, m payments.Movement) error {
-	err := r.observe(ctx, m.ID)
-	if err == nil {
-		r.log.Warn("a movement of the processor's was not in the ledger, and is now", "movement", m.ID, "type", m.Kind, "amount", m.Amount)
-		return nil
-	}
-	if ctx.Err() != nil {
-		return err
-	}
-	if _, stops := halt.ReasonOf(err); stops || payments.Outside(err) || errors.Is(err, ledger.ErrNotYet) {
-		r.log.Warn("a movement of the processor's is not in the ledger", "movement", m.ID, "type", m.Kind, "amount", m.Amount, "err", err)
-		return nil
-	}
-	return err
 }
 
 func (r *Reconciler) booked(ctx context.Context, id payments.MovementID) (b ledger.Booked, known bool, err error) {

@@ -78,7 +78,7 @@ func (w *world) halts() (list []halt.Halt) {
 }
 
 // deaf is an observer that learns nothing.
-func deaf(context.Context, payments.MovementID) error { return ledger.ErrNotYet }
+func deaf(context.Context, payments.MovementID) error { return nil }
 
 func TestCompare_AWholeLifeAgrees(t *testing.T) {
 	t.Parallel()
@@ -133,6 +133,24 @@ func TestCompare_WhatIsYoungIsInFlightAndThenStopsMoney(t *testing.T) {
 	w.compare(true)
 	if len(w.halts()) != 1 {
 		t.Errorf("standing: %v", w.halts())
+	}
+}
+
+func TestCompare_AStrangersMoneyIsInFlightAndThenStopsMoney(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.Control.Charge(t.Context(), simulator.StrangerCharge{Amount: 900, Currency: "usd"})
+	w.OK(err)
+	r := w.compare(true)
+	if r.Flying != 1 || r.Found != 0 {
+		t.Errorf("%+v", r)
+	}
+	if halts := w.halts(); len(halts) != 1 || halts[0].Reason != halt.Strangers {
+		t.Errorf("standing: %v", halts)
+	}
+	w.Advance(inFlight)
+	if r := w.compare(false); r.Found != 1 || r.Findings[0].Kind != KindMissing {
+		t.Errorf("%+v", r)
 	}
 }
 
