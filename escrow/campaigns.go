@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/payee"
@@ -14,43 +13,57 @@ import (
 	"github.com/stratosfund/stratosfund/xrpc"
 )
 
-// wireCampaigns makes what brings campaigns to their end and knows whom they pay, and
-// answers for both. Without a processor nobody can be paid, so nothing opens; what is
-// open goes on.
+const (
+	getCampaign         syntax.NSID = "fund.stratos.escrow.getCampaign"
+	listReceipts        syntax.NSID = "fund.stratos.escrow.listReceipts"
+	createPayoutAccount syntax.NSID = "fund.stratos.escrow.createPayoutAccount"
+	getPayoutAccount    syntax.NSID = "fund.stratos.escrow.getPayoutAccount"
+)
+
+// wirePayees lets people be paid, if there is a processor to be paid by.
+func (s *Service) wirePayees(opts Options) {
+	if opts.Processor == nil {
+		return
+	}
+	s.payees = payee.New(payee.Config{Escrow: s.cfg.DID, PublicURL: s.cfg.PublicURL, Local: s.cfg.indexer().Local()}, payee.Options{
+		Store: s.store, Processor: opts.Processor, Watched: campaign.Accounts, Doubled: alarm,
+		Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
+	})
+	xrpc.Procedure(s.server, createPayoutAccount, s.createPayoutAccount, xrpc.RequireAuth)
+	xrpc.Query(s.server, getPayoutAccount, s.getPayoutAccount, xrpc.RequireAuth)
+	s.server.Handle("GET "+payee.RefreshPath, http.HandlerFunc(s.refreshVisit))
+}
+
+// wireCampaigns makes what brings campaigns to their end, and answers for them. Without a
+// processor nobody can be paid, so nothing opens; what is open goes on.
 func (s *Service) wireCampaigns(opts Options) {
 	driver := campaign.Options{
 		Escrow: s.cfg.DID, Store: s.store, Ledger: s.ledger, Index: s.index, Progress: s.progress, Terms: s.repo,
-		AccountGone: s.accountGone, Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
+		RecordGone: s.recordGone, AccountGone: s.accountGone, Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
 	}
 	if opts.Progress != nil {
 		driver.Progress = opts.Progress
 	}
-	xrpc.Query(s.server, "fund.stratos.escrow.getCampaign", s.getCampaign)
-	xrpc.Query(s.server, "fund.stratos.escrow.listReceipts", s.listReceipts)
-	if opts.Processor != nil {
-		s.payees = payee.New(payee.Config{Escrow: s.cfg.DID, PublicURL: s.cfg.PublicURL, Local: s.cfg.indexer().Local()}, payee.Options{
-			Store: s.store, Processor: opts.Processor, Watched: campaign.Accounts,
-			Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
-		})
+	xrpc.Query(s.server, getCampaign, s.getCampaign)
+	xrpc.Query(s.server, listReceipts, s.listReceipts)
+	if s.payees != nil {
 		driver.Payees = s.payees
-		xrpc.Procedure(s.server, "fund.stratos.escrow.createPayoutAccount", s.createPayoutAccount, xrpc.RequireAuth)
-		xrpc.Query(s.server, "fund.stratos.escrow.getPayoutAccount", s.getPayoutAccount, xrpc.RequireAuth)
-		s.server.Handle("GET "+payee.RefreshPath, http.HandlerFunc(s.refreshVisit))
+	}
+	if s.taking.desk != nil {
+		driver.Checkouts = s.taking.desk
 	}
 	s.campaigns = campaign.NewDriver(driver)
-}
-
-// runCampaigns adds the workers.
-func (s *Service) runCampaigns(ctx context.Context, g *errgroup.Group) {
-	g.Go(func() error { return s.campaigns.Run(ctx) })
-	if s.payees != nil {
-		g.Go(func() error { return s.payees.Run(ctx) })
-	}
 }
 
 func (s *Service) progress() campaign.Progress {
 	p := s.indexer.Progress()
 	return campaign.Progress{Connected: p.Connected, Received: p.Received, Applied: p.Cursor, EventAt: p.EventAt}
+}
+
+// recordGone has the record's author prove that it is not there.
+func (s *Service) recordGone(ctx context.Context, uri syntax.ATURI) (bool, error) {
+	p, err := s.taking.proofs.Fetch(ctx, uri)
+	return err == nil && !p.Present, err
 }
 
 // accountGone asks the account's PDS, as its DID document names it now.

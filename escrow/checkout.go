@@ -2,19 +2,21 @@ package escrow
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/syntax"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stratosfund/stratosfund/escrow/checkout"
+	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/pages"
+	"github.com/stratosfund/stratosfund/escrow/payee"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/proof"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/escrow/tokens"
 	"github.com/stratosfund/stratosfund/indexer"
-	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	index "github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
@@ -24,8 +26,6 @@ const (
 	getPayment     syntax.NSID = "fund.stratos.escrow.getPayment"
 	listPayments   syntax.NSID = "fund.stratos.escrow.listPayments"
 )
-
-func checkoutMethods() []syntax.NSID { return []syntax.NSID{createCheckout, getPayment, listPayments} }
 
 // taking is the part of the service that takes money in.
 type taking struct {
@@ -48,7 +48,7 @@ func (s *Service) wireCheckout(opts Options) error {
 		DID: s.cfg.DID, Mode: s.cfg.Mode, PublicURL: s.cfg.PublicURL, Local: s.cfg.indexer().Local(), Costs: s.cfg.Costs, Key: s.taking.key,
 	}, checkout.Parts{
 		Store: s.store, Ledger: s.ledger, Repo: s.repo, Index: s.index, Processor: opts.Processor, Proofs: s.taking.proofs,
-		Donee: s.donee, Halted: s.halted, Alarm: s.alarm,
+		Donee: s.donee, Halted: halt.Checkouts, Alarm: alarm,
 		Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
 	})
 	xrpc.Procedure(s.server, createCheckout, s.createCheckout, xrpc.SingleUse(tokens.New(s.store)))
@@ -56,12 +56,6 @@ func (s *Service) wireCheckout(opts Options) error {
 	xrpc.Query(s.server, listPayments, s.listPayments, xrpc.RequireAuth)
 	pages.New(pages.Config{Mode: s.cfg.Mode, DID: s.cfg.DID, Name: s.cfg.Name, Contact: s.cfg.Contact}, s.taking.desk, opts.Log).Register(s.server)
 	return nil
-}
-
-func (s *Service) runCheckout(ctx context.Context, g *errgroup.Group) {
-	if s.taking.desk != nil {
-		g.Go(func() error { return s.taking.desk.Run(ctx) })
-	}
 }
 
 // rev is what the index has seen of a repository.
@@ -73,18 +67,18 @@ func (s *Service) rev(ctx context.Context, did syntax.DID) (rev syntax.TID, err 
 	return rev, err
 }
 
-// donee knows nobody: payees' accounts are not kept yet.
-func (s *Service) donee(context.Context, syntax.DID) (payments.AccountID, error) {
-	return "", checkout.ErrNoAccount
+// donee finds the account of somebody who receives donations.
+func (s *Service) donee(ctx context.Context, did syntax.DID) (payments.AccountID, error) {
+	account, err := s.payees.Account(ctx, did)
+	if errors.Is(err, payee.ErrNotFound) || err == nil && account.ID == "" {
+		return "", fmt.Errorf("%w: %s", checkout.ErrNoAccount, did)
+	}
+	return account.ID, err
 }
 
-// halted knows no reason to stop.
-func (s *Service) halted(context.Context, sqlite.Querier) error { return nil }
-
-// alarm has the log alone.
-func (s *Service) alarm(_ context.Context, _ *store.Tx, detail string) error {
-	s.log.Error("money does not fit, and a person has to look", "detail", detail)
-	return nil
+// alarm stops outgoing money until a person has looked.
+func alarm(ctx context.Context, tx *store.Tx, detail string) error {
+	return halt.Stop(ctx, tx, halt.UnknownMoney, detail)
 }
 
 // checkKey looks whether everybody can verify acknowledgements.

@@ -31,6 +31,9 @@ const (
 	ServiceType = "StratosEscrow"
 )
 
+// minPassword is how long a password of admin is at least.
+const minPassword = 12
+
 // maxInFlight bounds the requests that are answered at the same time.
 const maxInFlight = 256
 
@@ -72,6 +75,9 @@ type Config struct {
 	AcknowledgementKey payments.Secret
 	// Costs is the most that a payment may cost the operator's float.
 	Costs checkout.Costs
+	// AdminPassword is what admin requests prove themselves with; none means that admin is
+	// off.
+	AdminPassword payments.Secret
 
 	// MetricsBind is the host:port of the Prometheus metrics; empty means off.
 	MetricsBind string
@@ -108,6 +114,9 @@ func (c Config) Validate() error {
 	}
 	if c.TermsFile == "" {
 		refuse("terms-file", "the escrow needs terms, to which everybody agrees")
+	}
+	if n := len(c.AdminPassword.Reveal()); n > 0 && n < minPassword {
+		refuse("admin-password", "it moves money, so it has at least %d characters, and not %d", minPassword, n)
 	}
 	if c.MetricsBind != "" {
 		if _, _, err := net.SplitHostPort(c.MetricsBind); err != nil {
@@ -214,6 +223,8 @@ type Options struct {
 	// Progress replaces the index's own word of how far it is, where the clock is not that
 	// of the network. Nil in production.
 	Progress func() campaign.Progress
+	// ParseEvent checks the processor's events. It goes with a processor.
+	ParseEvent payments.ParseEvent
 	// Crash is told of the moments at which the process may die. Nil in production.
 	Crash crashpoint.Hook
 	// CheckOutput validates every answer against its lexicon.

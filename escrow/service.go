@@ -35,6 +35,7 @@ type Service struct {
 	ledger    *ledger.Ledger
 	repo      *repo.Repo
 	publisher *repo.Publisher
+	processor *processor
 	lock      io.Closer // of the index
 	index     *index.Store
 	indexer   *indexer.Indexer
@@ -117,10 +118,14 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
+	s.wirePayees(opts)
 	if err := s.wireCheckout(opts); err != nil {
 		return err
 	}
 	s.wireCampaigns(opts)
+	if err := s.wireProcessor(ctx, opts); err != nil {
+		return err
+	}
 	return s.server.Listen(ctx)
 }
 
@@ -155,9 +160,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.server.Run(ctx) })
 	g.Go(func() error { return s.indexer.Run(ctx) })
-	g.Go(func() error { return s.publisher.Run(ctx) })
-	s.runCheckout(ctx, g)
-	s.runCampaigns(ctx, g)
+	s.runMoney(ctx, g)
 	if s.cfg.MetricsBind != "" {
 		g.Go(func() error { return xrpc.ServeMetrics(ctx, s.cfg.MetricsBind, s.registry) })
 	}

@@ -22,6 +22,13 @@ func databaseFlag() cli.Flag {
 	}
 }
 
+func passwordFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name: "admin-password", Sources: cli.EnvVars("ESCROW_ADMIN_PASSWORD"),
+		Usage: "what admin commands prove themselves with, at least 12 characters; admin is off when empty",
+	}
+}
+
 func logFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{
@@ -109,10 +116,7 @@ func runFlags() []cli.Flag {
 			Name: "stripe-connect-webhook-secret", Sources: cli.EnvVars("ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET"),
 			Usage: "the same for events of payees' accounts",
 		},
-		&cli.StringFlag{
-			Name: "admin-password", Sources: cli.EnvVars("ESCROW_ADMIN_PASSWORD"),
-			Usage: "what admin commands prove themselves with; admin is off when empty",
-		},
+		passwordFlag(),
 		&cli.StringFlag{
 			Name: "acknowledgement-key", Sources: cli.EnvVars("ESCROW_ACKNOWLEDGEMENT_KEY"),
 			Usage: "the private key, in multibase, that signs acknowledgements; its public half stands in the DID document under #" + checkout.KeyID + "; `escrow new-key` makes one",
@@ -147,8 +151,7 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 	if err != nil {
 		return escrow.Config{}, fmt.Errorf("ESCROW_MODE: %w", err)
 	}
-	processor := stripe.Config{Mode: mode, Key: payments.NewSecret(cmd.String("stripe-key")), URL: cmd.String("stripe-api-url")}
-	if err := processor.Check(); err != nil {
+	if _, _, err := processorFrom(cmd, mode); err != nil {
 		return escrow.Config{}, err
 	}
 	var did syntax.DID
@@ -186,11 +189,33 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 		Costs:       checkout.Costs{BasisPoints: cmd.Int64("cost-basis-points"), Fixed: fixed},
 
 		AcknowledgementKey: payments.NewSecret(cmd.String("acknowledgement-key")),
+		AdminPassword:      payments.NewSecret(cmd.String("admin-password")),
 
 		MetricsBind: cmd.String("metrics-bind"),
 		RateLimit:   cmd.Float("rate-limit"),
 		Version:     version,
 	}, nil
+}
+
+// processorFrom makes the payment processor's client and the check of its events, or says
+// what is wrong with their settings.
+func processorFrom(cmd *cli.Command, mode payments.Mode) (*stripe.Client, stripe.Webhooks, error) {
+	hooks := stripe.Webhooks{
+		Mode:    mode,
+		Account: secrets(cmd.StringSlice("stripe-webhook-secret")),
+		Connect: secrets(cmd.StringSlice("stripe-connect-webhook-secret")),
+	}
+	client, err := stripe.New(stripe.Config{Mode: mode, Key: payments.NewSecret(cmd.String("stripe-key")), URL: cmd.String("stripe-api-url")}, stripe.Options{})
+	return client, hooks, errors.Join(err, hooks.Check())
+}
+
+func secrets(list []string) (out []payments.Secret) {
+	for _, text := range list {
+		if text != "" {
+			out = append(out, payments.NewSecret(text))
+		}
+	}
+	return out
 }
 
 // loggerFrom marks every line with the mode, so that no test can be taken for real

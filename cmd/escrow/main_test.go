@@ -97,6 +97,7 @@ func (o *operator) settings(other map[string]string) (environ []string) {
 		"ESCROW_SERVICE_NAME": "Test Escrow", "ESCROW_TERMS_FILE": o.terms, "ESCROW_PUBLIC_URL": "https://escrow.example.org",
 		"ESCROW_ACKNOWLEDGEMENT_KEY": o.key,
 		"ESCROW_STRIPE_KEY":          "sk_test_simulator_local", "ESCROW_STRIPE_API_URL": "http://127.0.0.1:8095",
+		"ESCROW_STRIPE_WEBHOOK_SECRET": "whsec_account", "ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_connect",
 	}
 	for name, value := range other {
 		settings[name] = value
@@ -427,6 +428,9 @@ func TestRun_RefusesWhatDoesNotFitWithASentence(t *testing.T) {
 			"ESCROW_MODE": "live", "ESCROW_STRIPE_KEY": "sk_live_abc", "ESCROW_STRIPE_API_URL": "", "ESCROW_PUBLIC_URL": "http://localhost:8090",
 			"ESCROW_RELAY_URL": "https://relay.example.org", "ESCROW_PLC_URL": "https://plc.example.org",
 		}, "begins with https://"},
+		"no secret of webhooks":        {map[string]string{"ESCROW_STRIPE_WEBHOOK_SECRET": ""}, "ESCROW_STRIPE_WEBHOOK_SECRET is missing"},
+		"one secret for both":          {map[string]string{"ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_account"}, "have a secret in common"},
+		"a short password of admin":    {map[string]string{"ESCROW_ADMIN_PASSWORD": "swordfish"}, "at least 12 characters"},
 		"no account":                   {map[string]string{"ESCROW_DID": ""}, "did: the escrow needs an account"},
 		"no password":                  {map[string]string{"ESCROW_APP_PASSWORD": ""}, "needs an app password"},
 		"no terms":                     {map[string]string{"ESCROW_TERMS_FILE": ""}, "terms-file"},

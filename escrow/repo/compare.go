@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -25,7 +26,7 @@ type place struct {
 func (p *Publisher) compareAll(ctx context.Context) error {
 	held := map[place]syntax.CID{}
 	for _, collection := range collections {
-		err := p.account.list(ctx, collection, func(rkey syntax.RecordKey, c syntax.CID) { held[place{collection, rkey}] = c })
+		err := p.account.list(ctx, collection, func(rkey syntax.RecordKey, c syntax.CID, _ json.RawMessage) { held[place{collection, rkey}] = c })
 		if err != nil {
 			return &outsideError{err}
 		}

@@ -71,6 +71,15 @@ const (
 	// AfterFinish: the checkouts of a campaign have ended, and it is in the phase in
 	// which they could be. The next pass finds none that is open, and goes on.
 	AfterFinish Point = "after-finish"
+	// AfterHint: what the processor told of is noted, and it was not answered. It tells
+	// again, which is nothing.
+	AfterHint Point = "after-hint"
+	// AfterObserve: an object was looked at and what follows is in the ledger; that the
+	// hint is worked off is not noted. The object is looked at again, which is nothing.
+	AfterObserve Point = "after-observe"
+	// AfterList: a list of the processor's was read, and neither what it holds nor how
+	// far it was read is noted. It is read again from the same place.
+	AfterList Point = "after-list"
 )
 
 // Points lists the points of the index that its simulations pass.

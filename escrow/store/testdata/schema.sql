@@ -11,6 +11,8 @@ CREATE TABLE account (
 	balance  INTEGER NOT NULL DEFAULT 0 CHECK (bound = 'none' OR (bound = 'debit' AND balance >= 0) OR (bound = 'credit' AND balance <= 0))
 ) STRICT;
 CREATE INDEX account_at_risk ON account (currency, kind, balance) WHERE kind = 'chargeback-open' OR kind = 'contested';
+CREATE INDEX account_going_back ON account (kind, id) WHERE (kind = 'refund-due' OR kind = 'returned') AND balance < 0;
+CREATE INDEX account_of_processor ON account (currency) WHERE kind = 'processor';
 CREATE TRIGGER account_is_empty_when_new BEFORE INSERT ON account WHEN NEW.balance <> 0
 BEGIN
 	SELECT RAISE(ABORT, 'only postings move balances');
@@ -238,6 +240,52 @@ CREATE TRIGGER exit_is_not_deleted BEFORE DELETE ON exit
 BEGIN
 	SELECT RAISE(ABORT, 'there is one way out');
 END;
+CREATE TABLE follow (
+	kind   TEXT    NOT NULL CHECK (kind = 'dispute' OR kind = 'refund' OR kind = 'transfer'),
+	object TEXT    NOT NULL,
+	tries  INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+	due_at INTEGER NOT NULL,
+	PRIMARY KEY (kind, object)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX follow_due ON follow (due_at);
+CREATE TABLE halt (
+	id             INTEGER PRIMARY KEY,
+	reason         TEXT    NOT NULL CHECK (reason IN ('behind', 'conflict', 'payout-schedule', 'strangers', 'unknown-money', 'unreconciled')),
+	detail         TEXT    NOT NULL,
+	since          INTEGER NOT NULL,
+	lifted_at      INTEGER,
+	lifted_because TEXT,
+	-- accepted says that a person has looked: the same detail stops nothing again.
+	accepted       INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1)),
+	CHECK ((lifted_at IS NULL) = (lifted_because IS NULL)),
+	CHECK (accepted = 0 OR lifted_at IS NOT NULL)
+) STRICT;
+CREATE INDEX halt_by_detail ON halt (reason, detail);
+CREATE UNIQUE INDEX halt_standing ON halt (reason, detail) WHERE lifted_at IS NULL;
+CREATE TRIGGER halt_is_lifted_once BEFORE UPDATE ON halt
+WHEN OLD.lifted_at IS NOT NULL OR NEW.id IS NOT OLD.id OR NEW.reason IS NOT OLD.reason OR NEW.detail IS NOT OLD.detail OR NEW.since IS NOT OLD.since
+BEGIN
+	SELECT RAISE(ABORT, 'a halt is lifted once');
+END;
+CREATE TRIGGER halt_is_not_deleted BEFORE DELETE ON halt
+BEGIN
+	SELECT RAISE(ABORT, 'what stopped is kept');
+END;
+CREATE TABLE hint (
+	id          TEXT    PRIMARY KEY, -- the event's, or a name of where it was found
+	account     TEXT    NOT NULL,    -- empty for the platform's own
+	kind        TEXT    NOT NULL,
+	object      TEXT    NOT NULL,
+	received_at INTEGER NOT NULL,
+	tries       INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+	due_at      INTEGER NOT NULL DEFAULT 0,
+	done_at     INTEGER,
+	outcome     TEXT    CHECK (outcome = 'done' OR outcome = 'ignored' OR outcome = 'stopped' OR outcome = 'stranger'),
+	CHECK ((done_at IS NULL) = (outcome IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hint_done ON hint (done_at) WHERE done_at IS NOT NULL;
+CREATE INDEX hint_of_object ON hint (kind, object, account) WHERE done_at IS NULL;
+CREATE INDEX hint_waiting ON hint (due_at, received_at) WHERE done_at IS NULL;
 CREATE TABLE hold (
 	id       TEXT    PRIMARY KEY,
 	pledge   TEXT    NOT NULL,
@@ -313,6 +361,22 @@ END;
 CREATE TRIGGER intent_is_not_deleted BEFORE DELETE ON intent
 BEGIN
 	SELECT RAISE(ABORT, 'an intent is for ever');
+END;
+CREATE TABLE journal (
+	id      INTEGER PRIMARY KEY,
+	at      INTEGER NOT NULL,
+	action  TEXT    NOT NULL,
+	subject TEXT    NOT NULL,
+	because TEXT    NOT NULL CHECK (because <> ''),
+	outcome TEXT    NOT NULL
+) STRICT;
+CREATE TRIGGER journal_is_not_changed BEFORE UPDATE ON journal
+BEGIN
+	SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+CREATE TRIGGER journal_is_not_deleted BEFORE DELETE ON journal
+BEGIN
+	SELECT RAISE(ABORT, 'the journal is append-only');
 END;
 CREATE TABLE opening (
 	development TEXT    PRIMARY KEY,
@@ -458,6 +522,8 @@ CREATE TABLE payout (
 	PRIMARY KEY (hold, payee),
 	FOREIGN KEY (hold, outcome) REFERENCES exit (hold, outcome)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX payout_recoverable ON payout (hold, payee) WHERE recoverable > recovered AND transfer IS NOT NULL;
+CREATE INDEX payout_unsent ON payout (hold, payee) WHERE state = 'due' OR state = 'requested';
 CREATE TRIGGER payout_goes_on BEFORE UPDATE ON payout
 WHEN NEW.hold IS NOT OLD.hold OR NEW.payee IS NOT OLD.payee OR NEW.outcome IS NOT OLD.outcome OR NEW.amount IS NOT OLD.amount
 	OR (OLD.transfer IS NOT NULL AND NEW.transfer IS NOT OLD.transfer)
@@ -470,6 +536,10 @@ CREATE TRIGGER payout_is_not_deleted BEFORE DELETE ON payout
 BEGIN
 	SELECT RAISE(ABORT, 'a payout is for ever');
 END;
+CREATE TABLE place (
+	list  TEXT    PRIMARY KEY,
+	since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE posting (
 	entry  INTEGER NOT NULL REFERENCES entry DEFERRABLE INITIALLY DEFERRED,
 	line   INTEGER NOT NULL CHECK (line > 0),
@@ -511,6 +581,13 @@ CREATE TRIGGER receipt_pin_is_not_deleted BEFORE DELETE ON receipt_pin
 BEGIN
 	SELECT RAISE(ABORT, 'what was agreed stands');
 END;
+CREATE TABLE reconciliation (
+	scope     TEXT    PRIMARY KEY CHECK (scope = 'all' OR scope = 'recent'),
+	at        INTEGER NOT NULL,
+	movements INTEGER NOT NULL CHECK (movements >= 0),
+	in_flight INTEGER NOT NULL CHECK (in_flight >= 0),
+	findings  INTEGER NOT NULL CHECK (findings >= 0)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE refund (
 	id      TEXT    PRIMARY KEY,
 	hold    TEXT    NOT NULL,
