@@ -420,7 +420,7 @@ func TestPages_AreGuarded(t *testing.T) {
 			t.Errorf("%s: %s", path, page)
 		}
 	}
-	resp, page := w.get(out.Url)
+	_, page := w.get(out.Url)
 	for _, want := range []string{
 		"USD 25.00", "public for good", "5.25 %", "USD 1.31", w.developer.DID.String(), "Do not pay, and go to app.example.org",
 		"Be kind, and &lt;b&gt;read&lt;/b&gt; this.", "Dark mode &lt;script&gt;",
@@ -438,11 +438,11 @@ func TestPages_AreGuarded(t *testing.T) {
 		{"cross-site", terms, http.StatusForbidden}, {"same-site", terms, http.StatusForbidden},
 		{"same-origin", url.Values{}, http.StatusBadRequest}, {"same-origin", url.Values{"terms": {"other"}}, http.StatusBadRequest},
 	} {
-		if resp, _ = w.submit(out.Url, c.site, c.fields); resp.StatusCode != c.want {
+		if resp, _ := w.submit(out.Url, c.site, c.fields); resp.StatusCode != c.want {
 			t.Errorf("from %s with %v: %d, want %d", c.site, c.fields, resp.StatusCode, c.want)
 		}
 	}
-	if resp, _ = w.submit(w.url+"/pay/nobody", "same-origin", terms); resp.StatusCode != http.StatusNotFound {
+	if resp, _ := w.submit(w.url+"/pay/nobody", "same-origin", terms); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("an unknown payment: %d", resp.StatusCode)
 	}
 	if resp, css := w.get(w.url + "/pages.css"); resp.StatusCode != http.StatusOK || !strings.Contains(css, "prefers-color-scheme") {

@@ -534,3 +534,19 @@ func TestTheBareCommandPrintsItsHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestNewKey_IsOneThatSigns: what is printed is what the configuration takes.
+func TestNewKey_IsOneThatSigns(t *testing.T) {
+	var out strings.Builder
+	if err := run(t.Context(), []string{"escrow", "new-key"}, func() []string { return nil }, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	printed := regexp.MustCompile(`(?s)^ESCROW_ACKNOWLEDGEMENT_KEY=(\S+)\n.*# did:key:(\S+)\n$`).FindStringSubmatch(out.String())
+	if printed == nil {
+		t.Fatalf("printed %q", out.String())
+	}
+	key, err := checkout.ParseKey(payments.NewSecret(printed[1]))
+	if err != nil || key.Multibase() != printed[2] {
+		t.Errorf("the key of %q is %v, %v", printed[2], key, err)
+	}
+}

@@ -17,10 +17,10 @@ import (
 // fetchTimeout bounds one proof, DID document included.
 const fetchTimeout = 10 * time.Second
 
-const (
-	methodGetRecord syntax.NSID = "com.atproto.sync.getRecord"
-	typeCAR                     = "application/vnd.ipld.car"
-)
+const methodGetRecord syntax.NSID = "com.atproto.sync.getRecord"
+
+// typeCAR is what it answers with.
+const typeCAR = "application/vnd.ipld.car"
 
 // Proof is what an author signed about one record.
 type Proof struct {

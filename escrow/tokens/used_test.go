@@ -14,6 +14,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/escrow/tokens"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/indexer/sqlite/sqlitetest"
 )
 
 type clock struct{ at atomic.Int64 }
@@ -98,4 +99,9 @@ func TestUse_ExpiredOnesAreForgotten(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestStatements_ParametersAppearInOrder(t *testing.T) {
+	t.Parallel()
+	sqlitetest.ParametersInOrder(t, ".", 2)
 }
