@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"golang.org/x/sync/errgroup"
@@ -13,6 +14,17 @@ import (
 	index "github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
+
+const (
+	getCampaign         syntax.NSID = "fund.stratos.escrow.getCampaign"
+	listReceipts        syntax.NSID = "fund.stratos.escrow.listReceipts"
+	createPayoutAccount syntax.NSID = "fund.stratos.escrow.createPayoutAccount"
+	getPayoutAccount    syntax.NSID = "fund.stratos.escrow.getPayoutAccount"
+)
+
+func campaignMethods() []syntax.NSID {
+	return []syntax.NSID{getCampaign, listReceipts, createPayoutAccount, getPayoutAccount}
+}
 
 // wireCampaigns makes what brings campaigns to their end and knows whom they pay, and
 // answers for both. Without a processor nobody can be paid, so nothing opens; what is
@@ -25,16 +37,16 @@ func (s *Service) wireCampaigns(opts Options) {
 	if opts.Progress != nil {
 		driver.Progress = opts.Progress
 	}
-	xrpc.Query(s.server, "fund.stratos.escrow.getCampaign", s.getCampaign)
-	xrpc.Query(s.server, "fund.stratos.escrow.listReceipts", s.listReceipts)
+	xrpc.Query(s.server, getCampaign, s.getCampaign)
+	xrpc.Query(s.server, listReceipts, s.listReceipts)
 	if opts.Processor != nil {
 		s.payees = payee.New(payee.Config{Escrow: s.cfg.DID, PublicURL: s.cfg.PublicURL, Local: s.cfg.indexer().Local()}, payee.Options{
 			Store: s.store, Processor: opts.Processor, Watched: campaign.Accounts,
 			Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
 		})
 		driver.Payees = s.payees
-		xrpc.Procedure(s.server, "fund.stratos.escrow.createPayoutAccount", s.createPayoutAccount, xrpc.RequireAuth)
-		xrpc.Query(s.server, "fund.stratos.escrow.getPayoutAccount", s.getPayoutAccount, xrpc.RequireAuth)
+		xrpc.Procedure(s.server, createPayoutAccount, s.createPayoutAccount, xrpc.RequireAuth)
+		xrpc.Query(s.server, getPayoutAccount, s.getPayoutAccount, xrpc.RequireAuth)
 		s.server.Handle("GET "+payee.RefreshPath, http.HandlerFunc(s.refreshVisit))
 	}
 	s.campaigns = campaign.NewDriver(driver)
@@ -74,3 +86,6 @@ func (s *Service) refreshVisit(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, link.URL, http.StatusSeeOther)
 	}
 }
+
+// stamp is a time as views say it.
+func stamp(t time.Time) string { return t.UTC().Format(syntax.AtprotoDatetimeLayout) }

@@ -103,7 +103,7 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 		DID: s.cfg.DID, Identifier: s.cfg.Identifier, Password: s.cfg.AppPassword, Host: s.pds,
 	}, repo.Options{Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash})
 	s.server, err = xrpc.New(s.cfg.server(), xrpc.Options{
-		Catalog: lexicons.Catalog(), Methods: Methods(),
+		Catalog: lexicons.Catalog(), Methods: campaignMethods(),
 		ServiceID: ServiceID, ServiceType: ServiceType, Account: s.cfg.account(),
 		Identities: s.directory, Health: s.health,
 		Log:      opts.Log.With("component", "xrpc"),
