@@ -344,3 +344,29 @@ func TestPayouts_ARefreshedVisitLeadsToTheProcessorAndNobodyElse(t *testing.T) {
 		t.Errorf("another token has status %d", resp.StatusCode)
 	}
 }
+
+func TestF5_AnAccountIsGoneWhenItsPDSSaysSoAndNotWhenItIsHidden(t *testing.T) {
+	t.Parallel()
+	w := newScene(t)
+	ann := atmospheretest.NewAccount(t, w.network, "ann")
+	gone := func() bool {
+		t.Helper()
+		gone, err := w.service.accountGone(t.Context(), ann.DID)
+		w.ok(err)
+		return gone
+	}
+	if gone() {
+		t.Error("an active account is gone")
+	}
+	w.ok(ann.Client.Post(t.Context(), "com.atproto.server.deactivateAccount", map[string]any{}, nil))
+	if gone() {
+		t.Error("a deactivated account is gone")
+	}
+	w.ok(w.network.Admin().Post(t.Context(), "com.atproto.admin.deleteAccount", map[string]any{"did": ann.DID.String()}, nil))
+	if !gone() {
+		t.Error("a deleted account is not gone")
+	}
+	if _, err := w.service.accountGone(t.Context(), "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"); err == nil {
+		t.Error("what nobody knows is no error")
+	}
+}
