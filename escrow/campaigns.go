@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -87,3 +88,6 @@ func (s *Service) refreshVisit(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, link.URL, http.StatusSeeOther)
 	}
 }
+
+// stamp is a time as views say it.
+func stamp(t time.Time) string { return t.UTC().Format(syntax.AtprotoDatetimeLayout) }

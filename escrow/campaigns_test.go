@@ -33,8 +33,8 @@ import (
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
-// opening is a whole escrow on a real PDS, with a simulated processor.
-type opening struct {
+// scene is a whole escrow on a real PDS, with a simulated processor.
+type scene struct {
 	t       *testing.T
 	network *atmosphere.Network
 	account *atmosphere.Account
@@ -42,9 +42,9 @@ type opening struct {
 	service *Service
 }
 
-func newOpening(t *testing.T) *opening {
+func newScene(t *testing.T) *scene {
 	t.Helper()
-	w := &opening{t: t, network: atmospheretest.Shared(t)}
+	w := &scene{t: t, network: atmospheretest.Shared(t)}
 	w.account = atmospheretest.NewAccount(t, w.network, "escrow")
 	const key = simulator.KeyPrefix + "campaigns"
 	processor, err := simulator.Build(t.Context(), simulator.Config{
@@ -75,7 +75,7 @@ func newOpening(t *testing.T) *opening {
 }
 
 // run runs a server until the test ends.
-func (w *opening) run(name string, run func(context.Context) error, stop func() error) {
+func (w *scene) run(name string, run func(context.Context) error, stop func() error) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	ended := make(chan error, 1)
@@ -88,7 +88,7 @@ func (w *opening) run(name string, run func(context.Context) error, stop func() 
 	})
 }
 
-func (w *opening) ok(err error) {
+func (w *scene) ok(err error) {
 	w.t.Helper()
 	if err != nil {
 		w.t.Fatal(err)
@@ -96,7 +96,7 @@ func (w *opening) ok(err error) {
 }
 
 // ask calls a method, as an account if one is given, and returns the name of the error.
-func (w *opening) ask(as *atmosphere.Account, method string, params url.Values, input, out any) (name, message string) {
+func (w *scene) ask(as *atmosphere.Account, method string, params url.Values, input, out any) (name, message string) {
 	w.t.Helper()
 	verb, body := http.MethodGet, io.Reader(nil)
 	if input != nil {
@@ -130,7 +130,7 @@ func (w *opening) ask(as *atmosphere.Account, method string, params url.Values, 
 	return "", ""
 }
 
-func (w *opening) until(what string, holds func() bool) {
+func (w *scene) until(what string, holds func() bool) {
 	w.t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -139,7 +139,7 @@ func (w *opening) until(what string, holds func() bool) {
 	}
 }
 
-func (w *opening) write(as *atmosphere.Account, rkey syntax.RecordKey, content lexicons.Record) comatproto.RepoStrongRef {
+func (w *scene) write(as *atmosphere.Account, rkey syntax.RecordKey, content lexicons.Record) comatproto.RepoStrongRef {
 	w.t.Helper()
 	uri, cid, err := as.PutRecord(w.t.Context(), content.NSID(), rkey, content)
 	w.ok(err)
@@ -147,7 +147,7 @@ func (w *opening) write(as *atmosphere.Account, rkey syntax.RecordKey, content l
 }
 
 // onboard makes an account one that can be paid.
-func (w *opening) onboard(as *atmosphere.Account) {
+func (w *scene) onboard(as *atmosphere.Account) {
 	w.t.Helper()
 	var begun stratos.EscrowCreatePayoutAccount_Output
 	input := map[string]string{"country": "US", "returnUri": "https://work.example.org/"}
@@ -166,22 +166,22 @@ func (w *opening) onboard(as *atmosphere.Account) {
 	}
 }
 
-const rkey syntax.RecordKey = "3lbqxkdzvqk2a"
+const onlyKey syntax.RecordKey = "3lbqxkdzvqk2a"
 
 func TestACampaignOpensOnTheNetworkAndIsToldToEverybody(t *testing.T) {
 	t.Parallel()
-	w := newOpening(t)
+	w := newScene(t)
 	ann, backer := atmospheretest.NewAccount(t, w.network, "ann"), atmospheretest.NewAccount(t, w.network, "backer")
 	now := time.Now()
-	proposal := w.write(backer, rkey, &stratos.FeatureProposal{
+	proposal := w.write(backer, onlyKey, &stratos.FeatureProposal{
 		LexiconTypeID: lexicons.CollectionProposal.String(), Title: "Larger text", Description: "So that I can read it.", CreatedAt: stamp(now),
 		Subject: stratos.FeatureProposal_Subject{FeatureProposal_AccountSubject: &stratos.FeatureProposal_AccountSubject{LexiconTypeID: lexicons.CollectionProposal.String() + "#accountSubject", Did: ann.DID.String()}},
 	})
-	development := w.write(ann, rkey, &stratos.WorkDevelopment{
+	development := w.write(ann, onlyKey, &stratos.WorkDevelopment{
 		LexiconTypeID: lexicons.CollectionDevelopment.String(), Proposal: proposal, Title: "Larger text", Summary: "It grows.",
 		Currency: "USD", Escrow: w.account.DID.String(), CreatedAt: stamp(now),
 	})
-	w.write(ann, rkey, &stratos.WorkPreview{
+	w.write(ann, onlyKey, &stratos.WorkPreview{
 		LexiconTypeID: lexicons.CollectionPreview.String(), Development: development, Uri: "https://preview.example.org/", Instructions: "Look at it.",
 		OpensAt: stamp(now.Add(-time.Second)), ClosesAt: stamp(now.Add(time.Hour)), CreatedAt: stamp(now),
 	})
@@ -210,7 +210,7 @@ func TestACampaignOpensOnTheNetworkAndIsToldToEverybody(t *testing.T) {
 		return err == nil && cid == got.Campaign.Cid
 	})
 
-	pledge := w.write(backer, rkey, &stratos.FeaturePledge{
+	pledge := w.write(backer, onlyKey, &stratos.FeaturePledge{
 		LexiconTypeID: lexicons.CollectionPledge.String(), Proposal: proposal, Development: development,
 		Value: stratos.Defs_Money{Amount: 2500, Currency: "USD"}, Escrow: w.account.DID.String(), CreatedAt: stamp(now),
 	})
@@ -234,7 +234,7 @@ func TestACampaignOpensOnTheNetworkAndIsToldToEverybody(t *testing.T) {
 		}
 	}
 
-	w.write(ann, rkey, &stratos.WorkCancellation{LexiconTypeID: lexicons.CollectionCancellation.String(), Development: development, CreatedAt: stamp(now)})
+	w.write(ann, onlyKey, &stratos.WorkCancellation{LexiconTypeID: lexicons.CollectionCancellation.String(), Development: development, CreatedAt: stamp(now)})
 	w.until("everything goes back", func() bool {
 		name, _ = w.ask(nil, "fund.stratos.escrow.getCampaign", of, nil, &got)
 		return got.Campaign.Phase == "refunding" && got.Campaign.Totals.Refunded == 2500
@@ -247,7 +247,7 @@ func TestACampaignOpensOnTheNetworkAndIsToldToEverybody(t *testing.T) {
 }
 
 // pay lets a pledge be held, as a checkout does.
-func (w *opening) pay(pledge comatproto.RepoStrongRef) {
+func (w *scene) pay(pledge comatproto.RepoStrongRef) {
 	w.t.Helper()
 	s, value := w.service, money.Money{Amount: 2500, Currency: "USD"}
 	w.ok(s.store.Update(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
@@ -273,7 +273,7 @@ func (w *opening) pay(pledge comatproto.RepoStrongRef) {
 
 func TestPayouts_EachErrorHasItsName(t *testing.T) {
 	t.Parallel()
-	w := newOpening(t)
+	w := newScene(t)
 	ann := atmospheretest.NewAccount(t, w.network, "ann")
 	const create, get = "fund.stratos.escrow.createPayoutAccount", "fund.stratos.escrow.getPayoutAccount"
 	input := func(country, back string) map[string]string {
@@ -305,7 +305,7 @@ func TestPayouts_EachErrorHasItsName(t *testing.T) {
 
 func TestQueries_EachErrorHasItsName(t *testing.T) {
 	t.Parallel()
-	w := newOpening(t)
+	w := newScene(t)
 	for _, test := range []struct{ method, param, value, want string }{
 		{"getCampaign", "development", "at://did:plc:ann/fund.stratos.work.development/3lbqxkdzvqk2a", "CampaignNotFound"},
 		{"listReceipts", "cursor", "x.y", "InvalidCursor"},
@@ -321,7 +321,7 @@ func TestQueries_EachErrorHasItsName(t *testing.T) {
 
 func TestPayouts_ARefreshedVisitLeadsToTheProcessorAndNobodyElse(t *testing.T) {
 	t.Parallel()
-	w := newOpening(t)
+	w := newScene(t)
 	ann := atmospheretest.NewAccount(t, w.network, "ann")
 	_, _, err := w.service.payees.Begin(t.Context(), ann.DID, "US", "http://127.0.0.1:1234/back") // all is local here
 	w.ok(err)
@@ -342,5 +342,31 @@ func TestPayouts_ARefreshedVisitLeadsToTheProcessorAndNobodyElse(t *testing.T) {
 	}
 	if resp := visit("somebody-elses"); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("another token has status %d", resp.StatusCode)
+	}
+}
+
+func TestF5_AnAccountIsGoneWhenItsPDSSaysSoAndNotWhenItIsHidden(t *testing.T) {
+	t.Parallel()
+	w := newScene(t)
+	ann := atmospheretest.NewAccount(t, w.network, "ann")
+	gone := func() bool {
+		t.Helper()
+		gone, err := w.service.accountGone(t.Context(), ann.DID)
+		w.ok(err)
+		return gone
+	}
+	if gone() {
+		t.Error("an active account is gone")
+	}
+	w.ok(ann.Client.Post(t.Context(), "com.atproto.server.deactivateAccount", map[string]any{}, nil))
+	if gone() {
+		t.Error("a deactivated account is gone")
+	}
+	w.ok(w.network.Admin().Post(t.Context(), "com.atproto.admin.deleteAccount", map[string]any{"did": ann.DID.String()}, nil))
+	if !gone() {
+		t.Error("a deleted account is not gone")
+	}
+	if _, err := w.service.accountGone(t.Context(), "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"); err == nil {
+		t.Error("what nobody knows is no error")
 	}
 }
