@@ -108,6 +108,7 @@ func TestR12_WhichFilesAreLicences(t *testing.T) {
 }
 
 func FuzzReadLicense(f *testing.F) {
+	scanner() // which takes longer than an input may
 	f.Add(license(f, "MIT"), "MIT OR Apache-2.0")
 	f.Add("Copyright © nobody\nhttps://opensource.org/licenses/MIT", "(GPL-2.0-only WITH Classpath-exception-2.0) AND ISC+")
 	f.Fuzz(func(t *testing.T, content, expression string) {

@@ -40,9 +40,12 @@ func mustGit(t *testing.T, args ...string) string {
 	return out
 }
 
-func newMirror(t *testing.T, folder string) *mirror.Mirror {
+func newMirror(t *testing.T, folder string) *mirror.Mirror { return newMirrorFor(t, folder, 8) }
+
+// newMirrorFor answers so many at once.
+func newMirrorFor(t *testing.T, folder string, atOnce int) *mirror.Mirror {
 	t.Helper()
-	m, err := mirror.New(mirror.Config{Folder: folder, AtOnce: 8})
+	m, err := mirror.New(mirror.Config{Folder: folder, AtOnce: atOnce})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,11 +291,7 @@ func (h held) Write(p []byte) (int, error) {
 
 func TestHandler_AnswersNoMoreThanSoManyAtOnce(t *testing.T) {
 	t.Parallel()
-	m, err := mirror.New(mirror.Config{Folder: t.TempDir(), AtOnce: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
+	m := newMirrorFor(t, t.TempDir(), 1)
 	if err := m.Keep(t.Context(), key, source(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -89,6 +89,7 @@ type steady struct {
 
 // Write implements http.ResponseWriter.
 func (s *steady) Write(p []byte) (int, error) {
+	// The deadline of a connection goes by the machine's clock, and not by ours.
 	if err := s.controller.SetWriteDeadline(time.Now().Add(stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}

@@ -22,12 +22,12 @@ func chain(t testing.TB, size, links int) []byte {
 	objects := []packObject{{plumbing.BlobObject, -1, nil, bytes.Repeat([]byte("x"), size)}}
 	// Copy the whole base: offset 0, and a size of three bytes.
 	same := append(copies(uint64(size), uint64(size)), 0xf0, byte(size), byte(size>>8), byte(size>>16))
-	before := len(writePack(t, objects...))
-	back := before - 12 - 20
+	const around = 12 + 20 // the head of a pack, and its sum
+	back := len(writePack(t, objects...)) - around
 	for range links {
-		objects = append(objects, packObject{plumbing.OFSDeltaObject, -1, offset(back), same})
-		after := len(writePack(t, objects...))
-		back, before = after-before, after
+		link := packObject{plumbing.OFSDeltaObject, -1, offset(back), same}
+		objects = append(objects, link)
+		back = len(writePack(t, link)) - around
 	}
 	return writePack(t, objects...)
 }
