@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -217,23 +216,6 @@ func (r *run) end(ctx context.Context) error {
 		return err
 	}
 	return r.wrong(wrong, "beside an index of the same truth")
-}
-
-// handOver gives every project of which all streams tell other maintainers, as the last
-// thing that happens: nothing after it makes the index look at their proposals for another
-// reason.
-func (r *run) handOver(ctx context.Context) error {
-	r.net.mu.Lock()
-	r.writer.now = r.net.clock.Now()
-	for _, a := range r.net.accounts {
-		e := r.writer.project()
-		if _, ok := a.records[e.path]; ok && a.status == store.AccountActive && !slices.ContainsFunc(r.voices, func(v *voice) bool { return !v.speaksFor(a) }) {
-			r.writer.serial++
-			r.commit(a, edit{e})
-		}
-	}
-	r.net.mu.Unlock()
-	return r.quiet(ctx, "when projects changed hands", r.unsettled)
 }
 
 // judgeTold judges what was told, while no day passes and the process goes on.

@@ -176,7 +176,7 @@ func (w *writer) asPerson(author syntax.DID) entry {
 	development := ref(uri(author, lexicons.CollectionDevelopment, attempt))
 	switch w.IntN(16) {
 	case 0:
-		return w.project()
+		return w.project(w.maintainers())
 	case 1, 2, 3:
 		return make(lexicons.CollectionProposal, key(w.IntN(2)), fields{
 			"title": fmt.Sprintf("Dark mode %d", w.serial), "description": "My eyes hurt.", "subject": w.subject(), "tags": []string{"ui"},
@@ -225,9 +225,10 @@ func (w *writer) asPerson(author syntax.DID) entry {
 }
 
 // project makes an account's project, with people to maintain it.
-func (w *writer) project() entry {
+func (w *writer) project(maintainers []fields) entry {
+	w.serial++
 	return newEntry(lexicons.CollectionProject, projectKey, "", fields{
-		"createdAt": w.created(), "serial": w.serial, "name": "App", "maintainers": w.maintainers(), "uris": w.addresses(),
+		"createdAt": w.created(), "serial": w.serial, "name": "App", "maintainers": maintainers, "uris": w.addresses(),
 	})
 }
 
