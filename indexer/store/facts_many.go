@@ -142,21 +142,21 @@ func (r *Reader) WithEstimatesOf(ctx context.Context, did syntax.DID, known map[
 	return l.result(), nil
 }
 
-// ProjectsOf returns the projects that the proposals among uris are for now: those
-// that their subjects name, or that proved the address to be their own.
+// ProjectsOf returns the projects that proved the addresses to be their own that the
+// proposals among uris are about, as far as one did that counts now.
 func (r *Reader) ProjectsOf(ctx context.Context, uris []syntax.ATURI) (map[syntax.ATURI]syntax.ATURI, error) {
-	l, err := r.proposals(ctx, uris)
-	if err == nil {
-		err = l.authority(ctx)
-	}
+	out := make(map[syntax.ATURI]syntax.ATURI, len(uris))
+	_, err := collect(ctx, r.tx, `
+		SELECT proposal_uri, project FROM claimed
+		WHERE proposal_uri IN (SELECT value FROM json_each($1)) AND from_at <= $2 AND to_at > $2`,
+		func(rows *sql.Rows) (struct{}, error) {
+			var uri, project syntax.ATURI
+			err := rows.Scan(&uri, &project)
+			out[uri] = project
+			return struct{}{}, err
+		}, jsonList(uris), millis(r.now))
 	if err != nil {
 		return nil, fmt.Errorf("store: projects of proposals: %w", err)
-	}
-	out := make(map[syntax.ATURI]syntax.ATURI, len(uris))
-	for uri, f := range l.facts {
-		if project, ok := lifecycle.ProjectAt(*f, r.now); ok {
-			out[uri] = project.URI
-		}
 	}
 	return out, nil
 }

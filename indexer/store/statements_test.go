@@ -63,7 +63,7 @@ func plan(t *testing.T, s *testStore, statement string, args ...any) []string {
 // harmless is a SCAN that does not read a table from one end to the other: the
 // steps of a list in the order of an index, the elements of an argument, what a
 // statement computed itself, and the queues, which are read to a limit.
-var harmless = regexp.MustCompile(`^SCAN (\w+ USING (COVERING )?INDEX|\w+ VIRTUAL TABLE|CONSTANT ROW|\d+ CONSTANT|` + computed + `|dirty_\w+)`)
+var harmless = regexp.MustCompile(`^SCAN (\w+ USING (COVERING )?INDEX|\w+ VIRTUAL TABLE|CONSTANT ROW|\d+ CONSTANT|` + computed + `|dirty_\w+|touched)`)
 
 // computed are the names of what statements compute first.
 const computed = `pinned|work|project_of|attempt|w|campaigns|event|escrowed|money|happened|h|\(subquery-\d+\)`

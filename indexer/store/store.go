@@ -52,8 +52,9 @@ type Store struct {
 	// read is for questions without one.
 	writer  *sqlite.Conn
 	readers *sqlite.Readers
-	// versions tell readers whether what they know still holds.
+	// versions tell readers whether what they know still holds, and touches what of it.
 	versions versions
+	touches  touches
 	mu       sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
 	now      func() time.Time
 	policy   lifecycle.Policy
@@ -95,7 +96,7 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash, query: opts.Query}
+	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash, query: opts.Query, touches: newTouches()}
 	if err := requireFTS5(ctx, write); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -107,6 +108,9 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	}
 	if _, err := s.writer.ExecContext(ctx, fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d`, checkpointPages)); err != nil {
 		return nil, errors.Join(fmt.Errorf("store: set the length of the log: %w", err), s.Close())
+	}
+	if err := s.watchTouches(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	if s.checkpoints, err = sqlite.StartCheckpoints(cfg.Path); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -126,7 +130,7 @@ func OpenReadOnly(ctx context.Context, path string, opts Options) (*Store, error
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("store: there is no index to read: %w", err)
 	}
-	s := &Store{now: opts.Clock, log: opts.Log, query: opts.Query}
+	s := &Store{now: opts.Clock, log: opts.Log, query: opts.Query, touches: newTouches()}
 	if err := s.openReaders(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -219,6 +223,11 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 	}
 	if err := t.queueStale(ctx); err != nil {
 		return fmt.Errorf("store: %s: %w", act, err)
+	}
+	if !t.unseen {
+		if err := s.noteTouched(ctx, t); err != nil {
+			return fmt.Errorf("store: %s: %w", act, err)
+		}
 	}
 	if err := s.crash.At(crashpoint.BeforeCommit); err != nil {
 		return err
