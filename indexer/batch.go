@@ -24,6 +24,11 @@ const (
 	// deriveWithin is how long derived rows may stay stale, while events come
 	// faster than they are applied, before the deriver is asked to help.
 	deriveWithin = 3 * time.Second
+	// gatherFor is how long events are gathered for one transaction while many come.
+	// Each ends what readers know of the index, and costs as much as some events.
+	gatherFor = 25 * time.Millisecond
+	// gatherFrom so many in that time on, many come.
+	gatherFrom = 8
 	// cursorEvery is how often the cursor is saved while nothing of ours
 	// passes; the events since then would come again, and change nothing.
 	cursorEvery = time.Second
@@ -64,7 +69,10 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 	defer flush.Stop()
 	calm := time.NewTimer(calmAfter)
 	defer calm.Stop()
+	gathered := time.NewTimer(gatherFor)
+	defer gathered.Stop()
 	b := batch{saved: max(cursor, 0)}
+	var crowd gathering
 	for {
 		select {
 		case j, ok := <-ordered:
@@ -80,16 +88,21 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 			if err := b.add(j); err != nil {
 				return err
 			}
-			more := nextReady(ordered)
-			if b.full() || (len(b.changes) > 0 || b.stale) && !more {
-				// After a crowd, a few are no calm: they were fast, and more follow.
-				b.behind = len(ordered) > manyChanges || len(b.changes) > manyChanges || b.stale
-				if err := ix.apply(ctx, upstream, &b); err != nil {
+			if b.full() || (len(b.changes) > 0 || b.stale) && !nextReady(ordered) {
+				if wait := crowd.wait(time.Now()); wait > 0 && !b.full() {
+					gathered.Reset(wait)
+				} else if err := ix.applyReady(ctx, upstream, &b, &crowd, len(ordered)); err != nil {
 					return err
 				}
 			}
 			if b.stale {
 				calm.Reset(calmAfter)
+			}
+		case <-gathered.C:
+			if len(b.changes) > 0 && !nextReady(ordered) {
+				if err := ix.applyReady(ctx, upstream, &b, &crowd, 0); err != nil {
+					return err
+				}
 			}
 		case <-calm.C:
 			if b.stale && !nextReady(ordered) {
@@ -106,6 +119,39 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 			}
 		}
 	}
+}
+
+// applyReady applies a batch while so many events wait.
+func (ix *Indexer) applyReady(ctx context.Context, upstream string, b *batch, crowd *gathering, waiting int) error {
+	crowd.apply(time.Now(), len(b.changes))
+	// After a crowd, a few are no calm: they were fast, and more follow.
+	b.behind = waiting > manyChanges || len(b.changes) > manyChanges || b.stale
+	return ix.apply(ctx, upstream, b)
+}
+
+// gathering decides whether what is ready waits for more: in stretches of gatherFor,
+// when the one before brought many. An event that comes alone never waits.
+type gathering struct {
+	until   time.Time // the end of the stretch
+	came    int       // changes that were applied in it
+	crowded bool      // many came in the one before
+}
+
+// wait is how long a batch that is ready at the moment has to.
+func (g *gathering) wait(now time.Time) time.Duration {
+	if !g.crowded {
+		return 0
+	}
+	return g.until.Sub(now)
+}
+
+// apply counts changes that are applied at the moment.
+func (g *gathering) apply(now time.Time, changes int) {
+	g.came += changes
+	if now.Before(g.until) {
+		return
+	}
+	*g = gathering{until: now.Add(gatherFor), crowded: g.came >= gatherFrom}
 }
 
 // nextReady reports whether waiting for another event would not delay this one.

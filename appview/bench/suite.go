@@ -80,6 +80,9 @@ func Run(ctx context.Context, cfg Config, out, progress io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.upstream.Close()) }()
+	if err := resume(ctx, s.path, s.upstream.URL(), s.upstream.FirstSeq()-1); err != nil {
+		return err
+	}
 	args := []string{"serve", "--database", s.path, "--escrow", s.data.Escrow.String(), "--upstream", s.upstream.URL()}
 	if cfg.Profile != "" {
 		args = append(args, "--profile", cfg.Profile)
@@ -379,7 +382,11 @@ func copyFile(from, to string) (err error) {
 		return fmt.Errorf("bench: %w", err)
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if _, err := io.Copy(out, in); err != nil {
+	_, err = io.Copy(out, in)
+	if err == nil {
+		err = out.Sync() // or the disk would be writing it while the service is measured
+	}
+	if err != nil {
 		return fmt.Errorf("bench: copy the data: %w", err)
 	}
 	return nil

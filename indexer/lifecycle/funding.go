@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -92,6 +93,46 @@ func EvaluateFunding(f Facts, intervals []Interval, now time.Time) []FundingInte
 		t = until
 	}
 }
+
+// Recounted returns funding that was evaluated before as it is from now on when nothing
+// has changed since but what the sums say of estimates, all of which exist at now. It
+// spares looking at anything else; see [EstimatesCountUntil] for when sums are enough.
+func Recounted(before []FundingInterval, sums []EstimateSum, now time.Time) []FundingInterval {
+	estimated := map[money.Currency]EstimateSum{}
+	for _, s := range sums {
+		all := estimated[s.Currency]
+		all.addAll(s)
+		estimated[s.Currency] = all
+	}
+	var out []FundingInterval
+	for _, iv := range before {
+		if !now.Before(iv.Until) {
+			continue
+		}
+		funding := make([]Funding, 0, len(iv.Funding)+len(estimated))
+		for _, f := range iv.Funding {
+			funding = append(funding, f.recounted(estimated[f.Currency]))
+		}
+		for currency, sum := range estimated {
+			if !slices.ContainsFunc(iv.Funding, func(f Funding) bool { return f.Currency == currency }) {
+				funding = append(funding, Funding{Currency: currency}.recounted(sum))
+			}
+		}
+		funding = slices.DeleteFunc(funding, Funding.nothing)
+		slices.SortFunc(funding, func(a, b Funding) int { return cmp.Compare(a.Currency, b.Currency) })
+		out = append(out, FundingInterval{iv.Until, funding})
+	}
+	return out
+}
+
+func (a Funding) recounted(estimates EstimateSum) Funding {
+	a.Estimated, a.Estimators = estimates.Estimated.shown(), estimates.Estimators
+	a.EstimatedProven, a.EstimatorsProven = estimates.EstimatedProven.shown(), estimates.EstimatorsProven
+	return a
+}
+
+// nothing: there is neither an estimate nor a pledge, a receipt or a goal.
+func (a Funding) nothing() bool { return a == Funding{Currency: a.Currency} }
 
 // goal is the development whose goal is shown: the current attempt's, until its
 // money goes back.

@@ -71,12 +71,25 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 		proposals = append(proposals, syntax.ATURI(uri))
 		delete(tx.stale, syntax.ATURI(uri)) // it is derived once
 	}
-	for uri := range tx.stale {
-		if len(proposals) == deriveAtOnce {
+	var counted []syntax.ATURI
+	for uri, how := range tx.stale {
+		if len(proposals)+len(counted) == deriveAtOnce {
 			break // the rest is queued
 		}
-		proposals = append(proposals, uri)
+		if how == byEstimates {
+			counted = append(counted, uri)
+		} else {
+			proposals = append(proposals, uri)
+		}
 		delete(tx.stale, uri)
+	}
+	taken := len(proposals) + len(counted)
+	for together := range slices.Chunk(counted, loadAtOnce) {
+		others, err := tx.recountFunding(ctx, together)
+		if err != nil {
+			return false, err
+		}
+		proposals = append(proposals, others...)
 	}
 	for together := range slices.Chunk(proposals, loadAtOnce) {
 		if err := tx.deriveProposals(ctx, together); err != nil {
@@ -84,7 +97,7 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 		}
 	}
 	moreWords, err := tx.reindexWords(ctx)
-	return moreWords || len(proposals) == deriveAtOnce, err
+	return moreWords || taken == deriveAtOnce, err
 }
 
 func (tx *tx) takeStale(ctx context.Context, look, take string) ([]string, error) {
@@ -196,13 +209,6 @@ func (tx *tx) deriveProposal(ctx context.Context, facts lifecycle.Facts) (out de
 	for _, iv := range intervals {
 		out.stages = append(out.stages, newStageRow(iv))
 	}
-	from := lifecycle.Beginning
-	for _, f := range lifecycle.EvaluateFunding(facts, intervals, tx.now) {
-		for _, one := range f.Funding {
-			out.funding = append(out.funding, newFundingRow(from, f.Until, one))
-		}
-		out.ranking = append(out.ranking, rankingRow{millis(from), millis(f.Until), lifecycle.Hot(facts.Proposal.CreatedAt, f.Funding)})
-		from = f.Until
-	}
+	out.addFunding(facts.Proposal.CreatedAt, lifecycle.EvaluateFunding(facts, intervals, tx.now))
 	return out, tx.noteMoments(ctx, lifecycle.MomentsAfter(facts, tx.now)...)
 }

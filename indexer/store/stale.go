@@ -132,6 +132,19 @@ const staleEstimates = `
 	SELECT DISTINCT author, proposal_uri FROM estimate WHERE author = $1
 	ON CONFLICT DO NOTHING`
 
+// staleness says what of a proposal's derived rows may be other than they follow to be.
+type staleness int
+
+const (
+	// byEstimates: only estimates have changed, and the sums with them.
+	byEstimates staleness = iota + 1
+	wholly
+)
+
+func (tx *tx) makeStale(proposal syntax.ATURI, how staleness) {
+	tx.stale[proposal] = max(tx.stale[proposal], how)
+}
+
 // touch queues what the record makes stale.
 func (tx *tx) touch(ctx context.Context, id int64, uri syntax.ATURI, collection syntax.NSID) error {
 	if collection == lexicons.CollectionProject {
@@ -155,7 +168,11 @@ func (tx *tx) touchNew(ctx context.Context, id int64, uri syntax.ATURI, r Record
 	if !ok {
 		return tx.touch(ctx, id, uri, r.Collection)
 	}
-	tx.stale[proposal] = true
+	how := wholly
+	if r.Collection == lexicons.CollectionEstimate {
+		how = byEstimates
+	}
+	tx.makeStale(proposal, how)
 	return tx.touchStandings(ctx, id, uri, r.Collection)
 }
 

@@ -173,7 +173,7 @@ type tx struct {
 	policy lifecycle.Policy
 	// stale are proposals to derive. What derive does not take is queued before
 	// the transaction commits: most are derived at once, and never queued.
-	stale map[syntax.ATURI]bool
+	stale map[syntax.ATURI]staleness
 	// projects are those whose claims are to be settled before the commit; true
 	// for one whose record changed.
 	projects map[syntax.ATURI]bool
@@ -209,7 +209,7 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 	}()
 	t := &tx{
 		Conn: s.writer, now: s.now().UTC(), policy: s.policy,
-		stale: map[syntax.ATURI]bool{}, projects: map[syntax.ATURI]bool{},
+		stale: map[syntax.ATURI]staleness{}, projects: map[syntax.ATURI]bool{},
 		untils: map[syntax.ATURI]int64{}, sums: map[sumKey]*lifecycle.EstimateSum{},
 	}
 	if err := fn(ctx, t); err != nil {

@@ -51,7 +51,8 @@ type sumKey struct {
 func existing(now time.Time) time.Time { return now.Add(lifecycle.FutureTolerance) }
 
 // recount makes an account's estimates for a proposal count for what they count
-// for now. It changes nothing while no sums are kept of the proposal.
+// for now. It changes nothing while no sums are kept of the proposal. The index is
+// named as in before.
 func (tx *tx) recount(ctx context.Context, proposal syntax.ATURI, author syntax.DID) error {
 	until, kept, err := tx.countsUntil(ctx, proposal)
 	if err != nil || !kept {
@@ -69,7 +70,7 @@ func (tx *tx) recount(ctx context.Context, proposal syntax.ATURI, author syntax.
 	}
 	now, err := collect(ctx, tx, `
 		SELECT e.record_id, e.proposal_cid, e.currency, e.amount, coalesce(s.largest, 0)
-		FROM estimate e
+		FROM estimate e INDEXED BY estimate_author
 		JOIN repo a ON a.did = e.author
 		LEFT JOIN standing s ON s.did = e.author AND s.currency = e.currency
 		WHERE e.author = $1 AND e.proposal_uri = $2 AND e.created_at <= $3 AND a.status = 'active'
@@ -192,7 +193,16 @@ func (tx *tx) tally(ctx context.Context, l *loading) error {
 	}
 	for uri, f := range l.facts {
 		until, lasting := lifecycle.EstimatesCountUntil(*f, tx.now)
-		if have, ok := l.tallied[uri]; !lasting || ok && have == millis(until) {
+		have, kept := l.tallied[uri]
+		if !lasting {
+			// Whoever finds sums takes them to be enough.
+			if err := tx.forgetTally(ctx, uri); err != nil {
+				return err
+			}
+			delete(l.tallied, uri)
+			continue
+		}
+		if kept && have == millis(until) {
 			continue
 		}
 		if err := tx.retally(ctx, uri, *f, millis(until)); err != nil {
@@ -305,7 +315,7 @@ func (tx *tx) takeEstimates(ctx context.Context) (more bool, err error) {
 		if err := tx.recount(ctx, e.proposal, e.author); err != nil {
 			return false, err
 		}
-		tx.stale[e.proposal] = true
+		tx.makeStale(e.proposal, byEstimates)
 	}
 	return len(rows) == deriveAtOnce, nil
 }
