@@ -18,6 +18,8 @@ const (
 	// manyChanges are so many in one batch that more must be expected: they piled
 	// up while the batch before was applied.
 	manyChanges = batchLength / 4
+	// calmChanges so few in a stretch of gatherFor can be derived as they come.
+	calmChanges = manyChanges / 4
 	// calmAfter is how long no event may have waited until what many left stale is
 	// derived.
 	calmAfter = 5 * time.Millisecond
@@ -123,9 +125,11 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 
 // applyReady applies a batch while so many events wait.
 func (ix *Indexer) applyReady(ctx context.Context, upstream string, b *batch, crowd *gathering, waiting int) error {
+	calm := crowd.calm(len(b.changes)) && waiting == 0
 	crowd.apply(time.Now(), len(b.changes))
-	// After a crowd, a few are no calm: they were fast, and more follow.
-	b.behind = waiting > manyChanges || len(b.changes) > manyChanges || b.stale
+	// After a crowd, a few are no calm unless they took their time: they were fast, and
+	// more follow.
+	b.behind = waiting > manyChanges || len(b.changes) > manyChanges || b.stale && !calm
 	return ix.apply(ctx, upstream, b)
 }
 
@@ -144,6 +148,10 @@ func (g *gathering) wait(now time.Time) time.Duration {
 	}
 	return g.until.Sub(now)
 }
+
+// calm reports whether a batch of so many changes is all that came in a stretch, and
+// few enough to follow them.
+func (g *gathering) calm(changes int) bool { return g.crowded && changes <= calmChanges }
 
 // apply counts changes that are applied at the moment.
 func (g *gathering) apply(now time.Time, changes int) {

@@ -81,12 +81,7 @@ func EvaluateFunding(f Facts, intervals []Interval, now time.Time) []FundingInte
 			}
 		}
 
-		funding := sums.funding(goal)
-		if n := len(out); n > 0 && slices.EqualFunc(out[n-1].Funding, funding, Funding.equal) {
-			out[n-1].Until = until
-		} else {
-			out = append(out, FundingInterval{Until: until, Funding: funding})
-		}
+		out = appendFunding(out, FundingInterval{Until: until, Funding: sums.funding(goal)})
 		if !until.Before(End) {
 			return out
 		}
@@ -95,8 +90,9 @@ func EvaluateFunding(f Facts, intervals []Interval, now time.Time) []FundingInte
 }
 
 // Recounted returns funding that was evaluated before as it is from now on when nothing
-// has changed since but what the sums say of estimates, all of which exist at now. It
-// spares looking at anything else; see [EstimatesCountUntil] for when sums are enough.
+// has changed since but the estimates, of which the sums say what they count for: there
+// must be none that is still to exist. It spares looking at anything else; see
+// [EstimatesCountUntil] for when sums are enough.
 func Recounted(before []FundingInterval, sums []EstimateSum, now time.Time) []FundingInterval {
 	estimated := map[money.Currency]EstimateSum{}
 	for _, s := range sums {
@@ -120,9 +116,18 @@ func Recounted(before []FundingInterval, sums []EstimateSum, now time.Time) []Fu
 		}
 		funding = slices.DeleteFunc(funding, Funding.nothing)
 		slices.SortFunc(funding, func(a, b Funding) int { return cmp.Compare(a.Currency, b.Currency) })
-		out = append(out, FundingInterval{iv.Until, funding})
+		out = appendFunding(out, FundingInterval{iv.Until, funding})
 	}
 	return out
+}
+
+// appendFunding adds an interval behind others. Neighbours differ.
+func appendFunding(all []FundingInterval, iv FundingInterval) []FundingInterval {
+	if n := len(all); n > 0 && slices.EqualFunc(all[n-1].Funding, iv.Funding, Funding.equal) {
+		all[n-1].Until = iv.Until
+		return all
+	}
+	return append(all, iv)
 }
 
 func (a Funding) recounted(estimates EstimateSum) Funding {

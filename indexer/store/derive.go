@@ -61,29 +61,10 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 	if more, err := tx.takeEstimates(ctx); err != nil || more {
 		return more, err
 	}
-	queued, err := tx.takeStale(ctx, `SELECT uri FROM dirty_proposal LIMIT $1`,
-		`DELETE FROM dirty_proposal WHERE uri IN (SELECT value FROM json_each($1))`)
+	proposals, counted, more, err := tx.takeProposals(ctx)
 	if err != nil {
 		return false, err
 	}
-	var proposals []syntax.ATURI
-	for _, uri := range queued {
-		proposals = append(proposals, syntax.ATURI(uri))
-		delete(tx.stale, syntax.ATURI(uri)) // it is derived once
-	}
-	var counted []syntax.ATURI
-	for uri, how := range tx.stale {
-		if len(proposals)+len(counted) == deriveAtOnce {
-			break // the rest is queued
-		}
-		if how == byEstimates {
-			counted = append(counted, uri)
-		} else {
-			proposals = append(proposals, uri)
-		}
-		delete(tx.stale, uri)
-	}
-	taken := len(proposals) + len(counted)
 	for together := range slices.Chunk(counted, loadAtOnce) {
 		others, err := tx.recountFunding(ctx, together)
 		if err != nil {
@@ -97,11 +78,50 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 		}
 	}
 	moreWords, err := tx.reindexWords(ctx)
-	return moreWords || taken == deriveAtOnce, err
+	return moreWords || more, err
+}
+
+// takeProposals takes those to derive from the queues and from what the transaction
+// itself made stale: apart those of which only estimates changed.
+func (tx *tx) takeProposals(ctx context.Context) (whole, counted []syntax.ATURI, more bool, err error) {
+	queued, err := tx.takeSome(ctx, `SELECT uri FROM dirty_proposal LIMIT $1`,
+		`DELETE FROM dirty_proposal WHERE uri IN (SELECT value FROM json_each($1))`, deriveAtOnce)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	for _, uri := range queued {
+		whole = append(whole, syntax.ATURI(uri))
+		delete(tx.stale, syntax.ATURI(uri)) // it is derived once
+	}
+	recounted, err := tx.takeSome(ctx, `SELECT proposal_uri FROM dirty_estimate WHERE author = '' LIMIT $1`,
+		`DELETE FROM dirty_estimate WHERE author = '' AND proposal_uri IN (SELECT value FROM json_each($1))`, deriveAtOnce-len(queued))
+	if err != nil {
+		return nil, nil, false, err
+	}
+	for _, uri := range recounted {
+		tx.makeStale(syntax.ATURI(uri), byEstimates)
+	}
+	for uri, how := range tx.stale {
+		if len(whole)+len(counted) == deriveAtOnce {
+			break // the rest is queued
+		}
+		if how == byEstimates {
+			counted = append(counted, uri)
+		} else {
+			whole = append(whole, uri)
+		}
+		delete(tx.stale, uri)
+	}
+	return whole, counted, len(whole)+len(counted) == deriveAtOnce, nil
 }
 
 func (tx *tx) takeStale(ctx context.Context, look, take string) ([]string, error) {
-	keys, err := collect(ctx, tx, look, scanString, deriveAtOnce)
+	return tx.takeSome(ctx, look, take, deriveAtOnce)
+}
+
+// takeSome takes as many from a queue as there are, up to most.
+func (tx *tx) takeSome(ctx context.Context, look, take string, most int) ([]string, error) {
+	keys, err := collect(ctx, tx, look, scanString, most)
 	if err != nil {
 		return nil, fmt.Errorf("look into the queue: %w", err)
 	}

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -233,17 +231,30 @@ func (tx *tx) queue(ctx context.Context, statements []string, id int64) error {
 }
 
 // queueStale puts the proposals that the transaction knows to be stale, and did
-// not derive, into the queue.
+// not derive, into the queues. Of which only estimates changed wait among accounts
+// whose estimates are to be recounted, as nobody's.
 func (tx *tx) queueStale(ctx context.Context) error {
-	if len(tx.stale) == 0 {
-		return nil
+	var whole, counted []syntax.ATURI
+	for uri, how := range tx.stale {
+		if how == byEstimates {
+			counted = append(counted, uri)
+		} else {
+			whole = append(whole, uri)
+		}
 	}
-	uris := slices.Collect(maps.Keys(tx.stale))
-	err := tx.exec(ctx, `
-		INSERT INTO dirty_proposal (uri) SELECT value FROM json_each($1) WHERE true
-		ON CONFLICT DO NOTHING`, jsonList(uris))
-	if err != nil {
-		return fmt.Errorf("queue stale proposals: %w", err)
+	for _, q := range []struct {
+		uris  []syntax.ATURI
+		query string
+	}{
+		{whole, `INSERT INTO dirty_proposal (uri) SELECT value FROM json_each($1) WHERE true ON CONFLICT DO NOTHING`},
+		{counted, `INSERT INTO dirty_estimate (author, proposal_uri) SELECT '', value FROM json_each($1) WHERE true ON CONFLICT DO NOTHING`},
+	} {
+		if len(q.uris) == 0 {
+			continue
+		}
+		if err := tx.exec(ctx, q.query, jsonList(q.uris)); err != nil {
+			return fmt.Errorf("queue stale proposals: %w", err)
+		}
 	}
 	clear(tx.stale)
 	return nil

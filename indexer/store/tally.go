@@ -300,7 +300,7 @@ func (tx *tx) takeEstimates(ctx context.Context) (more bool, err error) {
 		author   syntax.DID
 		proposal syntax.ATURI
 	}
-	rows, err := collect(ctx, tx, `SELECT author, proposal_uri FROM dirty_estimate LIMIT $1`,
+	rows, err := collect(ctx, tx, `SELECT author, proposal_uri FROM dirty_estimate WHERE author <> '' LIMIT $1`,
 		func(rows *sql.Rows) (e estimates, err error) {
 			err = rows.Scan(&e.author, &e.proposal)
 			return e, err
