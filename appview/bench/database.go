@@ -199,9 +199,9 @@ func settle(ctx context.Context, path string, from *data) (err error) {
 }
 
 // resume makes it look as if the service had followed the upstream for long: it has
-// a cursor there, and asked about each account in the course of the last day.
-// Otherwise it would ask about all of them at once, since it might have missed
-// anything, while it is measured.
+// a cursor there, asked about each account in the course of the last day, and looked at
+// each address that a project claims. Otherwise it would do so for all of them at once
+// while it is measured.
 func resume(ctx context.Context, path, upstream string, cursor int64) (err error) {
 	db, err := openDatabase(path)
 	if err != nil {
@@ -216,6 +216,9 @@ func resume(ctx context.Context, path, upstream string, cursor int64) (err error
 		ends.Add(-day).UnixMilli(), day.Milliseconds())
 	if err != nil {
 		return fmt.Errorf("bench: note the last sweeps: %w", err)
+	}
+	if _, err := db.ExecContext(ctx, `UPDATE claim SET due_at = $1`, ends.Add(day).UnixMilli()); err != nil {
+		return fmt.Errorf("bench: put the claims off: %w", err)
 	}
 	return nil
 }

@@ -3,11 +3,13 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,6 +57,8 @@ const (
 	searchClients = 8
 	// openClients is how many requests may wait for an answer in the open loop.
 	openClients = 64
+	// openLoops is how often the open loop is run: with and without searches.
+	openLoops = 2
 	// liveAccounts write the records that are indexed meanwhile.
 	liveAccounts = 100
 	// settledWithin bounds the waiting for the service to have fetched them.
@@ -83,7 +87,8 @@ func Run(ctx context.Context, cfg Config, out, progress io.Writer) (err error) {
 	if err := resume(ctx, s.path, s.upstream.URL(), s.upstream.FirstSeq()-1); err != nil {
 		return err
 	}
-	args := []string{"serve", "--database", s.path, "--escrow", s.data.Escrow.String(), "--upstream", s.upstream.URL()}
+	s.began = time.Now().Format(time.RFC3339Nano)
+	args := []string{"serve", "--database", s.path, "--escrow", s.data.Escrow.String(), "--upstream", s.upstream.URL(), "--began", s.began}
 	if cfg.Profile != "" {
 		args = append(args, "--profile", cfg.Profile)
 	}
@@ -111,6 +116,7 @@ type suite struct {
 	progress io.Writer
 	load     string // of the machine before all this
 	asked    atomic.Int64
+	began    string // see childConfig.present
 }
 
 func (s *suite) say(format string, args ...any) {
@@ -121,7 +127,7 @@ func (s *suite) say(format string, args ...any) {
 func (s *suite) follow() (err error) {
 	cfg := bench.FeedConfig{
 		Seed: s.cfg.Seed, Accounts: liveAccounts, Ours: liveAccounts, Records: 20,
-		Events: max(1, s.cfg.Indexed*int((s.cfg.Live+s.cfg.WarmUp).Seconds()+1)),
+		Events: max(1, openLoops*s.cfg.Indexed*int((s.cfg.Live+s.cfg.WarmUp).Seconds()+1)),
 	}
 	r := random(s.cfg.Seed, kindLive, 0)
 	for range draws {
@@ -208,10 +214,19 @@ func (s *suite) measure(ctx context.Context, service *server) (*report, error) {
 		}
 		r.closed = append(r.closed, rows...)
 	}
-	if s.cfg.Rate > 0 && len(served) > 0 {
-		if err := s.openLoop(ctx, service.addr, served, r); err != nil {
+	if s.cfg.Rate == 0 {
+		return r, nil
+	}
+	others := slices.DeleteFunc(slices.Clone(served), func(k kind) bool { return k.search })
+	for _, mix := range [][]kind{others, served} {
+		if len(mix) == 0 || len(r.open) == 1 && len(mix) == len(others) {
+			continue
+		}
+		loop, err := s.openLoop(ctx, service.addr, mix)
+		if err != nil {
 			return nil, err
 		}
+		r.open = append(r.open, loop)
 	}
 	return r, nil
 }
@@ -241,27 +256,42 @@ func (s *suite) closedLoops(ctx context.Context, service *server, k kind) (rows 
 	if err != nil {
 		return nil, err
 	}
+	if k.paged {
+		if k.pages, err = s.turnPages(ctx, service.addr, k.targets[0]); err != nil {
+			return nil, err
+		}
+	}
 	echo, err := s.serve(ctx, "echo", "--answers", answers)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, echo.stop()) }()
 	questions := filepath.Join(s.dir, "questions")
-	if err := save(questions, k.targets); err != nil {
+	asked := k.targets
+	if k.paged {
+		asked = k.pages
+	}
+	if err := save(questions, asked); err != nil {
 		return nil, err
 	}
 	for _, clients := range s.cfg.Clients {
 		row := closedRow{kind: k, clients: clients, bytes: bytes}
+		if err := s.warmUp(ctx, service.addr, k); err != nil {
+			return nil, err
+		}
 		if row.warm, err = s.closed(ctx, service, clients, k.warm); err != nil {
 			return nil, err
 		}
 		if row.echo, err = s.closed(ctx, echo, clients, k.warm); err != nil {
 			return nil, err
 		}
+		if row.again, err = s.closed(ctx, service, clients, k.again); err != nil {
+			return nil, err
+		}
 		if row.cold, err = s.closed(ctx, service, clients, k.cold); err != nil {
 			return nil, err
 		}
-		ask, err := start(ctx, s.cfg.Program, "ask", "--database", s.path, "--escrow", s.data.Escrow.String(), "--answers", questions,
+		ask, err := start(ctx, s.cfg.Program, "ask", "--database", s.path, "--escrow", s.data.Escrow.String(), "--answers", questions, "--began", s.began,
 			"--clients", strconv.Itoa(clients), "--warm-up", s.cfg.WarmUp.String(), "--measure", s.cfg.Measure.String())
 		if err != nil {
 			return nil, err
@@ -272,12 +302,57 @@ func (s *suite) closedLoops(ctx context.Context, service *server, k kind) (rows 
 		if err := ask.stop(); err != nil {
 			return nil, err
 		}
-		s.say("%-24s %3d connections: %6.0f/s warm (CPU %s), %6.0f/s cold (%s); echo %6.0f/s (%s), without HTTP %6.0f/s (%s)",
-			k.name, clients, row.warm.PerSecond, row.warm.CPU, row.cold.PerSecond, row.cold.CPU,
+		s.say("%-24s %3d connections: %6.0f/s warm (CPU %s), %6.0f/s again (%s), %6.0f/s cold (%s); echo %6.0f/s (%s), without HTTP %6.0f/s (%s)",
+			k.name, clients, row.warm.PerSecond, row.warm.CPU, row.again.PerSecond, row.again.CPU, row.cold.PerSecond, row.cold.CPU,
 			row.echo.PerSecond, row.echo.CPU, row.ask.PerSecond, row.ask.CPU)
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// warmUp asks each of the questions once whose answers are to be warm.
+func (s *suite) warmUp(ctx context.Context, addr string, k kind) error {
+	if !k.firstPage {
+		return nil
+	}
+	c, err := dial(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for _, target := range k.distinct() {
+		if _, err := c.get(target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turnPages goes from page to page of a list, and returns the questions.
+func (s *suite) turnPages(ctx context.Context, addr, first string) (pages []string, err error) {
+	c, err := dial(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	for next := first; len(pages) < mostPages; {
+		pages = append(pages, next)
+		var body bytes.Buffer
+		if _, err := c.getInto(next, &body); err != nil {
+			return nil, err
+		}
+		var list struct {
+			Cursor string `json:"cursor"`
+		}
+		if err := json.Unmarshal(body.Bytes(), &list); err != nil {
+			return nil, fmt.Errorf("bench: read the answer to %s: %w", next, err)
+		}
+		if list.Cursor == "" {
+			break
+		}
+		next = first + "&cursor=" + url.QueryEscape(list.Cursor)
+	}
+	return pages, nil
 }
 
 func (s *suite) span() span { return span{s.cfg.WarmUp, s.cfg.Measure} }
@@ -328,16 +403,16 @@ func (s *suite) collect(ctx context.Context, addr string, k kind) (average int, 
 	return total / len(answers), path, save(path, answers)
 }
 
-// openLoop lets requests of all kinds come at the rate while records are indexed.
-func (s *suite) openLoop(ctx context.Context, addr string, served []kind, r *report) (err error) {
+// openLoop lets requests of the kinds come at the rate while records are indexed.
+func (s *suite) openLoop(ctx context.Context, addr string, served []kind) (loop openLoop, err error) {
 	st, err := store.OpenReadOnly(ctx, s.path, store.Options{Log: slog.New(slog.DiscardHandler), Clock: time.Now})
 	if err != nil {
-		return err
+		return loop, err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	before, _, err := st.Cursor(ctx, s.upstream.URL())
 	if err != nil {
-		return err
+		return loop, err
 	}
 	s.say("%d requests/s while %d records/s are indexed", s.cfg.Rate, s.cfg.Indexed)
 	if s.cfg.Indexed > 0 {
@@ -351,17 +426,17 @@ func (s *suite) openLoop(ctx context.Context, addr string, served []kind, r *rep
 	}
 	found, err := open(ctx, addr, openClients, s.cfg.Rate, span{s.cfg.WarmUp, s.cfg.Live}, pick, len(served))
 	if err != nil {
-		return err
+		return loop, err
 	}
 	after, _, err := st.Cursor(ctx, s.upstream.URL())
 	if err != nil {
-		return err
+		return loop, err
 	}
-	r.indexed = s.indexed(before, after, time.Since(began))
+	loop.indexed = s.indexed(before, after, time.Since(began))
 	for i, k := range served {
-		r.open = append(r.open, openRow{k, found[i]})
+		loop.rows = append(loop.rows, openRow{k, found[i]})
 	}
-	return nil
+	return loop, nil
 }
 
 // indexed is how many records a second were indexed. The first sequence number

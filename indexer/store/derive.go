@@ -22,7 +22,10 @@ const loadAtOnce = 32
 // DeriveStale works off a part of what is queued and reports whether more is.
 func (s *Store) DeriveStale(ctx context.Context) (more bool, err error) {
 	err = s.update(ctx, "derive stale rows", func(ctx context.Context, tx *tx) error {
-		more, err = tx.derive(ctx)
+		tx.unseen, err = tx.writesNothing(ctx, func() error {
+			more, err = tx.derive(ctx)
+			return err
+		})
 		return err
 	})
 	return more, err

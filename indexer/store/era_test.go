@@ -46,7 +46,8 @@ func TestEra_EndsWithAWriteAndNotWithACursor(t *testing.T) {
 func TestEra_OutlastsLookUpsThatFindNothingNew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, newTestStore(t))
-	w.put(proposal(t, alice, 1, onAccount(bob), nil))
+	w.put(proposal(t, alice, 1, onAccount(bob), nil), living(t, alice, "p", "website https://it.example/"))
+	var job ClaimJob
 	if err := w.s.SetHandle(t.Context(), alice, "alice.example", start); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +70,10 @@ func TestEra_OutlastsLookUpsThatFindNothingNew(t *testing.T) {
 		{"a PDS that does not answer", func() error { return w.s.SweepFailed(t.Context(), DueSweep{DID: alice}, start) }, true},
 		{"the same handle", func() error { return w.s.SetHandle(t.Context(), alice, "alice.example", start.Add(time.Hour)) }, true},
 		{"a directory that does not answer", func() error { return w.s.HandleUnavailable(t.Context(), alice, start) }, true},
+		{"an address that is looked at", func() error { job = w.take(projectURI(alice, "p"), "https://it.example"); return nil }, true},
+		{"nobody there", func() error { return w.s.ClaimUndecided(t.Context(), job, "timeout", start) }, false},
+		{"again nobody there", func() error { return w.s.ClaimUndecided(t.Context(), job, "timeout", start) }, true},
+		{"nothing to derive", func() error { _, err := w.s.DeriveStale(t.Context()); return err }, true},
 		{"another handle", func() error { return w.s.SetHandle(t.Context(), alice, "alice.test", start) }, false},
 		{"an account that is gone", sweep(AccountDeactivated), false},
 	} {
