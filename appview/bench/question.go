@@ -13,8 +13,12 @@ const pageLength = 50
 // is gone when they come again.
 const mostPages = 1000
 
-// draws is how many questions are drawn of a kind that has many.
-const draws = 10_000
+// draws is how many questions are drawn of a kind that has many, and searches how many
+// are of a kind that takes long.
+const (
+	draws    = 10_000
+	searches = 2_000
+)
 
 // kind is a method with questions as its clients ask them.
 type kind struct {
@@ -57,7 +61,7 @@ func kinds(d *dataset, seed uint64) []kind {
 	narrowed := kind{name: "searchProposals narrowed", search: true}
 	similar := kind{name: "searchSimilar", search: true}
 	projects := kind{name: "listProjects words", search: true}
-	for range draws {
+	for range searches {
 		search.targets = append(search.targets, fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d", common(), pageLength))
 		sorted.targets = append(sorted.targets, fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d&sort=new", common(), pageLength))
 		narrowed.targets = append(narrowed.targets,
