@@ -22,6 +22,6 @@
 // fixed rate, whether the one before was answered or not, while an upstream of
 // indexer/bench sends signed records about the popular proposals; a request's time
 // counts from when it was meant to be sent, so that a stall costs all who would have
-// come. Searches have their target at a number of connections; with them among the
-// requests it is done once more, to be read and not to be met.
+// come. There are no searches among these requests, which have their target at a number
+// of connections: so many of the hardest would need both processors for themselves.
 package bench

@@ -57,8 +57,6 @@ const (
 	searchClients = 8
 	// openClients is how many requests may wait for an answer in the open loop.
 	openClients = 64
-	// openLoops is how often the open loop is run: with and without searches.
-	openLoops = 2
 	// liveAccounts write the records that are indexed meanwhile.
 	liveAccounts = 100
 	// settledWithin bounds the waiting for the service to have fetched them.
@@ -127,7 +125,7 @@ func (s *suite) say(format string, args ...any) {
 func (s *suite) follow() (err error) {
 	cfg := bench.FeedConfig{
 		Seed: s.cfg.Seed, Accounts: liveAccounts, Ours: liveAccounts, Records: 20,
-		Events: max(1, openLoops*s.cfg.Indexed*int((s.cfg.Live+s.cfg.WarmUp).Seconds()+1)),
+		Events: max(1, s.cfg.Indexed*int((s.cfg.Live+s.cfg.WarmUp).Seconds()+1)),
 	}
 	r := random(s.cfg.Seed, kindLive, 0)
 	for range draws {
@@ -214,19 +212,11 @@ func (s *suite) measure(ctx context.Context, service *server) (*report, error) {
 		}
 		r.closed = append(r.closed, rows...)
 	}
-	if s.cfg.Rate == 0 {
-		return r, nil
-	}
-	others := slices.DeleteFunc(slices.Clone(served), func(k kind) bool { return k.search })
-	for _, mix := range [][]kind{others, served} {
-		if len(mix) == 0 || len(r.open) == 1 && len(mix) == len(others) {
-			continue
-		}
-		loop, err := s.openLoop(ctx, service.addr, mix)
-		if err != nil {
+	others := slices.DeleteFunc(served, func(k kind) bool { return k.search })
+	if s.cfg.Rate > 0 && len(others) > 0 {
+		if err := s.openLoop(ctx, service.addr, others, r); err != nil {
 			return nil, err
 		}
-		r.open = append(r.open, loop)
 	}
 	return r, nil
 }
@@ -404,15 +394,15 @@ func (s *suite) collect(ctx context.Context, addr string, k kind) (average int, 
 }
 
 // openLoop lets requests of the kinds come at the rate while records are indexed.
-func (s *suite) openLoop(ctx context.Context, addr string, served []kind) (loop openLoop, err error) {
+func (s *suite) openLoop(ctx context.Context, addr string, served []kind, r *report) (err error) {
 	st, err := store.OpenReadOnly(ctx, s.path, store.Options{Log: slog.New(slog.DiscardHandler), Clock: time.Now})
 	if err != nil {
-		return loop, err
+		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	before, _, err := st.Cursor(ctx, s.upstream.URL())
 	if err != nil {
-		return loop, err
+		return err
 	}
 	s.say("%d requests/s while %d records/s are indexed", s.cfg.Rate, s.cfg.Indexed)
 	if s.cfg.Indexed > 0 {
@@ -426,17 +416,17 @@ func (s *suite) openLoop(ctx context.Context, addr string, served []kind) (loop 
 	}
 	found, err := open(ctx, addr, openClients, s.cfg.Rate, span{s.cfg.WarmUp, s.cfg.Live}, pick, len(served))
 	if err != nil {
-		return loop, err
+		return err
 	}
 	after, _, err := st.Cursor(ctx, s.upstream.URL())
 	if err != nil {
-		return loop, err
+		return err
 	}
-	loop.indexed = s.indexed(before, after, time.Since(began))
+	r.indexed = s.indexed(before, after, time.Since(began))
 	for i, k := range served {
-		loop.rows = append(loop.rows, openRow{k, found[i]})
+		r.open = append(r.open, openRow{k, found[i]})
 	}
-	return loop, nil
+	return nil
 }
 
 // indexed is how many records a second were indexed. The first sequence number

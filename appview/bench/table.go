@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 )
@@ -31,18 +30,12 @@ type openRow struct {
 	figures figures
 }
 
-// openLoop is what came of one mix of requests, while so many records a second were
-// indexed.
-type openLoop struct {
-	rows    []openRow
-	indexed float64
-}
-
 // report is all that was found.
 type report struct {
 	load    string
 	closed  []closedRow
-	open    []openLoop
+	open    []openRow
+	indexed float64
 	skipped []string
 }
 
@@ -91,34 +84,18 @@ func (r *report) print(out io.Writer, cfg Config) error {
 			verdict(row.cold.PerSecond >= ofAsk*row.ask.PerSecond, "%s", share(row.cold, row.ask)),
 			row.warm.CPU.Microseconds(), row.echo.CPU.Microseconds(), row.again.CPU.Microseconds(), row.cold.CPU.Microseconds(), row.ask.CPU.Microseconds())
 	}
-	for _, loop := range r.open {
-		loop.print(&b, cfg)
+	if len(r.open) > 0 {
+		fmt.Fprintf(&b, "\n### Open loop: %d requests/s, %s of %d records/s indexed\n\n", cfg.Rate,
+			verdict(r.indexed >= ofIndexed*float64(cfg.Indexed), "%.0f", r.indexed), cfg.Indexed)
+		b.WriteString("| | answered/s | p50 | p99 (under 50) |\n|---|---:|---:|---:|\n")
+		for _, row := range r.open {
+			fmt.Fprintf(&b, "| %s | %.0f | %s | %s |\n", row.kind.name, row.figures.PerSecond, ms(row.figures.P50),
+				verdict(row.figures.P99 < slowestOpen, "%s", ms(row.figures.P99)))
+		}
 	}
 	for _, name := range r.skipped {
 		fmt.Fprintf(&b, "\n- %s is not served by this version, and was not measured.\n", name)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
-}
-
-func (l openLoop) print(b *strings.Builder, cfg Config) {
-	// With searches among the requests it has no target.
-	searches := slices.ContainsFunc(l.rows, func(r openRow) bool { return r.kind.search })
-	judged := func(ok bool, format string, args ...any) string {
-		if searches {
-			return fmt.Sprintf(format, args...)
-		}
-		return verdict(ok, format, args...)
-	}
-	title := ""
-	if searches {
-		title = ", searches among them"
-	}
-	fmt.Fprintf(b, "\n### Open loop: %d requests/s%s, %s of %d records/s indexed\n\n", cfg.Rate, title,
-		judged(l.indexed >= ofIndexed*float64(cfg.Indexed), "%.0f", l.indexed), cfg.Indexed)
-	b.WriteString("| | answered/s | p50 | p99 (under 50) |\n|---|---:|---:|---:|\n")
-	for _, row := range l.rows {
-		fmt.Fprintf(b, "| %s | %.0f | %s | %s |\n", row.kind.name, row.figures.PerSecond, ms(row.figures.P50),
-			judged(row.figures.P99 < slowestOpen, "%s", ms(row.figures.P99)))
-	}
 }

@@ -65,8 +65,8 @@ func (s *Store) Untouched(a, b State, things []Thing) bool {
 // things that basic views of proposals show: whatever path leads there, none is
 // missed. The triggers are the writer's own and no part of the schema.
 //
-// A repository's row is there before its records and goes after them, and an
-// account's row says nothing before it has a handle.
+// A repository's row is there before its records and goes after them, an account's row
+// says nothing before it has a handle, and a proposal's nothing that its record does not.
 func (s *Store) watchTouches(ctx context.Context) error {
 	const into = ` BEGIN INSERT INTO touched (thing) VALUES `
 	const or = ` ON CONFLICT DO NOTHING; END`
@@ -79,7 +79,6 @@ func (s *Store) watchTouches(ctx context.Context) error {
 	}
 	for _, w := range []struct{ table, key, when string }{
 		{"record", "uri", `.collection = 'fund.stratos.feature.proposal' OR %[1]s.collection = 'fund.stratos.project.profile'`},
-		{"proposal", "uri", ""},
 		{"stage_interval", "proposal_uri", ""},
 		{"funding", "proposal_uri", ""},
 		{"claimed", "proposal_uri", ""},
