@@ -199,9 +199,8 @@ func settle(ctx context.Context, path string, from *data) (err error) {
 }
 
 // resume makes it look as if the service had followed the upstream for long: it has
-// a cursor there, asked about each account in the course of the last day, and looked at
-// each address that a project claims. Otherwise it would do so for all of them at once
-// while it is measured.
+// a cursor there, and asked lately about each account and each address that a project
+// claims. Otherwise it would ask about all of them at once while it is measured.
 func resume(ctx context.Context, path, upstream string, cursor int64) (err error) {
 	db, err := openDatabase(path)
 	if err != nil {
@@ -211,13 +210,10 @@ func resume(ctx context.Context, path, upstream string, cursor int64) (err error
 	if _, err := db.ExecContext(ctx, `INSERT INTO cursor (upstream, seq) VALUES ($1, $2)`, upstream, cursor); err != nil {
 		return fmt.Errorf("bench: note the cursor of the upstream: %w", err)
 	}
-	const day = 24 * time.Hour
-	_, err = db.ExecContext(ctx, `UPDATE repo SET swept_at = $1 + rowid * $2 / (SELECT count(*) FROM repo)`,
-		ends.Add(-day).UnixMilli(), day.Milliseconds())
-	if err != nil {
+	if _, err := db.ExecContext(ctx, `UPDATE repo SET swept_at = $1`, ends.UnixMilli()); err != nil {
 		return fmt.Errorf("bench: note the last sweeps: %w", err)
 	}
-	if _, err := db.ExecContext(ctx, `UPDATE claim SET due_at = $1`, ends.Add(day).UnixMilli()); err != nil {
+	if _, err := db.ExecContext(ctx, `UPDATE claim SET due_at = $1`, ends.AddDate(0, 0, 1).UnixMilli()); err != nil {
 		return fmt.Errorf("bench: put the claims off: %w", err)
 	}
 	return nil

@@ -10,8 +10,8 @@ import (
 const pageLength = 50
 
 // mostPages of a list are asked for, so many that what the service keeps of the first
-// is gone when they come again.
-const mostPages = 1000
+// is gone when they come again: as much as three times its bound.
+const mostPages = 800
 
 // draws is how many questions are drawn of a kind that has many, and searches how many
 // are of a kind that takes long.

@@ -17,7 +17,8 @@ import (
 // A proposal's estimates are summed up when it is first derived. From then on
 // every change of one estimate, and of its author's status or standing, changes
 // the sums by what it changes: recount looks at one account's estimates only.
-// What moves the moment until which estimates count makes the sums anew.
+// What moves the moment until which estimates count makes the sums anew, and there are
+// none while the clock is to move it.
 
 // standingEstimate is an estimate that is in the sums of a proposal, as its
 // account's.
