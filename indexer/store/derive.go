@@ -15,6 +15,11 @@ import (
 // after a wide fan-out, waits for the transactions that follow.
 const deriveAtOnce = 256
 
+// queuedAtOnce is how many proposals that were queued are derived as a whole in one
+// transaction. The popular among them take milliseconds each, and who writes next waits
+// for all: more would pile up meanwhile than can be derived as it comes.
+const queuedAtOnce = 32
+
 // loadAtOnce is of how many proposals the facts are loaded together. One of them
 // may have very many, and they are in memory at once.
 const loadAtOnce = 32
@@ -35,8 +40,8 @@ func (s *Store) DeriveStale(ctx context.Context) (more bool, err error) {
 // queued now.
 func (s *Store) StaleTransactions(ctx context.Context) (n int64, err error) {
 	err = s.read.QueryRowContext(ctx, `
-		SELECT max((SELECT count(*) FROM dirty_proposal), (SELECT count(*) FROM dirty_words))
-		       + (SELECT count(*) FROM dirty_standing) + (SELECT count(*) FROM dirty_estimate)`).Scan(&n)
+		SELECT max((SELECT count(*) FROM dirty_proposal) * $1, (SELECT count(*) FROM dirty_words))
+		       + (SELECT count(*) FROM dirty_standing) + (SELECT count(*) FROM dirty_estimate)`, deriveAtOnce/queuedAtOnce).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("store: count what is stale: %w", err)
 	}
@@ -88,7 +93,7 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 // itself made stale: apart those of which only estimates changed.
 func (tx *tx) takeProposals(ctx context.Context) (whole, counted []syntax.ATURI, more bool, err error) {
 	queued, err := tx.takeSome(ctx, `SELECT uri FROM dirty_proposal LIMIT $1`,
-		`DELETE FROM dirty_proposal WHERE uri IN (SELECT value FROM json_each($1))`, deriveAtOnce)
+		`DELETE FROM dirty_proposal WHERE uri IN (SELECT value FROM json_each($1))`, queuedAtOnce)
 	if err != nil {
 		return nil, nil, false, err
 	}
@@ -115,7 +120,7 @@ func (tx *tx) takeProposals(ctx context.Context) (whole, counted []syntax.ATURI,
 		}
 		delete(tx.stale, uri)
 	}
-	return whole, counted, len(whole)+len(counted) == deriveAtOnce, nil
+	return whole, counted, len(queued) == queuedAtOnce || len(whole)+len(counted) == deriveAtOnce, nil
 }
 
 func (tx *tx) takeStale(ctx context.Context, look, take string) ([]string, error) {
