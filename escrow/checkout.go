@@ -54,7 +54,7 @@ func (s *Service) wireCheckout(opts Options) error {
 	xrpc.Procedure(s.server, createCheckout, s.createCheckout, xrpc.SingleUse(tokens.New(s.store)))
 	xrpc.Query(s.server, getPayment, s.getPayment, xrpc.RequireAuth)
 	xrpc.Query(s.server, listPayments, s.listPayments, xrpc.RequireAuth)
-	pages.New(pages.Config{Mode: s.cfg.Mode, DID: s.cfg.DID, Name: s.cfg.Name, Contact: s.cfg.Contact}, s.taking.desk, opts.Log).Register(s.server)
+	pages.New(pages.Config{Mode: s.cfg.Mode, DID: s.cfg.DID, Name: s.cfg.Name, Contact: s.cfg.Contact}, s.taking.desk, s.payees, opts.Log).Register(s.server)
 	return nil
 }
 
