@@ -12,6 +12,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/escrow/payee"
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/atmosphere"
@@ -87,6 +88,40 @@ func TestACampaignsWholeLife(t *testing.T) {
 		return err == nil && record.Phase == "refunded" && *record.Reason == "cancelled" && record.Totals.Refunded == 5000 &&
 			w.receipts()[syntax.ATURI(kept.Uri)] == "refunded cancelled"
 	})
+}
+
+// TestR5_ADonationThatABankTookBackIsReversedInPublic: its charge is on the developer's own
+// account, and so is the chargeback.
+func TestR5_ADonationThatABankTookBackIsReversedInPublic(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.onboard(w.developer)
+	x := w.develop(onlyKey)
+	donation := w.write(w.backer, onlyKey, &stratos.FeatureDonation{
+		LexiconTypeID: lexicons.CollectionDonation.String(), Proposal: x.proposal, Development: x.development,
+		Value: stratos.Defs_Money{Amount: 2500, Currency: "USD"}, Escrow: w.cfg.DID.String(), CreatedAt: stamp(time.Now()),
+	})
+	w.payFor(w.backer, donation, "donation")
+	account, err := w.service.payees.Account(t.Context(), w.developer.DID)
+	w.ok(err)
+	var charges []payments.ChargeID
+	for c, err := range w.client.Charges(t.Context(), account.ID, payments.ChargeQuery{}) {
+		w.ok(err)
+		charges = append(charges, c.ID)
+	}
+	if len(charges) != 1 {
+		t.Fatalf("charges on the developer's account: %v", charges)
+	}
+	dispute, err := w.control.Dispute(t.Context(), string(charges[0]), simulator.NewDispute{})
+	w.ok(err)
+	w.until("the receipt is published", func() bool { return w.receipts()[syntax.ATURI(donation.Uri)] == "paid" })
+	w.ok(w.control.Lose(t.Context(), dispute))
+	w.until("it is reversed in public", func() bool {
+		return strings.HasPrefix(w.receipts()[syntax.ATURI(donation.Uri)], "reversed")
+	})
+	if n := w.standing(); n != 0 {
+		t.Errorf("%d things stand still", n)
+	}
 }
 
 func TestPayouts_EachErrorHasItsName(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/atclient"
@@ -229,5 +230,20 @@ func TestPages_AreGuarded(t *testing.T) {
 	}
 	if resp, css := w.get(w.url + "/pages.css"); resp.StatusCode != http.StatusOK || !strings.Contains(css, "prefers-color-scheme") {
 		t.Errorf("the style: %d", resp.StatusCode)
+	}
+}
+
+func TestPaymentView_SaysWhenARefundShouldArrive(t *testing.T) {
+	t.Parallel()
+	since := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	for status, want := range map[checkout.Status]string{"refunding": "2026-11-16T09:00:00.000Z", "held": "", "refunded": ""} {
+		v := (&Service{}).paymentView(checkout.View{Status: status, Since: since})
+		got := ""
+		if v.ExpectedAt != nil {
+			got = *v.ExpectedAt
+		}
+		if got != want {
+			t.Errorf("%s is expected at %q, want %q", status, got, want)
+		}
 	}
 }

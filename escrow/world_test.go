@@ -228,6 +228,15 @@ func (w *world) standing() (n int) {
 	return n
 }
 
+// hints counts what is kept of an event.
+func (w *world) hints(id string) (n int) {
+	w.t.Helper()
+	w.read(func(ctx context.Context, q sqlite.Querier) error {
+		return q.QueryRowContext(ctx, `SELECT count(*) FROM hint WHERE id = $1`, id).Scan(&n)
+	})
+	return n
+}
+
 // published waits until the repository says all that it is to say.
 func (w *world) published() {
 	w.t.Helper()
@@ -364,26 +373,32 @@ func (w *world) onboard(as *atmosphere.Account) {
 // work is what somebody pledges for.
 type work struct{ proposal, development comatproto.RepoStrongRef }
 
-// announce lets the developer announce a preview that is open for an hour, for a proposal
-// of the backer's.
-func (w *world) announce(key syntax.RecordKey) work {
+// develop lets the developer work on a proposal of the backer's.
+func (w *world) develop(key syntax.RecordKey) work {
 	w.t.Helper()
-	now := time.Now()
+	now := stamp(time.Now())
 	proposal := w.write(w.backer, key, &stratos.FeatureProposal{
-		LexiconTypeID: lexicons.CollectionProposal.String(), Title: "Larger text", Description: "So that I can read it.", CreatedAt: stamp(now),
+		LexiconTypeID: lexicons.CollectionProposal.String(), Title: "Larger text", Description: "So that I can read it.", CreatedAt: now,
 		Subject: stratos.FeatureProposal_Subject{FeatureProposal_AccountSubject: &stratos.FeatureProposal_AccountSubject{
 			LexiconTypeID: lexicons.CollectionProposal.String() + "#accountSubject", Did: w.developer.DID.String(),
 		}},
 	})
 	development := w.write(w.developer, key, &stratos.WorkDevelopment{
 		LexiconTypeID: lexicons.CollectionDevelopment.String(), Proposal: proposal, Title: "Larger text", Summary: "It grows.",
-		Currency: "USD", Escrow: w.cfg.DID.String(), CreatedAt: stamp(now),
-	})
-	w.write(w.developer, key, &stratos.WorkPreview{
-		LexiconTypeID: lexicons.CollectionPreview.String(), Development: development, Uri: "https://preview.example.org/", Instructions: "Look at it.",
-		OpensAt: stamp(now.Add(-time.Second)), ClosesAt: stamp(now.Add(time.Hour)), CreatedAt: stamp(now),
+		Currency: "USD", Escrow: w.cfg.DID.String(), CreatedAt: now,
 	})
 	return work{proposal, development}
+}
+
+// announce is develop with a preview that is open for an hour.
+func (w *world) announce(key syntax.RecordKey) work {
+	w.t.Helper()
+	x, now := w.develop(key), time.Now()
+	w.write(w.developer, key, &stratos.WorkPreview{
+		LexiconTypeID: lexicons.CollectionPreview.String(), Development: x.development, Uri: "https://preview.example.org/", Instructions: "Look at it.",
+		OpensAt: stamp(now.Add(-time.Second)), ClosesAt: stamp(now.Add(time.Hour)), CreatedAt: stamp(now),
+	})
+	return x
 }
 
 // opened waits until the campaign of a work is open.
@@ -409,11 +424,17 @@ func (w *world) pledges(as *atmosphere.Account, key syntax.RecordKey, x work) co
 // and returns.
 func (w *world) pay(as *atmosphere.Account, pledge comatproto.RepoStrongRef) {
 	w.t.Helper()
+	w.payFor(as, pledge, "Your pledge is held")
+}
+
+// payFor also says what the page does in the end.
+func (w *world) payFor(as *atmosphere.Account, pledge comatproto.RepoStrongRef, says string) {
+	w.t.Helper()
 	var out stratos.EscrowCreateCheckout_Output
 	input := stratos.EscrowCreateCheckout_Input{Subject: pledge, ReturnUri: "https://app.example.org/done"}
 	w.until("the index is as new as the pledge", func() bool {
 		name, message := w.ask(as, createCheckout, nil, input, &out)
-		if name != "" && name != "SubjectUnproven" && name != "NotEligible" {
+		if name != "" && name != "SubjectUnproven" && name != "NotEligible" && name != "DevelopmentNotFound" {
 			w.t.Fatalf("%s: %s", name, message)
 		}
 		return name == ""
@@ -421,7 +442,7 @@ func (w *world) pay(as *atmosphere.Account, pledge comatproto.RepoStrongRef) {
 	_, page := w.get(out.Url)
 	resp, _ := w.submit(out.Url, "same-origin", url.Values{"terms": agreement.FindStringSubmatch(page)[1:]})
 	resp, _ = w.submit(resp.Header.Get("Location"), "same-origin", url.Values{"card": {"4242424242424242"}})
-	if _, page = w.get(resp.Header.Get("Location")); !strings.Contains(page, "Your pledge is held") {
+	if _, page = w.get(resp.Header.Get("Location")); !strings.Contains(page, says) {
 		w.t.Fatalf("the page: %s", page)
 	}
 }

@@ -139,7 +139,7 @@ func (d *Desk) paid(ctx context.Context, p Payment, charge payments.Charge) erro
 		} else {
 			err = d.hold(ctx, tx, p, charge)
 		}
-		if err != nil {
+		if err != nil || p.State == StateReversed {
 			return err
 		}
 		return move(ctx, tx, p.ID, StatePaid)
@@ -192,15 +192,16 @@ func (d *Desk) sentBack(ctx context.Context, p Payment, charge payments.Charge) 
 	})
 }
 
-// DonationReversed tells that all of a donation went back, perhaps because a bank said so.
-func (d *Desk) DonationReversed(ctx context.Context, intent payments.IntentID, byBank bool) error {
+// DonationReversed tells that all of a donation went back from the account that it was paid
+// to, perhaps because a bank said so. It returns ErrForeign for what is no donation to it.
+func (d *Desk) DonationReversed(ctx context.Context, account payments.AccountID, intent payments.IntentID, byBank bool) error {
 	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		p, err := load(ctx, tx, ledger.HoldID(intent))
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if p.Kind != KindDonation {
-			return fmt.Errorf("checkout: %s is no donation", p.ID)
+		if err != nil || p.Kind != KindDonation || p.Account != account {
+			return fmt.Errorf("%w: %s is no donation to %s", ErrForeign, intent, account)
 		}
 		return d.reverse(ctx, tx, p, byBank)
 	})

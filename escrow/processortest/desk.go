@@ -101,6 +101,12 @@ func (w *World) Adopt(ctx context.Context, s payments.Session) error {
 	})
 }
 
+// DonationReversed keeps what it is told.
+func (w *World) DonationReversed(_ context.Context, _ payments.AccountID, intent payments.IntentID, _ bool) error {
+	w.Reversed = append(w.Reversed, intent)
+	return nil
+}
+
 // Hold reads a hold.
 func (w *World) Hold(id ledger.HoldID) (h *ledger.Hold) {
 	w.T.Helper()

@@ -61,6 +61,8 @@ type World struct {
 	Log     *slog.Logger
 	// Account is Ann's at the processor.
 	Account payments.AccountID
+	// Reversed are the donations of which it was told that they went back.
+	Reversed []payments.IntentID
 
 	mu    sync.Mutex
 	clock time.Time
