@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/intake"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
@@ -16,6 +17,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
 // again is how soon a comparison is made again that could not be made, or failed.
@@ -24,7 +26,22 @@ const again = 10 * time.Second
 // Repository is what the escrow has published.
 type Repository interface {
 	Ahead(context.Context) ([]repo.Ahead, error)
+	CampaignsAhead(context.Context) ([]campaign.Campaign, error)
+	RestoreTerms(context.Context) error
 }
+
+// Campaigns keeps those that the database has lost.
+type Campaigns interface {
+	RestoreCampaign(context.Context, *store.Tx, campaign.Campaign) error
+}
+
+// ahead is what was published and the database does not know, or not as far.
+type ahead struct {
+	receipts  []repo.Ahead
+	campaigns []campaign.Campaign
+}
+
+func (a ahead) some() bool { return len(a.receipts)+len(a.campaigns) > 0 }
 
 // Intake reads the processor's lists and works them off.
 type Intake interface {
@@ -38,6 +55,7 @@ type Guard struct {
 	store      *store.Store
 	ledger     *ledger.Ledger
 	repository Repository
+	campaigns  Campaigns
 	intake     Intake // nil without a processor
 	log        *slog.Logger
 	done       chan struct{}
@@ -45,8 +63,8 @@ type Guard struct {
 }
 
 // New wires a guard; in may be nil when there is no processor to catch up with.
-func New(s *store.Store, l *ledger.Ledger, r Repository, in Intake, log *slog.Logger) *Guard {
-	return &Guard{store: s, ledger: l, repository: r, intake: in, log: log.With("component", "restored"), done: make(chan struct{})}
+func New(s *store.Store, l *ledger.Ledger, r Repository, c Campaigns, in Intake, log *slog.Logger) *Guard {
+	return &Guard{store: s, ledger: l, repository: r, campaigns: c, intake: in, log: log.With("component", "restored"), done: make(chan struct{})}
 }
 
 // Raise lets everything stand still until the comparison was made. It belongs before
@@ -84,8 +102,8 @@ func (g *Guard) Run(ctx context.Context) error {
 // Pass compares, and catches up once if need be. Done says that the ledger knows what was
 // published; trouble outside is for a later pass.
 func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
-	ahead, err := g.repository.Ahead(ctx)
-	if err == nil && len(ahead) > 0 {
+	ahead, err := g.look(ctx)
+	if err == nil && ahead.some() {
 		ahead, err = g.catchUp(ctx, ahead)
 	}
 	switch {
@@ -94,9 +112,12 @@ func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 		return false, nil
 	case err != nil:
 		return false, err
-	case len(ahead) > 0:
-		for _, a := range ahead {
+	case ahead.some():
+		for _, a := range ahead.receipts {
 			g.log.Error("a published receipt tells more than the ledger knows", "pledge", a.Pledge, "status", a.Status, "reason", a.Reason, "at", a.At)
+		}
+		for _, c := range ahead.campaigns {
+			g.log.Error("a published campaign is further than the database knows", "development", c.Development.Uri, "phase", c.Phase, "at", c.UpdatedAt)
 		}
 		return false, nil
 	}
@@ -110,34 +131,106 @@ func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 	return true, nil
 }
 
-// catchUp brings the ledger to what the processor and the receipts know, and returns what
-// is still ahead.
-func (g *Guard) catchUp(ctx context.Context, ahead []repo.Ahead) ([]repo.Ahead, error) {
-	g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens", "receipts", len(ahead))
+func (g *Guard) look(ctx context.Context) (a ahead, err error) {
+	if a.receipts, err = g.repository.Ahead(ctx); err != nil {
+		return a, err
+	}
+	a.campaigns, err = g.repository.CampaignsAhead(ctx)
+	return a, err
+}
+
+// catchUp brings the database to what the processor and the records know, and returns what
+// is still ahead. Campaigns come first, as they were when they opened: what was paid finds
+// them. Where they stood follows from what became of the money.
+func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
+	g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens",
+		"receipts", len(published.receipts), "campaigns", len(published.campaigns))
 	err := g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return halt.Stop(ctx, tx, halt.Behind, fmt.Sprintf("%d published receipts tell more than the ledger knows", len(ahead)))
+		return halt.Stop(ctx, tx, halt.Behind, fmt.Sprintf("%d published receipts and %d campaigns tell more than the database knows",
+			len(published.receipts), len(published.campaigns)))
 	})
 	if err != nil || g.intake == nil {
-		return ahead, err
+		return published, err
 	}
-	if err := g.intake.SyncSessions(ctx); err != nil {
-		return nil, err
+	steps := []func(context.Context) error{
+		g.repository.RestoreTerms,
+		func(ctx context.Context) error { return g.restoreCampaigns(ctx, published.campaigns) },
+		g.intake.SyncSessions,
+		g.intake.Drain,
+		func(ctx context.Context) error { return g.decideAllAgain(ctx, published.receipts) },
+		func(ctx context.Context) error { _, err := g.intake.Sync(ctx, true); return err },
+		g.intake.Drain,
+		func(ctx context.Context) error { return g.catchUpCampaigns(ctx, published.campaigns) },
 	}
-	if err := g.intake.Drain(ctx); err != nil {
-		return nil, err
-	}
-	for _, a := range ahead {
-		if err := g.decideAgain(ctx, a); err != nil {
-			return nil, err
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return ahead{}, err
 		}
 	}
-	if _, err := g.intake.Sync(ctx, true); err != nil {
-		return nil, err
+	return g.look(ctx)
+}
+
+// restoreCampaigns keeps the campaigns that are lost. One that is known and had gone back
+// makes room for the next one of its proposal.
+func (g *Guard) restoreCampaigns(ctx context.Context, published []campaign.Campaign) error {
+	var lost, known []campaign.Campaign
+	err := g.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
+		for _, c := range published {
+			_, err := campaign.Load(ctx, q, c.Attempt)
+			switch {
+			case err == nil:
+				known = append(known, c)
+			case errors.Is(err, campaign.ErrNotFound):
+				lost = append(lost, c)
+			default:
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if err := g.intake.Drain(ctx); err != nil {
-		return nil, err
+	for _, c := range lost {
+		inTheWay := slices.DeleteFunc(slices.Clone(known), func(k campaign.Campaign) bool {
+			return k.Proposal.Uri != c.Proposal.Uri || k.Reason == ""
+		})
+		if err := g.catchUpCampaigns(ctx, inTheWay); err != nil {
+			return err
+		}
+		err := g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error { return g.campaigns.RestoreCampaign(ctx, tx, c) })
+		if errors.Is(err, repo.ErrNoTerms) || errors.Is(err, campaign.ErrMoved) {
+			g.log.Error("a published campaign cannot be brought back", "development", c.Development.Uri, "err", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		g.log.Warn("a published campaign was lost, and is kept again", "development", c.Development.Uri, "attempt", c.Attempt)
 	}
-	return g.repository.Ahead(ctx)
+	return nil
+}
+
+// catchUpCampaigns brings campaigns to where they were published. One that cannot be
+// brought there stays ahead.
+func (g *Guard) catchUpCampaigns(ctx context.Context, published []campaign.Campaign) error {
+	return g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for _, c := range published {
+			if _, err := campaign.CatchUp(ctx, tx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (g *Guard) decideAllAgain(ctx context.Context, published []repo.Ahead) error {
+	for _, a := range published {
+		if err := g.decideAgain(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // decideAgain decides what a receipt says was decided: the escrow has signed it.
