@@ -83,8 +83,9 @@ func alarm(ctx context.Context, tx *store.Tx, detail string) error {
 
 // checkKey looks whether everybody can verify acknowledgements.
 func (s *Service) checkKey(account *identity.Identity) {
-	if have := account.Keys[checkout.KeyID].PublicKeyMultibase; have != s.taking.key.Multibase() {
+	have, err := account.GetPublicKey(checkout.KeyID) // written in one of several ways
+	if err != nil || have.Multibase() != s.taking.key.Multibase() {
 		s.log.Warn("the escrow's DID document does not have the key of acknowledgements, so nobody can verify them",
-			"did", s.cfg.DID, "key", "#"+checkout.KeyID, "want", s.taking.key.Multibase(), "have", have)
+			"did", s.cfg.DID, "key", "#"+checkout.KeyID, "want", s.taking.key.Multibase(), "have", account.Keys[checkout.KeyID].PublicKeyMultibase)
 	}
 }
