@@ -255,7 +255,7 @@ func (l *live) held(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.say(fmt.Sprintf("%s pledged %s and paid by card. Its receipt is published, and the AppView says: %s.", l.ana.Handle, usd(2500), status),
+	l.say(fmt.Sprintf("%s pledged %s and paid by card. The receipt is published, and the AppView says: %s.", l.ana.Handle, usd(2500), status),
 		ofAppView("fund.stratos.feature.listPledges?uri=$PROPOSAL"), ofEscrow("listReceipts?development=$DEVELOPMENT"))
 	return nil
 }
