@@ -193,6 +193,9 @@ func TestPages_AreGuarded(t *testing.T) {
 				t.Errorf("%s: the policy %q lacks %s", path, policy, part)
 			}
 		}
+		if strings.Contains(policy, "[") {
+			t.Errorf("%s: the policy %q names an IPv6 address, which no browser reads", path, policy)
+		}
 		if strings.Contains(policy, "unsafe") || resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Referrer-Policy") != "same-origin" {
 			t.Errorf("%s: %v", path, resp.Header)
 		}
