@@ -239,7 +239,7 @@ func TestPages_AreGuarded(t *testing.T) {
 func TestPaymentView_SaysWhenARefundShouldArrive(t *testing.T) {
 	t.Parallel()
 	since := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
-	for status, want := range map[checkout.Status]string{"refunding": "2026-11-16T09:00:00.000Z", "held": "", "refunded": ""} {
+	for status, want := range map[checkout.Status]string{"refunding": "2026-11-16T09:00:00Z", "held": "", "refunded": ""} {
 		v := (&Service{}).paymentView(checkout.View{Status: status, Since: since})
 		got := ""
 		if v.ExpectedAt != nil {
