@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -350,10 +351,9 @@ var errDead = errors.New("dead")
 
 // once is a death at a point.
 func once(point crashpoint.Point) crashpoint.Hook {
-	died := false
+	var died atomic.Bool
 	return func(p crashpoint.Point) error {
-		if p == point && !died {
-			died = true
+		if p == point && died.CompareAndSwap(false, true) {
 			return errDead
 		}
 		return nil

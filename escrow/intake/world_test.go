@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,8 @@ type world struct {
 	worker    *Worker
 	sender    *outgoing.Sender
 	endpoint  *httptest.Server
+	// serving is the worker of the moment, for the endpoint's own goroutines.
+	serving atomic.Pointer[Worker]
 }
 
 // newWorld hears webhooks from the simulator, which are sent when a test says so.
@@ -39,10 +42,10 @@ func newWorld(t *testing.T) *world {
 	mux := http.NewServeMux()
 	// The worker of the moment: a restarted process listens again.
 	mux.HandleFunc("POST /webhooks/stripe", func(rw http.ResponseWriter, r *http.Request) {
-		w.worker.Handler(payments.EndpointAccount).ServeHTTP(rw, r)
+		w.serving.Load().Handler(payments.EndpointAccount).ServeHTTP(rw, r)
 	})
 	mux.HandleFunc("POST /webhooks/stripe/connect", func(rw http.ResponseWriter, r *http.Request) {
-		w.worker.Handler(payments.EndpointConnect).ServeHTTP(rw, r)
+		w.serving.Load().Handler(payments.EndpointConnect).ServeHTTP(rw, r)
 	})
 	w.endpoint = httptest.NewServer(mux)
 	t.Cleanup(w.endpoint.Close)
@@ -70,6 +73,7 @@ func (w *world) restart(crash crashpoint.Hook) {
 	w.worker = New(Parts{
 		Escrow: processortest.Escrow, Store: w.Store, Ledger: w.Ledger, Processor: w.processor, Outgoing: w.sender, Checkouts: w.World, Parse: hooks.ParseEvent,
 	}, Options{Log: w.Log, Clock: w.Now, Crash: crash})
+	w.serving.Store(w.worker)
 }
 
 // deliver sends all webhooks that wait, and works off what they told.
