@@ -13,6 +13,8 @@ import (
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/indexer"
@@ -28,6 +30,9 @@ const (
 	// ServiceType is its type there.
 	ServiceType = "StratosEscrow"
 )
+
+// minPassword is how long a password of admin is at least.
+const minPassword = 12
 
 // maxInFlight bounds the requests that are answered at the same time.
 const maxInFlight = 256
@@ -63,6 +68,16 @@ type Config struct {
 	Contact string
 	// TermsFile is the JSON file with the terms. See [repo.Terms].
 	TermsFile string
+
+	// AcknowledgementKey is the private key, in multibase, that signs what is offered to
+	// payers. Its public half stands in the account's DID document, under
+	// #stratos_acknowledgement.
+	AcknowledgementKey payments.Secret
+	// Costs is the most that a payment may cost the operator's float.
+	Costs checkout.Costs
+	// AdminPassword is what admin requests prove themselves with; none means that admin is
+	// off.
+	AdminPassword payments.Secret
 
 	// MetricsBind is the host:port of the Prometheus metrics; empty means off.
 	MetricsBind string
@@ -100,10 +115,19 @@ func (c Config) Validate() error {
 	if c.TermsFile == "" {
 		refuse("terms-file", "the escrow needs terms, to which everybody agrees")
 	}
+	if n := len(c.AdminPassword.Reveal()); n > 0 && n < minPassword {
+		refuse("admin-password", "it moves money, so it has at least %d characters, and not %d", minPassword, n)
+	}
 	if c.MetricsBind != "" {
 		if _, _, err := net.SplitHostPort(c.MetricsBind); err != nil {
 			refuse("metrics-bind", "%w", err)
 		}
+	}
+	if _, err := checkout.ParseKey(c.AcknowledgementKey); err != nil {
+		refuse("acknowledgement-key", "%w; `escrow new-key` makes one", err)
+	}
+	if err := c.Costs.Validate(); err != nil {
+		refuse("cost-basis-points, cost-fixed", "%w", err)
 	}
 	errs = append(errs, c.checkLive(), c.checkAccount(), c.indexer().Validate(), c.server().Validate())
 	return errors.Join(errs...)
@@ -171,7 +195,7 @@ func (c Config) introduction() repo.Service {
 
 // account is what the DID document says of an account that is ours to explain; nil for
 // others.
-func (c Config) account() *xrpc.Account {
+func (c Config) account(key *checkout.Key) *xrpc.Account {
 	if !c.explains() {
 		return nil
 	}
@@ -179,7 +203,7 @@ func (c Config) account() *xrpc.Account {
 	if err != nil {
 		handle = "" // it logs in with its DID
 	}
-	return &xrpc.Account{Handle: handle, Key: strings.TrimPrefix(c.SigningKey, "did:key:"), PDS: c.PDSURL}
+	return &xrpc.Account{Handle: handle, Key: strings.TrimPrefix(c.SigningKey, "did:key:"), PDS: c.PDSURL, Others: map[string]string{checkout.KeyID: key.Multibase()}}
 }
 
 // indexPath is where the index of a ledger lies.
@@ -196,6 +220,11 @@ type Options struct {
 	// Processor is the payment processor. Without one the service takes no money and
 	// sends none, and only publishes what the ledger says.
 	Processor payments.Processor
+	// Progress replaces the index's own word of how far it is, where the clock is not that
+	// of the network. Nil in production.
+	Progress func() campaign.Progress
+	// ParseEvent checks the processor's events. It goes with a processor.
+	ParseEvent payments.ParseEvent
 	// Crash is told of the moments at which the process may die. Nil in production.
 	Crash crashpoint.Hook
 	// CheckOutput validates every answer against its lexicon.

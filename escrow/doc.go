@@ -6,5 +6,9 @@
 // told to stop, and ends as a whole when any part dies. The index lies beside the
 // ledger and can be thrown away; the ledger cannot.
 //
+// With a payment processor it also sends what the ledger says is due, hears what happens
+// there, compares both, and lets an operator act (processor.go). None of that, and nothing
+// of the publisher, begins before the ledger knows what the escrow has published.
+//
 // The package knows the payment processor by escrow/payments only.
 package escrow

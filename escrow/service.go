@@ -10,11 +10,15 @@ import (
 	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/identity"
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payee"
 	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer"
@@ -32,11 +36,15 @@ type Service struct {
 	ledger    *ledger.Ledger
 	repo      *repo.Repo
 	publisher *repo.Publisher
+	processor *processor
 	lock      io.Closer // of the index
 	index     *index.Store
 	indexer   *indexer.Indexer
 	directory identity.Directory
+	payees    *payee.Payees // nil without a processor
+	campaigns *campaign.Driver
 	server    *xrpc.Server
+	taking    taking
 	registry  *prometheus.Registry
 }
 
@@ -98,9 +106,12 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	s.publisher = repo.NewPublisher(s.repo, s.store, repo.Login{
 		DID: s.cfg.DID, Identifier: s.cfg.Identifier, Password: s.cfg.AppPassword, Host: s.pds,
 	}, repo.Options{Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash})
+	if s.taking.key, err = checkout.ParseKey(s.cfg.AcknowledgementKey); err != nil {
+		return err
+	}
 	s.server, err = xrpc.New(s.cfg.server(), xrpc.Options{
-		Catalog:   lexicons.Catalog(),
-		ServiceID: ServiceID, ServiceType: ServiceType, Account: s.cfg.account(),
+		Catalog: lexicons.Catalog(), Methods: methods(), MapError: wireError,
+		ServiceID: ServiceID, ServiceType: ServiceType, Account: s.cfg.account(s.taking.key),
 		Identities: s.directory, Health: s.health,
 		Log:      opts.Log.With("component", "xrpc"),
 		Registry: s.registry, CheckOutput: opts.CheckOutput, Now: opts.Clock,
@@ -108,7 +119,20 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
+	s.wirePayees(opts)
+	if err := s.wireCheckout(opts); err != nil {
+		return err
+	}
+	s.wireCampaigns(opts)
+	if err := s.wireProcessor(ctx, opts); err != nil {
+		return err
+	}
 	return s.server.Listen(ctx)
+}
+
+// methods are those of the API. One whose part is off is not implemented.
+func methods() []syntax.NSID {
+	return []syntax.NSID{createCheckout, getPayment, listPayments, createPayoutAccount, getPayoutAccount, getCampaign, listReceipts}
 }
 
 // pds finds out where the escrow's account is. On the way it looks whether clients can
@@ -125,6 +149,7 @@ func (s *Service) pds(ctx context.Context) (string, error) {
 		s.log.Warn("the escrow's DID document does not lead to this service, so nobody can find it",
 			"did", s.cfg.DID, "service", "#"+ServiceID, "want", want, "have", account.GetServiceEndpoint(ServiceID))
 	}
+	s.checkKey(account)
 	pds := account.PDSEndpoint()
 	if !strings.HasPrefix(pds, "https://") && !s.cfg.indexer().Local() {
 		return "", fmt.Errorf("escrow: the PDS of %s is %q, and a password goes to https only", s.cfg.DID, pds)
@@ -141,7 +166,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.server.Run(ctx) })
 	g.Go(func() error { return s.indexer.Run(ctx) })
-	g.Go(func() error { return s.publisher.Run(ctx) })
+	s.runMoney(ctx, g)
 	if s.cfg.MetricsBind != "" {
 		g.Go(func() error { return xrpc.ServeMetrics(ctx, s.cfg.MetricsBind, s.registry) })
 	}

@@ -19,8 +19,11 @@ const (
 	// up while the batch before was applied.
 	manyChanges = batchLength / 4
 	// calmAfter is how long no event may have waited until what many left stale is
-	// derived.
+	// derived, and what few changed long ago is applied.
 	calmAfter = 5 * time.Millisecond
+	// lateAfter is how old an event is, by its own account, from which one must
+	// expect that very many follow: the upstream tells the past.
+	lateAfter = 10 * time.Second
 	// deriveWithin is how long derived rows may stay stale, while events come
 	// faster than they are applied, before the deriver is asked to help.
 	deriveWithin = 3 * time.Second
@@ -80,19 +83,18 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 			if err := b.add(j); err != nil {
 				return err
 			}
-			more := nextReady(ordered)
-			if b.full() || (len(b.changes) > 0 || b.stale) && !more {
+			if ix.isDue(&b, ordered) {
 				// After a crowd, a few are no calm: they were fast, and more follow.
-				b.behind = len(ordered) > manyChanges || len(b.changes) > manyChanges || b.stale
+				b.behind = b.stale || max(len(ordered), len(b.changes)) > manyChanges || ix.isLate(b.at)
 				if err := ix.apply(ctx, upstream, &b); err != nil {
 					return err
 				}
 			}
-			if b.stale {
+			if b.waiting() {
 				calm.Reset(calmAfter)
 			}
 		case <-calm.C:
-			if b.stale && !nextReady(ordered) {
+			if b.waiting() && !nextReady(ordered) {
 				b.behind = false
 				if err := ix.apply(ctx, upstream, &b); err != nil {
 					return err
@@ -106,6 +108,19 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 			}
 		}
 	}
+}
+
+// isDue reports whether the batch is to be applied now. One that is full is, and
+// one that nothing would follow at once; but a few changes of long ago wait for
+// more, since many in one transaction cost less.
+func (ix *Indexer) isDue(b *batch, ordered <-chan *job) bool {
+	switch {
+	case b.full():
+		return true
+	case nextReady(ordered) || !b.waiting():
+		return false
+	}
+	return len(b.changes) >= manyChanges || !ix.isLate(b.at)
 }
 
 // nextReady reports whether waiting for another event would not delay this one.
@@ -146,6 +161,16 @@ func (b *batch) add(j *job) error {
 }
 
 func (b *batch) full() bool { return len(b.changes) >= batchLength }
+
+// waiting reports whether somebody could look for what the batch brings.
+func (b *batch) waiting() bool { return len(b.changes) > 0 || b.stale }
+
+// isLate reports whether an event is from longer ago than it takes to tell. Its
+// time is unsigned; one that is wrong delays what is derived, and nothing else.
+func (ix *Indexer) isLate(at string) bool {
+	told, err := syntax.ParseDatetimeTime(at)
+	return err == nil && ix.now().Sub(told) > lateAfter
+}
 
 // apply writes the batch and the cursor in one transaction, and tells the
 // other workers what it left for them.
@@ -207,6 +232,7 @@ func (ix *Indexer) apply(ctx context.Context, upstream string, b *batch) error {
 	if at, err := syntax.ParseDatetimeTime(b.at); err == nil {
 		lag := max(0, ix.now().Sub(at))
 		ix.lag.Store(int64(lag))
+		ix.eventAt.Store(at.UnixMilli())
 		ix.metrics.lag.Set(lag.Seconds())
 	}
 	*b = batch{saved: b.seq, seq: b.seq, stale: b.behind}

@@ -78,6 +78,7 @@ type Indexer struct {
 	cursor    atomic.Int64
 	received  atomic.Int64 // sequence number of the last frame that was read
 	lag       atomic.Int64 // nanoseconds
+	eventAt   atomic.Int64 // milliseconds: the last applied event's own time
 
 	behind atomic.Bool // more events wait than were applied last
 	later  atomic.Bool // the deriver will be woken in a while
@@ -102,11 +103,7 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 	}
 	// Other servers are asked within bounds of their own: a large repository
 	// takes longer than a DID document may.
-	asking := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	hosts, err := newHosts(asking, cfg.UserAgent, cfg.Local())
+	hosts, err := newHosts(asking(transport), cfg.UserAgent, cfg.Local())
 	if err != nil {
 		return nil, err
 	}
@@ -195,18 +192,28 @@ type Progress struct {
 	Upstream  string
 	Connected bool
 	Cursor    int64
+	// Received is the sequence number of the last event that was read; 0 for none yet.
+	Received int64
+	// EventAt is when the last applied event happened, by its upstream's clock; zero
+	// before there was one.
+	EventAt time.Time
 	// Lag is how old the last applied event was when it was applied.
 	Lag time.Duration
 }
 
 // Progress says where the index is. It may be called at any time.
 func (ix *Indexer) Progress() Progress {
-	return Progress{
+	p := Progress{
 		Upstream:  ix.client().Host(),
 		Connected: ix.connected.Load(),
 		Cursor:    ix.cursor.Load(),
+		Received:  ix.received.Load(),
 		Lag:       time.Duration(ix.lag.Load()),
 	}
+	if at := ix.eventAt.Load(); at != 0 {
+		p.EventAt = time.UnixMilli(at).UTC()
+	}
+	return p
 }
 
 func (ix *Indexer) isTracked(did string) bool {

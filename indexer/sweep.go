@@ -94,6 +94,17 @@ func (ix *Indexer) sweep(ctx context.Context, due store.DueSweep) error {
 	return nil
 }
 
+// AskPDS asks the PDS that the account's DID document names now what became of the
+// account. The answer is unsigned, and is for whoever has to be sure before they act on
+// a deletion (F5).
+func (ix *Indexer) AskPDS(ctx context.Context, did syntax.DID) (store.AccountStatus, error) {
+	if err := ix.keys.Forget(ctx, did); err != nil {
+		return "", err
+	}
+	swept, err := ix.askPDS(ctx, did)
+	return swept.Status, err
+}
+
 // askPDS asks the PDS that the account's DID document names where it is.
 func (ix *Indexer) askPDS(ctx context.Context, did syntax.DID) (store.Swept, error) {
 	ident, err := ix.keys.Identity(ctx, did)

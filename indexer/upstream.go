@@ -40,6 +40,7 @@ func (ix *Indexer) follow(ctx context.Context) error {
 			}
 		}
 		ix.cursor.Store(max(cursor, 0))
+		ix.received.Store(max(cursor, 0)) // of another upstream's sequence it would say nothing
 		began := ix.now()
 		if err = ix.meet(ctx, name); err == nil {
 			err = ix.session(ctx, name, cursor)

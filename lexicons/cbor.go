@@ -13,10 +13,19 @@ import (
 
 var errNotCanonical = errors.New("not canonical DAG-CBOR")
 
-// decodeCBOR decodes one record. The decoder recurses and trusts lengths, so the
-// shape is walked first; and it is lenient, so that what it made of the bytes is
-// encoded again and compared: two encodings of a record would be two CIDs.
+// decodeCBOR decodes one record.
 func decodeCBOR(b []byte) (map[string]any, error) {
+	if data, ok := decodePlain(b); ok {
+		return data, nil
+	}
+	return decodeAny(b)
+}
+
+// decodeAny decodes a record of whatever kind. The decoder recurses and trusts
+// lengths, so the shape is walked first; and it is lenient, so that what it made of
+// the bytes is encoded again and compared: two encodings of a record would be two
+// CIDs.
+func decodeAny(b []byte) (map[string]any, error) {
 	if err := checkShape(b); err != nil {
 		return nil, err
 	}

@@ -39,11 +39,41 @@ func checkFormat(name, format, value string) error {
 
 // lastingURI wants an at-uri with a lasting authority.
 func lastingURI(name, value string) error {
+	if isUsualURI(value) {
+		return nil
+	}
 	if _, err := syntax.ParseATURI(value); err != nil {
 		return reject(ReasonURI, "%s: %v", name, err)
 	}
 	return lastingAuthority(name, value)
 }
+
+// isUsualURI reports whether an at-uri is what nearly all are: of a record whose
+// collection is named as ours are and whose key is a TID, in the repo of a did:plc.
+// Such a one is valid, and has a lasting authority.
+func isUsualURI(value string) bool {
+	path, isRepo := strings.CutPrefix(value, "at://did:plc:")
+	identifier, record, _ := strings.Cut(path, "/")
+	collection, key, _ := strings.Cut(record, "/")
+	name, isOurs := strings.CutPrefix(collection, "fund.stratos.")
+	group, kind, _ := strings.Cut(name, ".")
+	return isRepo && len(identifier) == 24 && onlyHas(identifier, base32Digits) &&
+		isOurs && isWord(group) && isWord(kind) &&
+		len(key) == 13 && onlyHas(key, base32Digits)
+}
+
+const (
+	letters      = "abcdefghijklmnopqrstuvwxyz"
+	base32Digits = letters + "234567" // as did:plc and TIDs write it
+)
+
+// isWord reports whether a text can be a part of any NSID.
+func isWord(text string) bool {
+	const longest = 63
+	return text != "" && len(text) <= longest && onlyHas(text, letters)
+}
+
+func onlyHas(text, characters string) bool { return strings.Trim(text, characters) == "" }
 
 // lastingAuthority wants a DID as the authority of an at-uri: a handle may be another
 // account's tomorrow.

@@ -3,6 +3,7 @@ package lexicons
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"net/url"
 	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -32,10 +33,19 @@ func checkDerivedKey(at origin, uri string) error {
 
 func checkService(at origin, r *stratos.EscrowService) error {
 	return first(
-		uriOf("uri", r.Uri, "https"),
+		ownURI("uri", r.Uri),
 		optionalURI("contact", r.Contact, "https", "mailto"),
 		refersHome(at, "terms", r.Terms, CollectionTerms),
 	)
+}
+
+// ownURI wants where a service is: https, as everywhere that people pay, or http on the
+// reader's own machine, where nobody else can be.
+func ownURI(name, value string) error {
+	if u, err := url.Parse(value); err == nil && u.Scheme == "http" && u.Hostname() == "localhost" {
+		return webURI(name, value)
+	}
+	return uriOf(name, value, "https")
 }
 
 func checkRuling(_ origin, r *stratos.EscrowRuling) error {

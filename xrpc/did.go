@@ -2,8 +2,10 @@ package xrpc
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -49,6 +51,8 @@ type Account struct {
 	Key string
 	// PDS is the address of the account's PDS.
 	PDS string
+	// Others are further keys of the account: multibase by fragment.
+	Others map[string]string
 }
 
 type didDocument struct {
@@ -83,11 +87,18 @@ func (s *Server) didDocument() didDocument {
 		}},
 	}
 	if a := s.opts.Account; a != nil {
-		doc.Keys = []didKey{{ID: s.did.String() + "#atproto", Type: "Multikey", Controller: s.did, Key: a.Key}}
+		doc.Keys = []didKey{s.key("atproto", a.Key)}
+		for _, id := range slices.Sorted(maps.Keys(a.Others)) {
+			doc.Keys = append(doc.Keys, s.key(id, a.Others[id]))
+		}
 		doc.Service = append(doc.Service, didService{ID: "#atproto_pds", Type: "AtprotoPersonalDataServer", Endpoint: a.PDS})
 		if a.Handle != "" {
 			doc.Names = []string{"at://" + a.Handle.String()}
 		}
 	}
 	return doc
+}
+
+func (s *Server) key(id, multibase string) didKey {
+	return didKey{ID: s.did.String() + "#" + id, Type: "Multikey", Controller: s.did, Key: multibase}
 }

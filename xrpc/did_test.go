@@ -75,12 +75,17 @@ func TestDIDDocument_OfAnAccountIsWhatDirectoriesRead(t *testing.T) {
 	}
 	srv := newServer(t, xrpc.Config{PublicURL: "https://escrow.example.org", DID: "did:web:escrow.example.org"}, xrpc.Options{
 		ServiceID: "stratos_escrow", ServiceType: "StratosEscrow",
-		Account: &xrpc.Account{Handle: "escrow.example.org", Key: public.Multibase(), PDS: "https://pds.example.org"},
+		Account: &xrpc.Account{
+			Handle: "escrow.example.org", Key: public.Multibase(), PDS: "https://pds.example.org", Others: map[string]string{"further": "zDnae"},
+		},
 	})
 	id := identity.ParseIdentity(new(decode[identity.DIDDocument](t, get(t, srv, "/.well-known/did.json").Body)))
 	found, err := id.PublicKey()
 	if err != nil || !found.Equal(public) {
 		t.Errorf("the key is %v, %v", found, err)
+	}
+	if further := id.Keys["further"]; further.Type != "Multikey" || further.PublicKeyMultibase != "zDnae" {
+		t.Errorf("another key is read as %+v", further)
 	}
 	if id.PDSEndpoint() != "https://pds.example.org" || id.GetServiceEndpoint("stratos_escrow") != "https://escrow.example.org" || id.DID != "did:web:escrow.example.org" {
 		t.Errorf("read as %+v", id)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/cmd/internal/environment"
 	"github.com/stratosfund/stratosfund/escrow"
+	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/payments/stripe"
 )
@@ -18,6 +19,13 @@ func databaseFlag() cli.Flag {
 	return &cli.StringFlag{
 		Name: "database-url", Sources: cli.EnvVars("ESCROW_DATABASE_URL"), Value: "sqlite://data/escrow.db",
 		Usage: "the ledger: sqlite:// and a path, made when missing; the index lies beside it",
+	}
+}
+
+func passwordFlag() cli.Flag {
+	return &cli.StringFlag{
+		Name: "admin-password", Sources: cli.EnvVars("ESCROW_ADMIN_PASSWORD"),
+		Usage: "what admin commands prove themselves with, at least 12 characters; admin is off when empty",
 	}
 }
 
@@ -108,9 +116,18 @@ func runFlags() []cli.Flag {
 			Name: "stripe-connect-webhook-secret", Sources: cli.EnvVars("ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET"),
 			Usage: "the same for events of payees' accounts",
 		},
+		passwordFlag(),
 		&cli.StringFlag{
-			Name: "admin-password", Sources: cli.EnvVars("ESCROW_ADMIN_PASSWORD"),
-			Usage: "what admin commands prove themselves with; admin is off when empty",
+			Name: "acknowledgement-key", Sources: cli.EnvVars("ESCROW_ACKNOWLEDGEMENT_KEY"),
+			Usage: "the private key, in multibase, that signs acknowledgements; its public half stands in the DID document under #" + checkout.KeyID + "; `escrow new-key` makes one",
+		},
+		&cli.Int64Flag{
+			Name: "cost-basis-points", Sources: cli.EnvVars("ESCROW_COST_BASIS_POINTS"), Value: checkout.DefaultCosts().BasisPoints,
+			Usage: "the most that the processor takes of a payment and keeps when it is refunded, in hundredths of a percent",
+		},
+		&cli.StringSliceFlag{
+			Name: "cost-fixed", Sources: cli.EnvVars("ESCROW_COST_FIXED"),
+			Usage: "what it takes besides, in minor units by currency: USD=60,EUR=50; of others a hundred of the smallest unit",
 		},
 		&cli.StringFlag{
 			Name: "metrics-bind", Sources: cli.EnvVars("ESCROW_METRICS_BIND"),
@@ -134,8 +151,7 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 	if err != nil {
 		return escrow.Config{}, fmt.Errorf("ESCROW_MODE: %w", err)
 	}
-	processor := stripe.Config{Mode: mode, Key: payments.NewSecret(cmd.String("stripe-key")), URL: cmd.String("stripe-api-url")}
-	if err := processor.Check(); err != nil {
+	if _, _, err := processorFrom(cmd, mode); err != nil {
 		return escrow.Config{}, err
 	}
 	var did syntax.DID
@@ -143,6 +159,10 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 		if did, err = syntax.ParseDID(raw); err != nil {
 			return escrow.Config{}, fmt.Errorf("did: %q: %w", raw, err)
 		}
+	}
+	fixed, err := checkout.ParseFixed(cmd.StringSlice("cost-fixed"))
+	if err != nil {
+		return escrow.Config{}, fmt.Errorf("cost-fixed: %w", err)
 	}
 	identifier := cmd.String("identifier")
 	if identifier == "" {
@@ -166,10 +186,36 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 		Name:        cmd.String("service-name"),
 		Contact:     cmd.String("contact"),
 		TermsFile:   cmd.String("terms-file"),
+		Costs:       checkout.Costs{BasisPoints: cmd.Int64("cost-basis-points"), Fixed: fixed},
+
+		AcknowledgementKey: payments.NewSecret(cmd.String("acknowledgement-key")),
+		AdminPassword:      payments.NewSecret(cmd.String("admin-password")),
+
 		MetricsBind: cmd.String("metrics-bind"),
 		RateLimit:   cmd.Float("rate-limit"),
 		Version:     version,
 	}, nil
+}
+
+// processorFrom makes the payment processor's client and the check of its events, or says
+// what is wrong with their settings.
+func processorFrom(cmd *cli.Command, mode payments.Mode) (*stripe.Client, stripe.Webhooks, error) {
+	hooks := stripe.Webhooks{
+		Mode:    mode,
+		Account: secrets(cmd.StringSlice("stripe-webhook-secret")),
+		Connect: secrets(cmd.StringSlice("stripe-connect-webhook-secret")),
+	}
+	client, err := stripe.New(stripe.Config{Mode: mode, Key: payments.NewSecret(cmd.String("stripe-key")), URL: cmd.String("stripe-api-url")}, stripe.Options{})
+	return client, hooks, errors.Join(err, hooks.Check())
+}
+
+func secrets(list []string) (out []payments.Secret) {
+	for _, text := range list {
+		if text != "" {
+			out = append(out, payments.NewSecret(text))
+		}
+	}
+	return out
 }
 
 // loggerFrom marks every line with the mode, so that no test can be taken for real

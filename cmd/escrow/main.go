@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -39,7 +40,7 @@ func run(ctx context.Context, args []string, environ func() []string, stdout, st
 		Version:     version,
 		Writer:      stdout,
 		ErrWriter:   stderr,
-		Commands:    []*cli.Command{runCommand(time.Now), statusCommand(), ledgerCommand(), backupCommand()},
+		Commands:    slices.Concat([]*cli.Command{runCommand(time.Now), statusCommand(), ledgerCommand(), backupCommand(), journalCommand(), newKeyCommand()}, adminCommands()),
 	}
 	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {
 		return ctx, environment.CheckKnown("ESCROW_", environ(), root)

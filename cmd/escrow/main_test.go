@@ -22,6 +22,7 @@ import (
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
@@ -53,6 +54,7 @@ type operator struct {
 	account  *atmosphere.Account
 	database string
 	terms    string
+	key      string // of acknowledgements
 }
 
 func newOperator(t *testing.T) *operator {
@@ -63,6 +65,9 @@ func newOperator(t *testing.T) *operator {
 		t: t, network: network, account: atmospheretest.NewAccount(t, network, "escrow"),
 		database: filepath.Join(dir, "escrow.db"), terms: filepath.Join(dir, "terms.json"),
 	}
+	var err error
+	o.key, _, err = checkout.NewKey()
+	o.ok(err)
 	const day = 24 * 60 * 60
 	numbers, err := json.Marshal(map[string]any{
 		"currencies":     []any{map[string]any{"currency": "USD", "minimum": 100, "maximum": 100_000}},
@@ -90,7 +95,9 @@ func (o *operator) settings(other map[string]string) (environ []string) {
 		"ESCROW_RELAY_URL": o.network.PDSURL(), "ESCROW_PLC_URL": o.network.PLCURL(),
 		"ESCROW_DID": o.account.DID.String(), "ESCROW_IDENTIFIER": o.account.Handle.String(), "ESCROW_APP_PASSWORD": o.account.Password,
 		"ESCROW_SERVICE_NAME": "Test Escrow", "ESCROW_TERMS_FILE": o.terms, "ESCROW_PUBLIC_URL": "https://escrow.example.org",
-		"ESCROW_STRIPE_KEY": "sk_test_simulator_local", "ESCROW_STRIPE_API_URL": "http://127.0.0.1:8095",
+		"ESCROW_ACKNOWLEDGEMENT_KEY": o.key,
+		"ESCROW_STRIPE_KEY":          "sk_test_simulator_local", "ESCROW_STRIPE_API_URL": "http://127.0.0.1:8095",
+		"ESCROW_STRIPE_WEBHOOK_SECRET": "whsec_account", "ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_connect",
 	}
 	for name, value := range other {
 		settings[name] = value
@@ -421,6 +428,9 @@ func TestRun_RefusesWhatDoesNotFitWithASentence(t *testing.T) {
 			"ESCROW_MODE": "live", "ESCROW_STRIPE_KEY": "sk_live_abc", "ESCROW_STRIPE_API_URL": "", "ESCROW_PUBLIC_URL": "http://localhost:8090",
 			"ESCROW_RELAY_URL": "https://relay.example.org", "ESCROW_PLC_URL": "https://plc.example.org",
 		}, "begins with https://"},
+		"no secret of webhooks":        {map[string]string{"ESCROW_STRIPE_WEBHOOK_SECRET": ""}, "ESCROW_STRIPE_WEBHOOK_SECRET is missing"},
+		"one secret for both":          {map[string]string{"ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_account"}, "have a secret in common"},
+		"a short password of admin":    {map[string]string{"ESCROW_ADMIN_PASSWORD": "swordfish"}, "at least 12 characters"},
 		"no account":                   {map[string]string{"ESCROW_DID": ""}, "did: the escrow needs an account"},
 		"no password":                  {map[string]string{"ESCROW_APP_PASSWORD": ""}, "needs an app password"},
 		"no terms":                     {map[string]string{"ESCROW_TERMS_FILE": ""}, "terms-file"},
@@ -522,5 +532,21 @@ func TestTheBareCommandPrintsItsHelp(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the help lacks %q", want)
 		}
+	}
+}
+
+// TestNewKey_IsOneThatSigns: what is printed is what the configuration takes.
+func TestNewKey_IsOneThatSigns(t *testing.T) {
+	var out strings.Builder
+	if err := run(t.Context(), []string{"escrow", "new-key"}, func() []string { return nil }, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	printed := regexp.MustCompile(`(?s)^ESCROW_ACKNOWLEDGEMENT_KEY=(\S+)\n.*# did:key:(\S+)\n$`).FindStringSubmatch(out.String())
+	if printed == nil {
+		t.Fatalf("printed %q", out.String())
+	}
+	key, err := checkout.ParseKey(payments.NewSecret(printed[1]))
+	if err != nil || key.Multibase() != printed[2] {
+		t.Errorf("the key of %q is %v, %v", printed[2], key, err)
 	}
 }

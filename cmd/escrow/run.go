@@ -27,7 +27,11 @@ func runCommand(clock func() time.Time) *cli.Command {
 			if err != nil {
 				return err
 			}
-			service, err := escrow.Build(ctx, cfg, escrow.Options{Log: log, Clock: clock})
+			client, hooks, err := processorFrom(cmd, cfg.Mode)
+			if err != nil {
+				return err
+			}
+			service, err := escrow.Build(ctx, cfg, escrow.Options{Log: log, Clock: clock, Processor: client, ParseEvent: hooks.ParseEvent})
 			if errors.Is(err, sqlite.ErrLocked) {
 				return fmt.Errorf("another escrow runs on %s, and only one may: %w", cfg.DatabaseURL, err)
 			}

@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/urfave/cli/v3"
 
+	"github.com/stratosfund/stratosfund/escrow/halt"
+	"github.com/stratosfund/stratosfund/escrow/intake"
+	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/reconcile"
 	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -32,6 +38,12 @@ type status struct {
 	head    ledger.Head
 	terms   string
 	waiting repo.Waiting
+
+	halts     []halt.Halt
+	hints     intake.Waiting
+	intents   intent.Waiting
+	compared  []reconcile.Last
+	due, back int64 // refunds that are due, and that came back
 }
 
 // statusCommand reads the ledger, also while the escrow runs.
@@ -58,9 +70,50 @@ func statusCommand() *cli.Command {
 			fmt.Fprintf(t, "ledger\thash\t%x\n", now.head.Hash)
 			fmt.Fprintf(t, "repository\twaiting\t%d\n", now.waiting.Records)
 			fmt.Fprintf(t, "repository\tfailing\t%d\n", now.waiting.Failing)
+			now.printProcessor(t)
 			return t.Flush()
 		},
 	}
+}
+
+// printProcessor prints what stands between the ledger and the processor.
+func (s status) printProcessor(w io.Writer) {
+	for _, h := range s.halts {
+		fmt.Fprintf(w, "stopped\t%s\t%s\tsince %s\n", h.Reason, h.Detail, h.Since.Format(time.RFC3339))
+	}
+	fmt.Fprintf(w, "refunds\tdue\t%d\n", s.due)
+	fmt.Fprintf(w, "refunds\tcame back\t%d\n", s.back)
+	fmt.Fprintf(w, "hints\twaiting\t%d%s\n", s.hints.Hints, oldest(s.hints.Oldest))
+	fmt.Fprintf(w, "hints\tfailing\t%d\n", s.hints.Failing)
+	fmt.Fprintf(w, "intents\topen\t%d%s\n", s.intents.Intents, oldest(s.intents.Oldest))
+	for _, l := range s.compared {
+		fmt.Fprintf(w, "reconciled\t%s\t%s\t%d movements, %d in flight, %d wrong\n", l.Scope, l.At.Format(time.RFC3339), l.Movements, l.InFlight, l.Findings)
+	}
+}
+
+func oldest(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return "\tsince " + t.Format(time.RFC3339)
+}
+
+// readProcessor reads the same.
+func (s *status) readProcessor(ctx context.Context, q sqlite.Querier) (err error) {
+	if s.halts, err = halt.Standing(ctx, q); err != nil {
+		return err
+	}
+	if s.due, s.back, err = ledger.RefundsOwed(ctx, q); err != nil {
+		return err
+	}
+	if s.hints, err = intake.CountWaiting(ctx, q); err != nil {
+		return err
+	}
+	if s.intents, err = intent.Open(ctx, q); err != nil {
+		return err
+	}
+	s.compared, err = reconcile.LastOf(ctx, q)
+	return err
 }
 
 func readStatus(ctx context.Context, s *store.Store) (now status, err error) {
@@ -79,8 +132,10 @@ func readStatus(ctx context.Context, s *store.Store) (now status, err error) {
 		case !errors.Is(err, repo.ErrNoTerms):
 			return err
 		}
-		now.waiting, err = r.Waiting(ctx, q)
-		return err
+		if now.waiting, err = r.Waiting(ctx, q); err != nil {
+			return err
+		}
+		return now.readProcessor(ctx, q)
 	})
 	return now, err
 }

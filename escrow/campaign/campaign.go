@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -15,11 +16,17 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
-// ErrNotFound is returned for an attempt that has no campaign here.
-var ErrNotFound = errors.New("campaign: not found")
+var (
+	// ErrNotFound is returned for an attempt that has no campaign here.
+	ErrNotFound = errors.New("campaign: not found")
+	// ErrMoved is returned by a step whose campaign is not where it was when the step
+	// was chosen. Whoever sees it looks again.
+	ErrMoved = errors.New("campaign: it is in another phase by now")
+)
 
 // Campaign is what was frozen at the opening of an attempt, and where it stands.
 type Campaign struct {
@@ -34,10 +41,20 @@ type Campaign struct {
 	Currency money.Currency
 	// Fee is the published one, in basis points of each pledge.
 	Fee int64
+	// Commitment is the code that the preview runs; nil when it commits to none.
+	Commitment *stratos.WorkPreview_Commitment
 
 	OpensAt, ClosesAt, ReleaseBy, FinalAt time.Time
 
-	Phase               lifecycle.Phase
+	Phase lifecycle.Phase
+	// Reason is why the money goes back; empty while it does not.
+	Reason Reason
+	// ReleaseSeenAt is when the author's release was first seen; zero before.
+	ReleaseSeenAt time.Time
+	// Pot is what was held when pledging had closed; nil before.
+	Pot *int64
+	// Totals are what had become of the money when the phase began.
+	Totals              Totals
 	OpenedAt, UpdatedAt time.Time
 }
 
@@ -51,16 +68,49 @@ type Payee struct {
 // CheckoutsUntil is when the last checkout begins (rule 10).
 func (c Campaign) CheckoutsUntil() time.Time { return c.ClosesAt.Add(-lifecycle.CheckoutMargin) }
 
+// Shares are the payees' parts, as a settlement takes them.
+func (c Campaign) Shares() []ledger.Share {
+	shares := make([]ledger.Share, len(c.Payees))
+	for i, p := range c.Payees {
+		shares[i] = ledger.Share{Payee: p.DID, BasisPoints: p.Share}
+	}
+	return shares
+}
+
+// Upcoming is what the clock will bring; nil when the campaign is over.
+func (c Campaign) Upcoming() *lifecycle.Next {
+	switch c.Phase {
+	case lifecycle.PhaseOpen:
+		return &lifecycle.Next{Event: lifecycle.NextPreviewCloses, At: c.ClosesAt}
+	case lifecycle.PhaseClosed:
+		return &lifecycle.Next{Event: lifecycle.NextReleaseDue, At: c.ReleaseBy}
+	case lifecycle.PhaseRefunding:
+		return &lifecycle.Next{Event: lifecycle.NextRefund, At: c.FinalAt}
+	case lifecycle.PhaseReleased, lifecycle.PhaseRefunded:
+		return nil
+	}
+	return &lifecycle.Next{Event: lifecycle.NextFinalDate, At: c.FinalAt}
+}
+
 // Add keeps a campaign that opens, with the moment of the transaction.
 func Add(ctx context.Context, tx *store.Tx, c Campaign) error {
 	now := tx.Now().UnixMilli()
-	_, err := tx.ExecContext(ctx, `
+	commitment, err := commitmentText(c.Commitment)
+	if err != nil {
+		return err
+	}
+	totals, err := json.Marshal(Totals{})
+	if err != nil {
+		return fmt.Errorf("campaign: encode no totals: %w", err)
+	}
+	_, err = tx.ExecContext(ctx, `
 		INSERT INTO campaign (attempt, development, development_cid, preview, preview_cid, proposal, proposal_cid, terms, terms_cid,
-			author, title, currency, fee, opens_at, closes_at, release_by, final_at, phase, opened_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+			author, title, currency, fee, commitment, opens_at, closes_at, release_by, final_at, phase, totals, opened_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21)`,
 		c.Attempt, c.Development.Uri, c.Development.Cid, c.Preview.Uri, c.Preview.Cid, c.Proposal.Uri, c.Proposal.Cid, c.Terms.Uri, c.Terms.Cid,
-		c.Author, c.Title, c.Currency, c.Fee, c.OpensAt.UnixMilli(), c.ClosesAt.UnixMilli(), c.ReleaseBy.UnixMilli(), c.FinalAt.UnixMilli(),
-		lifecycle.PhaseOpen, now, now)
+		c.Author, c.Title, c.Currency, c.Fee, commitment,
+		c.OpensAt.UnixMilli(), c.ClosesAt.UnixMilli(), c.ReleaseBy.UnixMilli(), c.FinalAt.UnixMilli(),
+		lifecycle.PhaseOpen, string(totals), now)
 	if err != nil {
 		return fmt.Errorf("campaign: keep that of %s: %w", c.Development.Uri, err)
 	}
@@ -74,16 +124,32 @@ func Add(ctx context.Context, tx *store.Tx, c Campaign) error {
 	return nil
 }
 
+func commitmentText(c *stratos.WorkPreview_Commitment) (sql.NullString, error) {
+	if c == nil {
+		return sql.NullString{}, nil
+	}
+	b, err := json.Marshal(c)
+	if err != nil {
+		return sql.NullString{}, fmt.Errorf("campaign: encode a commitment: %w", err)
+	}
+	return sql.NullString{String: string(b), Valid: true}, nil
+}
+
 // Load reads the campaign of an attempt, or returns ErrNotFound.
 func Load(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) (Campaign, error) {
 	c := Campaign{Attempt: attempt}
 	var opensAt, closesAt, releaseBy, finalAt, openedAt, updatedAt int64
+	var commitment, reason sql.NullString
+	var seenAt, pot sql.NullInt64
+	var totals []byte
 	err := q.QueryRowContext(ctx, `
 		SELECT development, development_cid, preview, preview_cid, proposal, proposal_cid, terms, terms_cid,
-			author, title, currency, fee, opens_at, closes_at, release_by, final_at, phase, opened_at, updated_at
+			author, title, currency, fee, commitment, opens_at, closes_at, release_by, final_at,
+			phase, reason, release_seen_at, pot, totals, opened_at, updated_at
 		FROM campaign WHERE attempt = $1`, attempt).Scan(
 		&c.Development.Uri, &c.Development.Cid, &c.Preview.Uri, &c.Preview.Cid, &c.Proposal.Uri, &c.Proposal.Cid, &c.Terms.Uri, &c.Terms.Cid,
-		&c.Author, &c.Title, &c.Currency, &c.Fee, &opensAt, &closesAt, &releaseBy, &finalAt, &c.Phase, &openedAt, &updatedAt)
+		&c.Author, &c.Title, &c.Currency, &c.Fee, &commitment, &opensAt, &closesAt, &releaseBy, &finalAt,
+		&c.Phase, &reason, &seenAt, &pot, &totals, &openedAt, &updatedAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Campaign{}, fmt.Errorf("%w: %s", ErrNotFound, attempt)
 	}
@@ -91,25 +157,88 @@ func Load(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) (Cam
 		return Campaign{}, fmt.Errorf("campaign: read %s: %w", attempt, err)
 	}
 	c.OpensAt, c.ClosesAt, c.ReleaseBy, c.FinalAt = moment(opensAt), moment(closesAt), moment(releaseBy), moment(finalAt)
-	c.OpenedAt, c.UpdatedAt = moment(openedAt), moment(updatedAt)
+	c.OpenedAt, c.UpdatedAt, c.Reason = moment(openedAt), moment(updatedAt), Reason(reason.String)
+	if seenAt.Valid {
+		c.ReleaseSeenAt = moment(seenAt.Int64)
+	}
+	if pot.Valid {
+		c.Pot = &pot.Int64
+	}
+	if commitment.Valid {
+		c.Commitment = &stratos.WorkPreview_Commitment{}
+		if err := json.Unmarshal([]byte(commitment.String), c.Commitment); err != nil {
+			return Campaign{}, fmt.Errorf("campaign: decode the commitment of %s: %w", attempt, err)
+		}
+	}
+	if err := json.Unmarshal(totals, &c.Totals); err != nil {
+		return Campaign{}, fmt.Errorf("campaign: decode the totals of %s: %w", attempt, err)
+	}
 	c.Payees, err = payees(ctx, q, attempt)
 	return c, err
 }
 
+// LoadByDevelopment reads the campaign of a development, or returns ErrNotFound.
+func LoadByDevelopment(ctx context.Context, q sqlite.Querier, development syntax.ATURI) (Campaign, error) {
+	return Load(ctx, q, ledger.AttemptOf(development))
+}
+
+// Unfinished lists attempts whose campaign is not over, in the order of their keys, after
+// one of them, and no more than limit.
+func Unfinished(ctx context.Context, q sqlite.Querier, after ledger.AttemptKey, limit int) ([]ledger.AttemptKey, error) {
+	list, err := sqlite.Collect(ctx, q, `
+		SELECT attempt FROM campaign WHERE phase <> 'released' AND phase <> 'refunded' AND attempt > $1 ORDER BY attempt LIMIT $2`,
+		func(rows *sql.Rows) (key ledger.AttemptKey, err error) {
+			err = rows.Scan(&key)
+			return key, err
+		}, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("campaign: list what is not over: %w", err)
+	}
+	return list, nil
+}
+
+// Accounts lists the accounts at the processor that campaigns which are not over pay
+// to, in the order of their ids, after one of them, and no more than limit.
+func Accounts(ctx context.Context, q sqlite.Querier, after payments.AccountID, limit int) ([]payments.AccountID, error) {
+	list, err := sqlite.Collect(ctx, q, `
+		SELECT DISTINCT p.account FROM campaign c JOIN campaign_payee p ON p.attempt = c.attempt
+		WHERE c.phase <> 'released' AND c.phase <> 'refunded' AND p.account > $1 ORDER BY p.account LIMIT $2`,
+		func(rows *sql.Rows) (id payments.AccountID, err error) {
+			err = rows.Scan(&id)
+			return id, err
+		}, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("campaign: list the accounts of payees: %w", err)
+	}
+	return list, nil
+}
+
+// rivalOf is the phase of another campaign for a proposal that is under way or was paid
+// out; empty when there is none.
+func rivalOf(ctx context.Context, q sqlite.Querier, proposal syntax.ATURI) (phase lifecycle.Phase, err error) {
+	err = q.QueryRowContext(ctx, `
+		SELECT phase FROM campaign
+		WHERE proposal = $1 AND phase <> 'refunding' AND phase <> 'refunded'
+		ORDER BY phase = 'released' DESC LIMIT 1`, proposal).Scan(&phase)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("campaign: look for another one for %s: %w", proposal, err)
+	}
+	return phase, nil
+}
+
 func moment(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
-func payees(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) (list []Payee, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT payee, share, account FROM campaign_payee WHERE attempt = $1 ORDER BY place`, attempt)
+func payees(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) ([]Payee, error) {
+	list, err := sqlite.Collect(ctx, q, `SELECT payee, share, account FROM campaign_payee WHERE attempt = $1 ORDER BY place`,
+		func(rows *sql.Rows) (p Payee, err error) {
+			err = rows.Scan(&p.DID, &p.Share, &p.Account)
+			return p, err
+		}, attempt)
 	if err != nil {
 		return nil, fmt.Errorf("campaign: read the payees of %s: %w", attempt, err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var p Payee
-		if err := rows.Scan(&p.DID, &p.Share, &p.Account); err != nil {
-			return nil, fmt.Errorf("campaign: read a payee of %s: %w", attempt, err)
-		}
-		list = append(list, p)
-	}
-	return list, rows.Err()
+	return list, nil
 }

@@ -1,6 +1,43 @@
 // Package campaign is the life of an attempt whose money the escrow holds. It owns the
-// tables campaign and campaign_payee: what was frozen when the preview opened (rule 8),
-// and how far it got since. A campaign outlives whatever its developer edits or deletes.
+// tables campaign and campaign_payee, what was frozen when the preview opened (rule 8)
+// and how far it got since; opening, what stands against openings; and withdrawal,
+// pledges that are paid and whose record is gone. A campaign outlives whatever its
+// developer edits or deletes.
 //
 // Campaigns say when something may happen; that money moves, says the ledger alone.
+//
+// What comes next is decided by pure functions: [Plan] whether an attempt opens, and
+// with what; [Next] what a campaign does, by its row, what was [Seen], and the moment.
+// [Driver] looks, asks them, and does one thing after another, each in a transaction
+// that looks again. So it may be killed anywhere, and goes on where it was.
+//
+// # Time
+//
+// Deadlines are computed once, at the opening, and stored. What a deadline brings is
+// done when the driver's clock is past it and, but for the final date, the index knows
+// what happened until then: an index that is behind may not know of a release or of a
+// withdrawal. It knows when it is connected and either the last event happened a moment
+// ago by its own time, or nothing has come for a while and the clock can be believed.
+//
+// The clock can be believed when an event of the present has confirmed it since it leapt
+// last, or it has gone on evenly for an hour and no event denied it. So a clock that is
+// set months ahead brings no deadline as long as events of another time come; on a
+// network where nothing happens it is noticed for an hour. One that is set back delays,
+// and takes nothing back. At the final date nothing that the index could bring matters
+// any more: by a clock that can be believed, what is undecided goes back (rule 15).
+//
+// # Withdrawals
+//
+// A pledge is taken back by deleting its record while the campaign is open and no
+// release was seen (rule 9). When one look shows a release and a deletion, the release
+// came first. That the record is gone is proven by its account's PDS; one that does not
+// answer for an hour leaves it at the signed commit that the index has seen, and pledging
+// ends (rule 10) when each deletion that was seen in time is decided. An account that
+// is gone for good takes its pledges along once its PDS said so twice, a day apart (F5);
+// is the campaign closed by then, it is too late. A hidden account moves nothing.
+//
+// # The end
+//
+// Money that a bank returned, or that cannot be sent back, is owed until it is claimed:
+// as long as any of it is, the campaign stays refunding and is not refunded.
 package campaign

@@ -138,8 +138,13 @@ func done[T payments.Marked](ctx context.Context, tx *store.Tx, i Intent, o Orde
 }
 
 func refused[T payments.Marked](ctx context.Context, tx *store.Tx, i Intent, o Order[T], failure *payments.Failure) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE intent SET refused = $1 WHERE id = $2`, failure.Error(), i.ID); err != nil {
+	noted, err := tx.ExecContext(ctx, `UPDATE intent SET refused = $1 WHERE id = $2 AND object IS NULL`, failure.Error(), i.ID)
+	if err != nil {
 		return fmt.Errorf("intent: note that %s was refused: %w", i.ID, err)
+	}
+	// What an earlier try made was told meanwhile, and is why this one was refused.
+	if n, err := noted.RowsAffected(); err != nil || n == 0 {
+		return err
 	}
 	if o.Refuse == nil {
 		return nil

@@ -31,6 +31,10 @@ var ErrNotFound = errors.New("intent: not found")
 // of ours.
 var ErrOther = errors.New("intent: the id is that of another intent")
 
+// ErrRefusedYet is returned by Adopt for an intent that was noted as refused, and has an
+// object all the same: what the processor said before is not true.
+var ErrRefusedYet = errors.New("intent: refused, and carried out all the same")
+
 // Intent is something that is meant to be done at the processor, once.
 type Intent struct {
 	ID payments.IntentID
@@ -73,6 +77,31 @@ func Note(ctx context.Context, tx *store.Tx, id payments.IntentID, kind Kind, su
 	return nil
 }
 
+// Adopt keeps what the processor has made of an intent, as the object's mark tells: its
+// answer was lost, or the note of it. The same again is nothing. It returns ErrOther when
+// the intent is another object's, and ErrRefusedYet when it was noted as refused.
+func Adopt(ctx context.Context, tx *store.Tx, id payments.IntentID, kind Kind, subject, object string) error {
+	if err := Note(ctx, tx, id, kind, subject); err != nil {
+		return err
+	}
+	there, err := Load(ctx, tx, id)
+	switch {
+	case err != nil:
+		return err
+	case there.Object == object:
+		return nil
+	case there.Object != "":
+		return fmt.Errorf("%w: %s made %s, and not %s", ErrOther, id, there.Object, object)
+	case there.Refused != "":
+		return fmt.Errorf("%w: %s made %s", ErrRefusedYet, id, object)
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE intent SET object = $1, sent_at = coalesce(sent_at, $2) WHERE id = $3`, object, tx.Now().UnixMilli(), id)
+	if err != nil {
+		return fmt.Errorf("intent: note that %s made %s: %w", id, object, err)
+	}
+	return nil
+}
+
 const columns = `id, kind, subject, created_at, coalesce(sent_at, 0), coalesce(object, ''), coalesce(refused, ''), tries`
 
 // Load reads an intent, or returns ErrNotFound.
@@ -105,6 +134,51 @@ func Due(ctx context.Context, q sqlite.Querier, kind Kind, now time.Time, limit 
 		list = append(list, i)
 	}
 	return list, rows.Err()
+}
+
+// Of lists the intents of a kind about a subject, in the order in which they were noted.
+func Of(ctx context.Context, q sqlite.Querier, kind Kind, subject string) ([]Intent, error) {
+	list, err := sqlite.Collect(ctx, q, `
+		SELECT `+columns+` FROM intent WHERE subject = $1 AND kind = $2 ORDER BY created_at, id`,
+		func(rows *sql.Rows) (Intent, error) { return scan(rows) }, subject, kind)
+	if err != nil {
+		return nil, fmt.Errorf("intent: list those of %s: %w", subject, err)
+	}
+	return list, nil
+}
+
+// ByObject reads the intent that made an object, or returns ErrNotFound.
+func ByObject(ctx context.Context, q sqlite.Querier, object string) (Intent, error) {
+	i, err := scan(q.QueryRowContext(ctx, `SELECT `+columns+` FROM intent WHERE object = $1`, object))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Intent{}, fmt.Errorf("%w: that of %s", ErrNotFound, object)
+	}
+	if err != nil {
+		return Intent{}, fmt.Errorf("intent: read that of %s: %w", object, err)
+	}
+	return i, nil
+}
+
+// Waiting is what is neither done nor refused.
+type Waiting struct {
+	Intents int64
+	// Oldest is when the first of them was noted; zero for none.
+	Oldest time.Time
+}
+
+// Open counts what is neither done nor refused.
+func Open(ctx context.Context, q sqlite.Querier) (w Waiting, err error) {
+	var oldest int64
+	err = q.QueryRowContext(ctx, `
+		SELECT count(*), coalesce(min(created_at), 0) FROM intent INDEXED BY intent_open
+		WHERE object IS NULL AND refused IS NULL`).Scan(&w.Intents, &oldest)
+	if err != nil {
+		return Waiting{}, fmt.Errorf("intent: count those that are open: %w", err)
+	}
+	if oldest != 0 {
+		w.Oldest = time.UnixMilli(oldest).UTC()
+	}
+	return w, nil
 }
 
 func scan(row interface{ Scan(...any) error }) (i Intent, err error) {

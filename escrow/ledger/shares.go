@@ -5,6 +5,8 @@ import (
 	"math/bits"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 // wholeShare is all of something, in basis points.
@@ -52,6 +54,15 @@ func apportion(amounts []int64, shares []Share, feeBasisPoints int64) ([]portion
 		out[i] = portion{fee, parts}
 	}
 	return out, nil
+}
+
+// Fee is the operator's part of a pledge that is settled: rounded down.
+func Fee(value money.Money, basisPoints int64) (int64, error) {
+	if value.Amount <= 0 || basisPoints < 0 || basisPoints > wholeShare {
+		return 0, fmt.Errorf("%w: a fee of %d basis points of %s", ErrShares, basisPoints, value)
+	}
+	fee, _ := proportion(value.Amount, basisPoints)
+	return fee, nil
 }
 
 func checkShares(shares []Share, feeBasisPoints int64) error {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"pgregory.net/rapid"
+
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 // someShares draws up to ten payees, some with tiny shares.
@@ -118,5 +120,25 @@ func TestApportion_RefusesWhatDoesNotAddUp(t *testing.T) {
 	portions, err := apportion([]int64{math.MaxInt64}, []Share{{"a", 1}, {"b", 9999}}, 1)
 	if err != nil || portions[0].fee+portions[0].parts[0]+portions[0].parts[1] != math.MaxInt64 {
 		t.Errorf("the largest amount: %v, %v", portions, err)
+	}
+}
+
+func TestFee_IsWhatASettlementTakes(t *testing.T) {
+	t.Parallel()
+	for _, amount := range []int64{1, 19, 20, 2500, 9_999_999_999} {
+		value := money.Money{Amount: amount, Currency: "USD"}
+		got, err := Fee(value, 525)
+		portions, err2 := apportion([]int64{amount}, []Share{{Payee: "did:plc:one", BasisPoints: wholeShare}}, 525)
+		if err != nil || err2 != nil || got != portions[0].fee {
+			t.Errorf("of %s: %d, %v; a settlement takes %v, %v", value, got, err, portions, err2)
+		}
+	}
+	for _, bad := range []int64{-1, wholeShare + 1} {
+		if got, err := Fee(money.Money{Amount: 1, Currency: "USD"}, bad); err == nil {
+			t.Errorf("%d basis points are %d", bad, got)
+		}
+	}
+	if got, err := Fee(money.Money{Currency: "USD"}, 500); err == nil {
+		t.Errorf("of nothing: %d", got)
 	}
 }

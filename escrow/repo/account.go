@@ -166,14 +166,16 @@ func (a *account) get(ctx context.Context, collection syntax.NSID, rkey syntax.R
 	return held, err
 }
 
-// list calls each with the key and the CID of every record of a collection.
-func (a *account) list(ctx context.Context, collection syntax.NSID, each func(syntax.RecordKey, syntax.CID)) error {
+// list calls each with every record of a collection: its key, its CID and its JSON.
+func (a *account) list(ctx context.Context, collection syntax.NSID, each func(syntax.RecordKey, syntax.CID, json.RawMessage)) error {
 	for cursor := ""; ; {
 		var out struct {
 			Cursor  string `json:"cursor"`
 			Records []struct {
 				URI syntax.ATURI `json:"uri"`
 				CID syntax.CID   `json:"cid"`
+
+				Value json.RawMessage `json:"value"`
 			} `json:"records"`
 		}
 		err := a.call(ctx, func(ctx context.Context, client *atclient.APIClient) error {
@@ -185,7 +187,7 @@ func (a *account) list(ctx context.Context, collection syntax.NSID, each func(sy
 			return fmt.Errorf("repo: list %s: %w", collection, err)
 		}
 		for _, r := range out.Records {
-			each(r.URI.RecordKey(), r.CID)
+			each(r.URI.RecordKey(), r.CID, r.Value)
 		}
 		if out.Cursor == "" || out.Cursor == cursor || len(out.Records) == 0 {
 			return nil

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // collections are those that the escrow publishes.
-var collections = []syntax.NSID{lexicons.CollectionTerms, lexicons.CollectionService, lexicons.CollectionReceipt}
+var collections = []syntax.NSID{lexicons.CollectionTerms, lexicons.CollectionService, lexicons.CollectionCampaign, lexicons.CollectionReceipt}
 
 // place is where a record lies in the repository.
 type place struct {
@@ -25,7 +26,7 @@ type place struct {
 func (p *Publisher) compareAll(ctx context.Context) error {
 	held := map[place]syntax.CID{}
 	for _, collection := range collections {
-		err := p.account.list(ctx, collection, func(rkey syntax.RecordKey, c syntax.CID) { held[place{collection, rkey}] = c })
+		err := p.account.list(ctx, collection, func(rkey syntax.RecordKey, c syntax.CID, _ json.RawMessage) { held[place{collection, rkey}] = c })
 		if err != nil {
 			return &outsideError{err}
 		}

@@ -1,11 +1,13 @@
-// Package repo keeps the escrow's own repository: its service record, its terms, and
-// a receipt for each pledge that was paid. It owns the tables outbox, receipt_pin,
-// terms and service, and nothing else writes records of the escrow.
+// Package repo keeps the escrow's own repository: its service record, its terms, its
+// campaigns, and a receipt for each pledge and donation that was paid. It owns the tables
+// outbox, receipt_pin, donation, terms and service, and nothing else writes records of
+// the escrow.
 //
 // What a record is to say is in the database before it is anywhere else. A receipt is
-// made of what the ledger says and of what was fixed before anybody paid ([Pin]); the
-// database notes in the outbox, in the transaction that changed a receipt, that it
-// has to be published. Terms are append-only: other terms are another record.
+// made of what the ledger says and of what was fixed before anybody paid ([Pin]), a
+// campaign of its row in escrow/campaign; the database notes in the outbox, in the
+// transaction that changed one of them, that it has to be published. Terms are
+// append-only: other terms are another record.
 //
 // [Publisher] brings the repository to what the database says, over the PDS and with
 // an app password. It writes what is newest: a receipt that changed twice meanwhile is

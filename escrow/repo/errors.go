@@ -11,8 +11,9 @@ var (
 	// ErrPinned is returned by PinReceipt for a pledge that was pinned to something
 	// else.
 	ErrPinned = errors.New("repo: the pledge was pinned to something else")
-	// ErrNoTerms is returned while the escrow has announced no terms.
-	ErrNoTerms = errors.New("repo: the escrow has no terms yet")
+	// ErrNoTerms is returned while the escrow has announced no terms, and for terms that
+	// it never had.
+	ErrNoTerms = errors.New("repo: the escrow has no such terms")
 	// errUnpinned says that money moved for a pledge that nobody had pinned.
 	errUnpinned = errors.New("repo: nothing was pinned for the receipt")
 )

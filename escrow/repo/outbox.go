@@ -16,7 +16,7 @@ import (
 // outboxRow is how far a record got.
 type outboxRow struct {
 	collection   syntax.NSID
-	subject      string // the uri of a receipt's pledge; of another record its key
+	subject      string // the uri of a receipt's pledge or a campaign's development; of another record its key
 	wanted, done int64
 	// cid is what the repository held when it was last looked at; empty for
 	// nothing.
@@ -26,7 +26,7 @@ type outboxRow struct {
 
 // rkey of the record.
 func (row outboxRow) rkey() syntax.RecordKey {
-	if row.collection == lexicons.CollectionReceipt {
+	if row.collection == lexicons.CollectionReceipt || row.collection == lexicons.CollectionCampaign {
 		return lexicons.DerivedKey(syntax.ATURI(row.subject))
 	}
 	return syntax.RecordKey(row.subject)

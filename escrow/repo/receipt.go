@@ -52,6 +52,11 @@ func (r *Repo) PinReceipt(ctx context.Context, tx *store.Tx, p Pin) error {
 	return nil
 }
 
+// PinOf reads what was pinned for a receipt.
+func (r *Repo) PinOf(ctx context.Context, q sqlite.Querier, subject syntax.ATURI) (Pin, error) {
+	return loadPin(ctx, q, subject)
+}
+
 func loadPin(ctx context.Context, q sqlite.Querier, pledge syntax.ATURI) (Pin, error) {
 	p := Pin{Pledge: pledge}
 	var heldUntil int64

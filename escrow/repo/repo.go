@@ -33,7 +33,13 @@ func (r *Repo) test() *bool {
 func (r *Repo) compose(ctx context.Context, q sqlite.Querier, row outboxRow) (*record, error) {
 	switch row.collection {
 	case lexicons.CollectionReceipt:
-		return r.receipt(ctx, q, syntax.ATURI(row.subject))
+		subject := syntax.ATURI(row.subject)
+		if subject.Collection() == lexicons.CollectionDonation {
+			return r.donationReceipt(ctx, q, subject)
+		}
+		return r.receipt(ctx, q, subject)
+	case lexicons.CollectionCampaign:
+		return r.campaign(ctx, q, syntax.ATURI(row.subject))
 	case lexicons.CollectionTerms:
 		return loadTerms(ctx, q, syntax.RecordKey(row.subject))
 	case lexicons.CollectionService:

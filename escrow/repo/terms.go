@@ -21,6 +21,7 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 // textType is what the text of terms is.
@@ -140,6 +141,19 @@ func (r *Repo) CurrentTerms(ctx context.Context, q sqlite.Querier) (comatproto.R
 	return terms.ref(r.did), nil
 }
 
+// Offer is CurrentTerms with what they say.
+func (r *Repo) Offer(ctx context.Context, q sqlite.Querier) (comatproto.RepoStrongRef, *stratos.EscrowTerms, error) {
+	terms, _, err := newestTerms(ctx, q)
+	if err != nil {
+		return comatproto.RepoStrongRef{}, nil, err
+	}
+	parsed, err := lexicons.ParseRecord(r.did, terms.collection, terms.rkey, terms.cbor)
+	if err != nil {
+		return comatproto.RepoStrongRef{}, nil, fmt.Errorf("repo: read the terms %s: %w", terms.rkey, err)
+	}
+	return terms.ref(r.did), parsed.(*stratos.EscrowTerms), nil
+}
+
 // newestTerms also returns when they were made.
 func newestTerms(ctx context.Context, q sqlite.Querier) (*record, time.Time, error) {
 	var rkey syntax.RecordKey
@@ -165,4 +179,42 @@ func loadTerms(ctx context.Context, q sqlite.Querier, rkey syntax.RecordKey) (*r
 	}
 	terms.text = text
 	return terms, nil
+}
+
+// Agreed are terms as they were announced once.
+type Agreed struct {
+	Ref     comatproto.RepoStrongRef
+	Numbers stratos.EscrowTerms
+	Text    []byte // Markdown
+}
+
+// Bounds are the least and the most that may be paid at once in a currency; ok is false
+// for one that the terms do not have.
+func (a Agreed) Bounds(currency money.Currency) (least, most int64, ok bool) {
+	for _, c := range a.Numbers.Currencies {
+		if c.Currency == currency.String() {
+			return c.Minimum, c.Maximum, true
+		}
+	}
+	return 0, 0, false
+}
+
+// TermsByKey reads terms by the key of their record, or returns ErrNoTerms.
+func (r *Repo) TermsByKey(ctx context.Context, q sqlite.Querier, rkey syntax.RecordKey) (Agreed, error) {
+	found, err := loadTerms(ctx, q, rkey)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Agreed{}, fmt.Errorf("%w: %s", ErrNoTerms, rkey)
+	}
+	if err != nil {
+		return Agreed{}, err
+	}
+	parsed, err := lexicons.ParseRecord(r.did, found.collection, found.rkey, found.cbor)
+	if err != nil {
+		return Agreed{}, fmt.Errorf("repo: read the terms %s: %w", rkey, err)
+	}
+	numbers, ok := parsed.(*stratos.EscrowTerms)
+	if !ok {
+		return Agreed{}, fmt.Errorf("repo: the terms %s are a %T", rkey, parsed)
+	}
+	return Agreed{Ref: found.ref(r.did), Numbers: *numbers, Text: found.text}, nil
 }

@@ -357,7 +357,7 @@ func makeForeign(cfg FeedConfig) ([]frame, error) {
 			}
 		}
 	}
-	return pool, nil
+	return together(pool), nil
 }
 
 // template is a repository that foreign accounts begin with.

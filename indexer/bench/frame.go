@@ -20,9 +20,10 @@ const firstSeq int64 = 20_000_000_001
 // frame is one message of the stream. Its sequence number is filled in when it
 // is sent, because foreign frames are sent more than once.
 type frame struct {
-	raw    []byte
-	seqAt  int // where the eight bytes are
-	timeAt int // where its time is, as long as timeLayout
+	message []byte // as a websocket message of a server: one unmasked binary frame
+	raw     []byte // what is in the message
+	seqAt   int    // where the eight bytes are in raw
+	timeAt  int    // where its time is, as long as timeLayout
 }
 
 var errNoPlace = errors.New("bench: a message without a sequence number or time")
@@ -39,7 +40,9 @@ func newFrame(kind string, body cbg.CBORMarshaler) (frame, error) {
 	}
 	seq := binary.BigEndian.AppendUint64([]byte("\x63seq\x1b"), uint64(firstSeq))
 	at := append([]byte("\x64time\x78"), byte(len(timeLayout)))
-	f := frame{buf.Bytes(), bytes.Index(buf.Bytes(), seq), bytes.Index(buf.Bytes(), at)}
+	message := append(messageHead(buf.Len()), buf.Bytes()...)
+	raw := message[len(message)-buf.Len():]
+	f := frame{message, raw, bytes.Index(raw, seq), bytes.Index(raw, at)}
 	if f.seqAt < 0 || f.timeAt < 0 {
 		return frame{}, errNoPlace
 	}
@@ -81,21 +84,41 @@ func syncFrame(a *account) (frame, error) {
 	})
 }
 
-// appendMessage appends the frame as a websocket message of a server: one
-// unmasked binary frame.
-func (f frame) appendMessage(out []byte, seq int64) []byte {
-	out = append(out, 0x82)
-	switch n := len(f.raw); {
+// messageHead is what comes before n bytes in a message.
+func messageHead(n int) []byte {
+	const binaryFrame = 0x82
+	switch {
 	case n < 126:
-		out = append(out, byte(n))
+		return []byte{binaryFrame, byte(n)}
 	case n < 1<<16:
-		out = binary.BigEndian.AppendUint16(append(out, 126), uint16(n))
-	default:
-		out = binary.BigEndian.AppendUint64(append(out, 127), uint64(n))
+		return binary.BigEndian.AppendUint16([]byte{binaryFrame, 126}, uint16(n))
 	}
-	begin := len(out)
-	out = append(out, f.raw...)
-	binary.BigEndian.PutUint64(out[begin+f.seqAt:], uint64(seq))
+	return binary.BigEndian.AppendUint64([]byte{binaryFrame, 127}, uint64(n))
+}
+
+// together lays frames side by side in memory, in their order. Sent in that order
+// they take half the time that they take from wherever they were made.
+func together(frames []frame) []frame {
+	size := 0
+	for _, f := range frames {
+		size += len(f.message)
+	}
+	memory := make([]byte, 0, size)
+	out := make([]frame, len(frames))
+	for i, f := range frames {
+		begin := len(memory)
+		memory = append(memory, f.message...)
+		f.message = memory[begin:]
+		f.raw = f.message[len(f.message)-len(f.raw):]
+		out[i] = f
+	}
+	return out
+}
+
+// appendMessage appends the frame's message with a sequence number.
+func (f frame) appendMessage(out []byte, seq int64) []byte {
+	out = append(out, f.message...)
+	binary.BigEndian.PutUint64(out[len(out)-len(f.raw)+f.seqAt:], uint64(seq))
 	return out
 }
 

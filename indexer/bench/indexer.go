@@ -110,7 +110,7 @@ type indexerRun struct {
 }
 
 func (r *indexerRun) process() *process   { return r.p }
-func (r *indexerRun) poll() time.Duration { return 2 * time.Millisecond }
+func (r *indexerRun) poll() time.Duration { return 5 * time.Millisecond }
 
 func (r *indexerRun) ready(ctx context.Context) (bool, error) {
 	return r.holds(ctx, len(r.up.feed.ours)) && r.up.Waiting() > 0, nil

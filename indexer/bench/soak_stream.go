@@ -57,7 +57,7 @@ func (s *endless) fill(out []byte, seq int64, now time.Time) ([]byte, int64, err
 		return out, seq, fmt.Errorf("%w: %d, and they begin after %d", errForgotten, seq, s.before)
 	}
 	at := now.UTC().Format(timeLayout)
-	for len(out) < sendBuffer {
+	for len(out) < sendAtOnce {
 		if seq == s.head && !s.advance() {
 			break
 		}

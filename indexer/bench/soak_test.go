@@ -188,7 +188,7 @@ func fillUp(t *testing.T, s *endless, seq int64, buffers int) int64 {
 	t.Helper()
 	for range buffers {
 		out, next, err := s.fill(nil, seq, began)
-		if err != nil || next == seq || len(out) < sendBuffer {
+		if err != nil || next == seq || len(out) < sendAtOnce {
 			t.Fatalf("%d bytes up to %d, %v", len(out), next, err)
 		}
 		seq = next
@@ -243,7 +243,7 @@ func TestEndlessStreamRefusesWhatItHasForgotten(t *testing.T) {
 		s.keep(frame{})
 	}
 	for at, want := range map[int64]error{firstSeq: errForgotten, firstSeq + 1: nil} {
-		if _, _, err := s.fill(make([]byte, sendBuffer), at, began); !errors.Is(err, want) {
+		if _, _, err := s.fill(make([]byte, sendAtOnce), at, began); !errors.Is(err, want) {
 			t.Errorf("from %d: %v, want %v", at-firstSeq, err, want)
 		}
 	}

@@ -82,7 +82,7 @@ var errCut = errors.New("bench: the connection is to break")
 // send writes the stream as fast as it is read, until the connection ends or is
 // to break.
 func (u *soakUpstream) send(ctx context.Context, conn net.Conn, seq int64) error {
-	buf := make([]byte, 0, sendBuffer+1<<20)
+	buf := make([]byte, 0, sendAtOnce+1<<20)
 	for ctx.Err() == nil {
 		select {
 		case <-u.cut:

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -12,9 +11,9 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 )
 
-// sendBuffer is how many bytes of frames go into one write. A write for each
+// sendAtOnce is how many bytes of frames go into one write. A write for each
 // frame would make the server, which shares the processors, the limit.
-const sendBuffer = 256 << 10
+const sendAtOnce = 256 << 10
 
 // Upstream serves a feed on loopback: relay, PDS of all accounts, and PLC
 // directory. Its stream stays behind a gate until Open; until then its PDS shows
@@ -97,24 +96,23 @@ func (u *Upstream) subscribeRepos(w http.ResponseWriter, r *http.Request) {
 
 // send writes the stream as fast as it is read, or at its pace.
 func (u *Upstream) send(ctx context.Context, conn net.Conn, from int) error {
-	buf := make([]byte, 0, sendBuffer+1<<20)
+	var b burst
 	pace := u.pace.Load()
 	began := time.Now()
 	for i := from; i < len(u.feed.stream) && ctx.Err() == nil; i++ {
-		buf = u.feed.frames[u.feed.stream[i]].appendMessage(buf, firstSeq+int64(i))
+		b.add(u.feed.frames[u.feed.stream[i]], firstSeq+int64(i))
 		if pace > 0 {
 			due := began.Add(time.Duration(i-from) * time.Second / time.Duration(pace))
 			select {
 			case <-time.After(time.Until(due)):
 			case <-ctx.Done():
 			}
-		} else if len(buf) < sendBuffer && i < len(u.feed.stream)-1 {
+		} else if b.size < sendAtOnce && i < len(u.feed.stream)-1 {
 			continue
 		}
-		if _, err := conn.Write(buf); err != nil {
-			return fmt.Errorf("bench: send frames: %w", err)
+		if err := b.writeTo(conn); err != nil {
+			return err
 		}
-		buf = buf[:0]
 	}
 	return ctx.Err()
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/indexer/gitfetch"
+	"github.com/stratosfund/stratosfund/indexer/strangers"
 	"github.com/stratosfund/stratosfund/lexicons/weburi"
 )
 
@@ -69,6 +71,14 @@ func DefaultLimits() Limits {
 	}
 }
 
+// git are the limits of a repository, of which all is held in memory.
+func (l Limits) git() gitfetch.Limits {
+	return gitfetch.Limits{
+		Answer: l.Answer, Pack: l.Pack, Objects: l.Objects,
+		Object: l.Unpacked, Chain: l.Unpacked, Unpacked: l.Unpacked, Hops: l.Hops,
+	}
+}
+
 // Config says by what the world is reached.
 type Config struct {
 	// Transport makes the connections, and refuses those to private addresses.
@@ -85,35 +95,25 @@ type Config struct {
 // Checker decides claims.
 type Checker struct {
 	limits Limits
-	agent  string
-	small  *http.Client // for answers that are no packs
-	packs  *http.Client
+	git    *gitfetch.Client
 	dir    *identity.BaseDirectory
 }
 
 // New makes a checker. It asks nobody yet.
 func New(cfg Config) *Checker {
-	c := &Checker{limits: cfg.Limits, agent: cfg.UserAgent}
-	answers := &bounded{next: cfg.Transport, acquire: cfg.Acquire, most: cfg.Limits.Answer}
-	c.small = &http.Client{Transport: answers, CheckRedirect: c.mayFollow}
-	c.packs = &http.Client{
-		Transport:     &bounded{next: cfg.Transport, acquire: cfg.Acquire, most: cfg.Limits.Pack},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	c := &Checker{limits: cfg.Limits}
+	c.git = gitfetch.New(gitfetch.Config{
+		Transport: cfg.Transport, Acquire: cfg.Acquire, UserAgent: cfg.UserAgent, Limits: cfg.Limits.git(),
+	})
 	c.dir = &identity.BaseDirectory{
-		HTTPClient: http.Client{Transport: answers, CheckRedirect: c.mayFollow},
-		UserAgent:  cfg.UserAgent,
+		HTTPClient: http.Client{
+			Transport:     &strangers.Transport{Next: cfg.Transport, Acquire: cfg.Acquire, Most: cfg.Limits.Answer},
+			CheckRedirect: strangers.Follow(cfg.Limits.Hops),
+		},
+		UserAgent: cfg.UserAgent,
 	}
 	c.dir.Resolver.Dial, c.dir.Resolver.PreferGo = cfg.DialDNS, cfg.DialDNS != nil
 	return c
-}
-
-// mayFollow bounds redirects. One that is not followed is the answer.
-func (c *Checker) mayFollow(req *http.Request, via []*http.Request) error {
-	if len(via) > c.limits.Hops || req.URL.Scheme != "https" || req.URL.User != nil {
-		return http.ErrUseLastResponse
-	}
-	return nil
 }
 
 // Check finds out whether the claim holds now.
@@ -124,6 +124,9 @@ func (c *Checker) Check(ctx context.Context, claim Claim) Finding {
 	if err != nil {
 		if refusal, ok := errors.AsType[*refusalError](err); ok {
 			return Finding{Refuted, refusal.reason}
+		}
+		if refusal, ok := errors.AsType[*gitfetch.RefusedError](err); ok {
+			return Finding{Refuted, refusal.Reason}
 		}
 		return Finding{Undecided, err.Error()}
 	}
@@ -137,15 +140,15 @@ func (c *Checker) check(ctx context.Context, claim Claim) (Outcome, error) {
 	}
 	// A repository has no query and no places.
 	if at.RawQuery == "" && at.Fragment == "" {
-		found, err := c.findRepository(ctx, at)
+		door, err := c.git.Find(ctx, at, gitfetch.FirstRef)
 		if err != nil {
 			return "", err
 		}
-		switch found.door {
-		case doorOpen:
-			return ByRepository, c.proveByRepository(ctx, found, claim.Owner)
-		case doorClosed:
-			return "", refuse("what is at the address cannot be read by everybody: %s", found.why)
+		switch door.State {
+		case gitfetch.Open:
+			return ByRepository, c.proveByRepository(ctx, door, claim.Owner)
+		case gitfetch.Closed:
+			return "", refuse("what is at the address cannot be read by everybody: %s", door.Why)
 		}
 	}
 	if claim.Repository {

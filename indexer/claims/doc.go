@@ -33,8 +33,7 @@
 // around it. DNS goes to the resolver of this machine only; the name servers that
 // a stranger's domain names are never asked directly. Bounded are the time of a
 // check, the bytes of each answer, the hops of redirects, and of a pack its
-// bytes, its objects and what they unpack to. A pack is looked through before it
-// is unpacked.
+// bytes, its objects and what they unpack to, as indexer/gitfetch does.
 //
 // A [Checker] keeps nothing between checks, knows no database, reads no clock and
 // may be shared between goroutines.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/gitfetch"
 )
 
 // proveByHost wants the address's host to be a handle of the owner, and nobody's
@@ -27,11 +29,11 @@ func (c *Checker) proveByHost(ctx context.Context, at *url.URL, owner syntax.DID
 		return err
 	}
 	for _, level := range levels {
-		found, err := c.findRepository(ctx, level)
+		door, err := c.git.Find(ctx, level, gitfetch.FirstRef)
 		if err != nil {
 			return err
 		}
-		if found.door != doorNone {
+		if door.State != gitfetch.None {
 			return refuse("a git repository is at %s, which its host does not prove", level)
 		}
 	}
@@ -65,20 +67,11 @@ func above(at *url.URL) []*url.URL {
 	levels := []*url.URL{{Scheme: at.Scheme, Host: at.Host}}
 	for i := range path {
 		if i > 0 && path[i] == '/' && path[i-1] != '/' {
-			levels = append(levels, level(at, path[:i]))
+			levels = append(levels, gitfetch.WithPath(at, path[:i]))
 		}
 	}
 	if path != "" {
-		levels = append(levels, level(at, path))
+		levels = append(levels, gitfetch.WithPath(at, path))
 	}
 	return levels
-}
-
-// level is the address of a part of the path.
-func level(at *url.URL, escaped string) *url.URL {
-	path, err := url.PathUnescape(escaped)
-	if err != nil {
-		path = escaped // no path of a parsed address comes here
-	}
-	return &url.URL{Scheme: at.Scheme, Host: at.Host, Path: path, RawPath: escaped}
 }

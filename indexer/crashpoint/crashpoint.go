@@ -50,6 +50,36 @@ const (
 	// AfterSend: the processor has carried an intent out, and that is not noted. It is
 	// found there by its mark.
 	AfterSend Point = "after-send"
+	// AfterOffer: a payment is kept with its hold, and its payer was not told. The same
+	// call gives the same payment; one that nobody comes back for expires.
+	AfterOffer Point = "after-offer"
+	// AfterAgreement: a payer agreed, and no session was ordered. The payer's next try
+	// orders it, or it is refused when the time for it is over.
+	AfterAgreement Point = "after-agreement"
+	// BeforeCharge: a session is paid, and its charge is not posted. The session is looked
+	// at again: by a webhook, by polling, or when its time is over.
+	BeforeCharge Point = "before-charge"
+	// AfterEnding: it is noted that a payment ends, and its session may be open. It is due,
+	// so its session is ended.
+	AfterEnding Point = "after-ending"
+	// BeforeOpening: everything that a campaign needs to open was found, and it is not
+	// kept. The next pass looks again, and opens it if it still is so.
+	BeforeOpening Point = "before-opening"
+	// AfterProof: it is proven that a pledge's record is gone, and nothing is decided.
+	// The withdrawal is noted, and its account's PDS is asked once more.
+	AfterProof Point = "after-proof"
+	// AfterFinish: the checkouts of a campaign have ended, and it is in the phase in
+	// which they could be. The next pass finds none that is open, and goes on.
+	AfterFinish Point = "after-finish"
+	// AfterHint: what the processor told of is noted, and it was not answered. It tells
+	// again, which is nothing.
+	AfterHint Point = "after-hint"
+	// AfterObserve: an object was looked at and what follows is in the ledger; that the
+	// hint is worked off is not noted. The object is looked at again, which is nothing.
+	AfterObserve Point = "after-observe"
+	// AfterList: a list of the processor's was read, and neither what it holds nor how
+	// far it was read is noted. It is read again from the same place.
+	AfterList Point = "after-list"
 )
 
 // Points lists the points of the index that its simulations pass.

@@ -375,7 +375,17 @@ func (p *peeker) string(major byte, most uint64) []byte {
 	return s
 }
 
-func (p *peeker) text() []byte { return p.string(majorText, maxText) }
+// text reads a text, most of which are short.
+func (p *peeker) text() []byte {
+	if len(p.rest) > 0 {
+		if n := int(p.rest[0]) - majorText<<5; n >= 0 && n < 24 && n < len(p.rest) {
+			s := p.rest[1 : 1+n]
+			p.rest = p.rest[1+n:]
+			return s
+		}
+	}
+	return p.string(majorText, maxText)
+}
 
 func (p *peeker) unsigned() uint64 { return p.expect(majorUnsigned, 1<<63-1) }
 

@@ -115,6 +115,17 @@ func TestApply_Sync(t *testing.T) {
 	if row := w.row(alice); row.seenRev != tid(p.rev+3) {
 		t.Errorf("row %+v", row)
 	}
+	err := w.s.Read(t.Context(), func(r *Reader) error {
+		for did, want := range map[syntax.DID]syntax.TID{alice: tid(p.rev + 3), bob: ""} {
+			if rev, err := r.Rev(t.Context(), did); err != nil || rev != want {
+				t.Errorf("the newest rev of %s is %q, %v; want %q", did, rev, err, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func TestApply_InvalidRecordsAreKeptAndShownNowhere(t *testing.T) {

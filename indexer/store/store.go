@@ -31,9 +31,13 @@ const readers = 8
 // events come, and are copied once.
 const checkpointChanges = 8000
 
-// checkpointPages is how many pages of 4 KiB the log collects before the writer
-// itself copies what is left, and begins the log anew.
-const checkpointPages = 16_000
+const (
+	// longLog is from how many pages of 4 KiB on the log is to begin anew.
+	longLog = 4000
+	// longestLog is how many pages it collects before the writer itself, in the
+	// middle of a commit, copies what is left.
+	longestLog = 16_000
+)
 
 // Config says where the index is and what its operator decided.
 type Config struct {
@@ -105,10 +109,13 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	if s.writer, err = sqlite.NewConn(ctx, write); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if _, err := s.writer.ExecContext(ctx, fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d`, checkpointPages)); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: set the length of the log: %w", err), s.Close())
+	// What SQLite notes to undo a statement that fails halfway needs no file.
+	for _, pragma := range []string{fmt.Sprintf(`PRAGMA wal_autocheckpoint = %d`, longestLog), `PRAGMA temp_store = MEMORY`} {
+		if _, err := s.writer.ExecContext(ctx, pragma); err != nil {
+			return nil, errors.Join(fmt.Errorf("store: prepare to write: %w", err), s.Close())
+		}
 	}
-	if s.checkpoints, err = sqlite.StartCheckpoints(cfg.Path); err != nil {
+	if s.checkpoints, err = sqlite.StartCheckpoints(cfg.Path, &s.mu, longLog); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.openReaders(ctx, cfg.Path); err != nil {

@@ -33,7 +33,7 @@ type EscrowCreateCheckout_Output struct {
 
 // EscrowCreateCheckout calls the XRPC method "fund.stratos.escrow.createCheckout".
 //
-// Begin the payment for a pledge or donation of the calling account. The escrow reads the record from the account's repo as a signed proof. Asking again with the same uri and cid gives the same payment.
+// Begin the payment for a pledge or donation of the calling account. The escrow reads the record from the account's repo as a signed proof. Asking again with the same uri and cid gives the same payment for as long as it can be paid; a record is paid for once.
 func EscrowCreateCheckout(ctx context.Context, c lexutil.LexClient, input *EscrowCreateCheckout_Input) (*EscrowCreateCheckout_Output, error) {
 	var out EscrowCreateCheckout_Output
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +17,8 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/payments"
 )
 
-// Why an event is not taken. Only ErrOtherMode is an everyday matter: Stripe tells live
-// Connect endpoints of test events as well; answer those with 200 and forget them.
+// Why an event is not taken. Only payments.ErrOtherMode, beside these, is an everyday
+// matter: Stripe tells live Connect endpoints of test events as well.
 var (
 	// ErrUnsigned says that there is no signature of the form that Stripe sends.
 	ErrUnsigned = errors.New("stripe: the event carries no signature")
@@ -33,14 +34,9 @@ var (
 	ErrOversized = errors.New("stripe: the event is too large")
 	// ErrUnreadable says that what is signed is no event.
 	ErrUnreadable = errors.New("stripe: the event cannot be read")
-	// ErrOtherMode says that the event is about test money in live mode, or the other way
-	// round.
-	ErrOtherMode = errors.New("stripe: the event is of another mode")
 )
 
 const (
-	// MaxEvent bounds the body of an event, for whoever reads it from the network.
-	MaxEvent = 1 << 20
 	// SignatureHeader is where the signature stands.
 	SignatureHeader = "Stripe-Signature"
 	// maxSignature bounds the header: a few signatures while secrets are rotated.
@@ -49,20 +45,10 @@ const (
 	secretPrefix = "whsec_"
 )
 
-// Endpoint is where Stripe sends an event.
-type Endpoint string
-
-const (
-	// EndpointAccount hears of the platform's own account.
-	EndpointAccount Endpoint = "account"
-	// EndpointConnect hears of payees' accounts.
-	EndpointConnect Endpoint = "connect"
-)
-
 // variables are where an operator sets the secrets.
-var variables = map[Endpoint]string{
-	EndpointAccount: "ESCROW_STRIPE_WEBHOOK_SECRET",
-	EndpointConnect: "ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET",
+var variables = map[payments.Endpoint]string{
+	payments.EndpointAccount: "ESCROW_STRIPE_WEBHOOK_SECRET",
+	payments.EndpointConnect: "ESCROW_STRIPE_CONNECT_WEBHOOK_SECRET",
 }
 
 // Webhooks checks events. It may be shared.
@@ -85,8 +71,8 @@ func (w Webhooks) Check() error {
 	if w.Tolerance < 0 {
 		problems = append(problems, errors.New("the tolerance of webhooks is below zero"))
 	}
-	owner := make(map[string]Endpoint)
-	for _, endpoint := range []Endpoint{EndpointAccount, EndpointConnect} {
+	owner := make(map[string]payments.Endpoint)
+	for _, endpoint := range []payments.Endpoint{payments.EndpointAccount, payments.EndpointConnect} {
 		secrets := w.secrets(endpoint)
 		if len(secrets) == 0 {
 			problems = append(problems, fmt.Errorf("%s is missing: without a secret nothing that arrives at the %s webhook can be believed", variables[endpoint], endpoint))
@@ -97,7 +83,7 @@ func (w Webhooks) Check() error {
 				problems = append(problems, fmt.Errorf("%s: a secret of a webhook begins with %s", variables[endpoint], secretPrefix))
 			}
 			if other, ok := owner[key]; ok && other != endpoint {
-				problems = append(problems, fmt.Errorf("%s and %s have a secret in common: each endpoint has its own", variables[EndpointAccount], variables[EndpointConnect]))
+				problems = append(problems, fmt.Errorf("%s and %s have a secret in common: each endpoint has its own", variables[payments.EndpointAccount], variables[payments.EndpointConnect]))
 			}
 			owner[key] = endpoint
 		}
@@ -105,11 +91,11 @@ func (w Webhooks) Check() error {
 	return errors.Join(problems...)
 }
 
-func (w Webhooks) secrets(endpoint Endpoint) []payments.Secret {
+func (w Webhooks) secrets(endpoint payments.Endpoint) []payments.Secret {
 	switch endpoint {
-	case EndpointAccount:
+	case payments.EndpointAccount:
 		return w.Account
-	case EndpointConnect:
+	case payments.EndpointConnect:
 		return w.Connect
 	}
 	return nil
@@ -118,11 +104,11 @@ func (w Webhooks) secrets(endpoint Endpoint) []payments.Secret {
 // Parse returns what an event hints at, if Stripe sent it to this endpoint just now.
 // Header is that of SignatureHeader. The same event may come again and again within the
 // tolerance: whoever acts on it stores its id.
-func (w Webhooks) Parse(endpoint Endpoint, header string, body []byte, now time.Time) (payments.Hint, error) {
+func (w Webhooks) Parse(endpoint payments.Endpoint, header string, body []byte, now time.Time) (payments.Hint, error) {
 	switch {
 	case len(body) == 0:
 		return payments.Hint{}, ErrEmpty
-	case len(body) > MaxEvent:
+	case len(body) > payments.MaxEvent:
 		return payments.Hint{}, ErrOversized
 	}
 	signed, err := parseSignature(header)
@@ -147,12 +133,17 @@ func (w Webhooks) Parse(endpoint Endpoint, header string, body []byte, now time.
 	switch {
 	case err != nil:
 		return payments.Hint{}, ErrUnreadable
-	case (hint.Account != payments.Platform) != (endpoint == EndpointConnect):
+	case (hint.Account != payments.Platform) != (endpoint == payments.EndpointConnect):
 		return payments.Hint{}, ErrWrongEndpoint
 	case hint.Live != w.Mode.Live():
-		return payments.Hint{}, ErrOtherMode
+		return payments.Hint{}, payments.ErrOtherMode
 	}
 	return hint, nil
+}
+
+// ParseEvent is Parse of a whole header. It is a payments.ParseEvent.
+func (w Webhooks) ParseEvent(endpoint payments.Endpoint, header http.Header, body []byte, now time.Time) (payments.Hint, error) {
+	return w.Parse(endpoint, header.Get(SignatureHeader), body, now)
 }
 
 func (w Webhooks) tolerance() time.Duration {

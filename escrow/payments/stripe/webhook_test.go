@@ -40,17 +40,17 @@ func signedAt(at time.Time, secret, body string) string {
 func TestEventIsReducedToAHint(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		endpoint     Endpoint
+		endpoint     payments.Endpoint
 		secret, body string
 		want         payments.Hint
 	}{
-		{EndpointAccount, "whsec_account_new", accountEvent,
+		{payments.EndpointAccount, "whsec_account_new", accountEvent,
 			payments.Hint{ID: "evt_1", Type: "charge.refund.updated", Kind: "refund", Object: "re_1", CreatedAt: testNow}},
-		{EndpointAccount, "whsec_account_old", accountEvent,
+		{payments.EndpointAccount, "whsec_account_old", accountEvent,
 			payments.Hint{ID: "evt_1", Type: "charge.refund.updated", Kind: "refund", Object: "re_1", CreatedAt: testNow}},
-		{EndpointConnect, "whsec_connect", connectEvent,
+		{payments.EndpointConnect, "whsec_connect", connectEvent,
 			payments.Hint{ID: "evt_2", Type: "account.updated", Kind: "account", Object: "acct_1", Account: "acct_1", CreatedAt: testNow}},
-		{EndpointAccount, "whsec_account_new", `{"object":"event","id":"evt_3","type":"balance.available","created":1777636800,"data":{"object":{"object":"balance"}}}`,
+		{payments.EndpointAccount, "whsec_account_new", `{"object":"event","id":"evt_3","type":"balance.available","created":1777636800,"data":{"object":{"object":"balance"}}}`,
 			payments.Hint{ID: "evt_3", Type: "balance.available", Kind: "balance", CreatedAt: testNow}},
 	} {
 		for _, age := range []time.Duration{0, webhook.DefaultTolerance, -webhook.DefaultTolerance} {
@@ -74,44 +74,44 @@ func TestEventThatIsNotStripesOrNotOfNowIsRefused(t *testing.T) {
 	live := strings.Replace(accountEvent, `"livemode":false`, `"livemode":true`, 1)
 	signed := func(body string) string { return signedAt(testNow, "whsec_account_new", body) }
 	for name, c := range map[string]struct {
-		endpoint     Endpoint
+		endpoint     payments.Endpoint
 		header, body string
 		want         error
 	}{
-		"no signature":                   {EndpointAccount, "", accountEvent, ErrUnsigned},
-		"no time":                        {EndpointAccount, mac, accountEvent, ErrUnsigned},
-		"no time at all":                 {EndpointAccount, "t=," + mac, accountEvent, ErrUnsigned},
-		"time zero":                      {EndpointAccount, "t=0," + mac, accountEvent, ErrUnsigned},
-		"a time too large":               {EndpointAccount, "t=99999999999999999999," + mac, accountEvent, ErrUnsigned},
-		"only a time":                    {EndpointAccount, strings.Split(good, ",")[0], accountEvent, ErrUnsigned},
-		"no hex":                         {EndpointAccount, "t=1777636800,v1=xyz", accountEvent, ErrUnsigned},
-		"an older scheme":                {EndpointAccount, strings.Replace(good, "v1=", "v0=", 1), accountEvent, ErrUnsigned},
-		"an endless header":              {EndpointAccount, good + strings.Repeat(",v1=00", maxSignature), accountEvent, ErrUnsigned},
-		"another secret":                 {EndpointAccount, signedAt(testNow, "whsec_forged", accountEvent), accountEvent, ErrForged},
-		"no secret":                      {EndpointAccount, signedAt(testNow, "", accountEvent), accountEvent, ErrForged},
-		"a changed body":                 {EndpointAccount, good, strings.Replace(accountEvent, "re_1", "re_2", 1), ErrForged},
-		"a longer body":                  {EndpointAccount, good, accountEvent + " ", ErrForged},
-		"another time":                   {EndpointAccount, "t=1777636801," + mac, accountEvent, ErrForged},
-		"half a signature":               {EndpointAccount, good[:len(good)-2], accountEvent, ErrForged},
-		"a moment too old":               {EndpointAccount, oldHeader, accountEvent, ErrStale},
-		"an old one beside a new time":   {EndpointAccount, "t=1777636800," + oldHeader, accountEvent, ErrUnsigned},
-		"a new time after an old one":    {EndpointAccount, oldHeader + ",t=1777636800", accountEvent, ErrUnsigned},
-		"a moment too far ahead":         {EndpointAccount, signedAt(testNow.Add(webhook.DefaultTolerance+time.Second), "whsec_account_new", accountEvent), accountEvent, ErrStale},
-		"from the end of time":           {EndpointAccount, signedAt(time.Unix(1<<62, 0), "whsec_account_new", accountEvent), accountEvent, ErrStale},
-		"an empty body":                  {EndpointAccount, signed(""), "", ErrEmpty},
-		"a huge body":                    {EndpointAccount, good, strings.Repeat(" ", MaxEvent+1), ErrOversized},
-		"the other endpoint's":           {EndpointAccount, signedAt(testNow, "whsec_connect", connectEvent), connectEvent, ErrWrongEndpoint},
-		"the other endpoint's, too":      {EndpointConnect, good, accountEvent, ErrWrongEndpoint},
-		"a payee's, as the platform's":   {EndpointAccount, signed(connectEvent), connectEvent, ErrWrongEndpoint},
-		"the platform's, as a payee's":   {EndpointConnect, signedAt(testNow, "whsec_connect", accountEvent), accountEvent, ErrWrongEndpoint},
+		"no signature":                   {payments.EndpointAccount, "", accountEvent, ErrUnsigned},
+		"no time":                        {payments.EndpointAccount, mac, accountEvent, ErrUnsigned},
+		"no time at all":                 {payments.EndpointAccount, "t=," + mac, accountEvent, ErrUnsigned},
+		"time zero":                      {payments.EndpointAccount, "t=0," + mac, accountEvent, ErrUnsigned},
+		"a time too large":               {payments.EndpointAccount, "t=99999999999999999999," + mac, accountEvent, ErrUnsigned},
+		"only a time":                    {payments.EndpointAccount, strings.Split(good, ",")[0], accountEvent, ErrUnsigned},
+		"no hex":                         {payments.EndpointAccount, "t=1777636800,v1=xyz", accountEvent, ErrUnsigned},
+		"an older scheme":                {payments.EndpointAccount, strings.Replace(good, "v1=", "v0=", 1), accountEvent, ErrUnsigned},
+		"an endless header":              {payments.EndpointAccount, good + strings.Repeat(",v1=00", maxSignature), accountEvent, ErrUnsigned},
+		"another secret":                 {payments.EndpointAccount, signedAt(testNow, "whsec_forged", accountEvent), accountEvent, ErrForged},
+		"no secret":                      {payments.EndpointAccount, signedAt(testNow, "", accountEvent), accountEvent, ErrForged},
+		"a changed body":                 {payments.EndpointAccount, good, strings.Replace(accountEvent, "re_1", "re_2", 1), ErrForged},
+		"a longer body":                  {payments.EndpointAccount, good, accountEvent + " ", ErrForged},
+		"another time":                   {payments.EndpointAccount, "t=1777636801," + mac, accountEvent, ErrForged},
+		"half a signature":               {payments.EndpointAccount, good[:len(good)-2], accountEvent, ErrForged},
+		"a moment too old":               {payments.EndpointAccount, oldHeader, accountEvent, ErrStale},
+		"an old one beside a new time":   {payments.EndpointAccount, "t=1777636800," + oldHeader, accountEvent, ErrUnsigned},
+		"a new time after an old one":    {payments.EndpointAccount, oldHeader + ",t=1777636800", accountEvent, ErrUnsigned},
+		"a moment too far ahead":         {payments.EndpointAccount, signedAt(testNow.Add(webhook.DefaultTolerance+time.Second), "whsec_account_new", accountEvent), accountEvent, ErrStale},
+		"from the end of time":           {payments.EndpointAccount, signedAt(time.Unix(1<<62, 0), "whsec_account_new", accountEvent), accountEvent, ErrStale},
+		"an empty body":                  {payments.EndpointAccount, signed(""), "", ErrEmpty},
+		"a huge body":                    {payments.EndpointAccount, good, strings.Repeat(" ", payments.MaxEvent+1), ErrOversized},
+		"the other endpoint's":           {payments.EndpointAccount, signedAt(testNow, "whsec_connect", connectEvent), connectEvent, ErrWrongEndpoint},
+		"the other endpoint's, too":      {payments.EndpointConnect, good, accountEvent, ErrWrongEndpoint},
+		"a payee's, as the platform's":   {payments.EndpointAccount, signed(connectEvent), connectEvent, ErrWrongEndpoint},
+		"the platform's, as a payee's":   {payments.EndpointConnect, signedAt(testNow, "whsec_connect", accountEvent), accountEvent, ErrWrongEndpoint},
 		"an endpoint that there is not":  {"", good, accountEvent, ErrWrongEndpoint},
-		"live money in the simulator":    {EndpointAccount, signed(live), live, ErrOtherMode},
-		"no JSON":                        {EndpointAccount, signed("{"), "{", ErrUnreadable},
-		"no event":                       {EndpointAccount, signed(`{"object":"refund","id":"re_1"}`), `{"object":"refund","id":"re_1"}`, ErrUnreadable},
-		"null":                           {EndpointAccount, signed("null"), "null", ErrUnreadable},
-		"an event without object":        {EndpointAccount, signed(`{"object":"event","id":"evt_1","type":"a.b"}`), `{"object":"event","id":"evt_1","type":"a.b"}`, ErrUnreadable},
-		"an id with a path in it":        {EndpointAccount, signed(strings.Replace(accountEvent, "re_1", "../x", 1)), strings.Replace(accountEvent, "re_1", "../x", 1), ErrUnreadable},
-		"an event whose id is a message": {EndpointAccount, signed(strings.Replace(accountEvent, "evt_1", "evt 1", 1)), strings.Replace(accountEvent, "evt_1", "evt 1", 1), ErrUnreadable},
+		"live money in the simulator":    {payments.EndpointAccount, signed(live), live, payments.ErrOtherMode},
+		"no JSON":                        {payments.EndpointAccount, signed("{"), "{", ErrUnreadable},
+		"no event":                       {payments.EndpointAccount, signed(`{"object":"refund","id":"re_1"}`), `{"object":"refund","id":"re_1"}`, ErrUnreadable},
+		"null":                           {payments.EndpointAccount, signed("null"), "null", ErrUnreadable},
+		"an event without object":        {payments.EndpointAccount, signed(`{"object":"event","id":"evt_1","type":"a.b"}`), `{"object":"event","id":"evt_1","type":"a.b"}`, ErrUnreadable},
+		"an id with a path in it":        {payments.EndpointAccount, signed(strings.Replace(accountEvent, "re_1", "../x", 1)), strings.Replace(accountEvent, "re_1", "../x", 1), ErrUnreadable},
+		"an event whose id is a message": {payments.EndpointAccount, signed(strings.Replace(accountEvent, "evt_1", "evt 1", 1)), strings.Replace(accountEvent, "evt_1", "evt 1", 1), ErrUnreadable},
 	} {
 		if hint, err := testHooks.Parse(c.endpoint, c.header, []byte(c.body), testNow); !errors.Is(err, c.want) || hint != (payments.Hint{}) {
 			t.Errorf("%s: %v, %v", name, hint, err)
@@ -123,7 +123,7 @@ func TestEventThatIsNotStripesOrNotOfNowIsRefused(t *testing.T) {
 func TestEventSignedWithSeveralSecretsIsTaken(t *testing.T) {
 	t.Parallel()
 	header := "v0=00,v1=" + strings.Repeat("00", 32) + "," + signedAt(testNow, "whsec_account_old", accountEvent) + ",v2=x"
-	if _, err := testHooks.Parse(EndpointAccount, header, []byte(accountEvent), testNow); err != nil {
+	if _, err := testHooks.Parse(payments.EndpointAccount, header, []byte(accountEvent), testNow); err != nil {
 		t.Error(err)
 	}
 }
@@ -135,7 +135,7 @@ func TestSecretThatIsMissingBelievesNobody(t *testing.T) {
 		"no secrets":      {Mode: payments.Simulator},
 		"an empty secret": {Mode: payments.Simulator, Account: []payments.Secret{{}}},
 	} {
-		if _, err := hooks.Parse(EndpointAccount, signedAt(testNow, "", accountEvent), []byte(accountEvent), testNow); !errors.Is(err, ErrForged) {
+		if _, err := hooks.Parse(payments.EndpointAccount, signedAt(testNow, "", accountEvent), []byte(accountEvent), testNow); !errors.Is(err, ErrForged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -145,11 +145,11 @@ func TestEventIsHeldAgainstItsMode(t *testing.T) {
 	t.Parallel()
 	hooks := testHooks
 	hooks.Mode = payments.Live
-	if _, err := hooks.Parse(EndpointAccount, signedAt(testNow, "whsec_account_new", accountEvent), []byte(accountEvent), testNow); !errors.Is(err, ErrOtherMode) {
+	if _, err := hooks.Parse(payments.EndpointAccount, signedAt(testNow, "whsec_account_new", accountEvent), []byte(accountEvent), testNow); !errors.Is(err, payments.ErrOtherMode) {
 		t.Error(err)
 	}
 	live := strings.Replace(accountEvent, `"livemode":false`, `"livemode":true`, 1)
-	if hint, err := hooks.Parse(EndpointAccount, signedAt(testNow, "whsec_account_new", live), []byte(live), testNow); err != nil || !hint.Live {
+	if hint, err := hooks.Parse(payments.EndpointAccount, signedAt(testNow, "whsec_account_new", live), []byte(live), testNow); err != nil || !hint.Live {
 		t.Error(hint, err)
 	}
 }
@@ -160,7 +160,7 @@ func TestToleranceIsTheOperators(t *testing.T) {
 	hooks.Tolerance = 10 * time.Second
 	for age, want := range map[time.Duration]error{10 * time.Second: nil, 11 * time.Second: ErrStale, -11 * time.Second: ErrStale} {
 		header := signedAt(testNow.Add(-age), "whsec_account_new", accountEvent)
-		if _, err := hooks.Parse(EndpointAccount, header, []byte(accountEvent), testNow); !errors.Is(err, want) {
+		if _, err := hooks.Parse(payments.EndpointAccount, header, []byte(accountEvent), testNow); !errors.Is(err, want) {
 			t.Errorf("%s old: %v", age, err)
 		}
 	}
@@ -198,15 +198,15 @@ func FuzzWebhook(f *testing.F) {
 	f.Add("t=1,t=2,v1=00,v1=", []byte("{}"), true)
 	f.Add("", []byte(`{"object":"event","id":"evt_1","type":"a","data":{"object":[]}}`), true)
 	f.Fuzz(func(t *testing.T, header string, body []byte, connect bool) {
-		endpoint, secret := EndpointAccount, "whsec_account_new"
+		endpoint, secret := payments.EndpointAccount, "whsec_account_new"
 		if connect {
-			endpoint, secret = EndpointConnect, "whsec_connect"
+			endpoint, secret = payments.EndpointConnect, "whsec_connect"
 		}
 		genuine := fmt.Sprintf("t=%d,v1=%s", testNow.Unix(), hex.EncodeToString(webhook.ComputeSignature(testNow, body, secret)))
 		for _, h := range []string{header, genuine} {
 			hint, err := testHooks.Parse(endpoint, h, body, testNow)
 			if err != nil {
-				known := []error{ErrUnsigned, ErrForged, ErrWrongEndpoint, ErrStale, ErrEmpty, ErrOversized, ErrUnreadable, ErrOtherMode}
+				known := []error{ErrUnsigned, ErrForged, ErrWrongEndpoint, ErrStale, ErrEmpty, ErrOversized, ErrUnreadable, payments.ErrOtherMode}
 				if !anyOf(err, known) || hint != (payments.Hint{}) {
 					t.Fatalf("%v, %v", hint, err)
 				}

@@ -16,16 +16,29 @@ CREATE TABLE campaign (
 	title           TEXT    NOT NULL,
 	currency        TEXT    NOT NULL,
 	fee             INTEGER NOT NULL CHECK (fee BETWEEN 0 AND 10000), -- basis points
+	commitment      TEXT    CHECK (json_valid(commitment)), -- as in the preview; NULL without one
 	opens_at        INTEGER NOT NULL,
 	closes_at       INTEGER NOT NULL CHECK (closes_at > opens_at),
 	release_by      INTEGER NOT NULL CHECK (release_by > closes_at),
 	final_at        INTEGER NOT NULL CHECK (final_at > release_by),
 	phase           TEXT    NOT NULL CHECK (phase IN ('open', 'closed', 'checking', 'verifying', 'disputed', 'settling', 'released', 'refunding', 'refunded')),
+	reason          TEXT,    -- why the money goes back; NULL while it does not
+	release_seen_at INTEGER, -- when the developer's release was first seen: no pledge is taken back any more
+	pot             INTEGER CHECK (pot >= 0), -- what was held when pledging had closed
+	-- totals are what had become of the money when the phase began; the record says that.
+	totals          TEXT    NOT NULL CHECK (json_valid(totals)),
 	opened_at       INTEGER NOT NULL,
-	updated_at      INTEGER NOT NULL CHECK (updated_at >= opened_at)
+	updated_at      INTEGER NOT NULL CHECK (updated_at >= opened_at),
+	CHECK ((reason IS NULL) = (phase <> 'refunding' AND phase <> 'refunded')),
+	CHECK ((pot IS NULL) = (phase = 'open') OR reason IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX campaign_by_proposal ON campaign (proposal);
+CREATE INDEX campaign_by_proposal ON campaign (proposal, phase);
+-- One at a time (rule 8).
+CREATE UNIQUE INDEX campaign_under_way ON campaign (proposal)
+	WHERE phase = 'open' OR phase = 'closed' OR phase = 'checking' OR phase = 'verifying' OR phase = 'disputed' OR phase = 'settling';
+-- What the driver has to look at.
+CREATE INDEX campaign_not_over ON campaign (attempt) WHERE phase <> 'released' AND phase <> 'refunded';
 
 -- +goose StatementBegin
 CREATE TRIGGER campaign_is_frozen BEFORE UPDATE ON campaign
@@ -35,7 +48,11 @@ WHEN NEW.attempt IS NOT OLD.attempt OR NEW.development IS NOT OLD.development OR
 	OR NEW.terms IS NOT OLD.terms OR NEW.terms_cid IS NOT OLD.terms_cid
 	OR NEW.author IS NOT OLD.author OR NEW.title IS NOT OLD.title OR NEW.currency IS NOT OLD.currency OR NEW.fee IS NOT OLD.fee
 	OR NEW.opens_at IS NOT OLD.opens_at OR NEW.opened_at IS NOT OLD.opened_at OR NEW.final_at IS NOT OLD.final_at
+	OR NEW.commitment IS NOT OLD.commitment OR NEW.updated_at < OLD.updated_at
 	OR NEW.closes_at < OLD.closes_at OR NEW.release_by < OLD.release_by
+	OR (OLD.pot IS NOT NULL AND NEW.pot IS NOT OLD.pot)
+	OR (OLD.reason IS NOT NULL AND NEW.reason IS NOT OLD.reason)
+	OR (OLD.release_seen_at IS NOT NULL AND NEW.release_seen_at IS NOT OLD.release_seen_at)
 BEGIN
 	SELECT RAISE(ABORT, 'what was frozen stands, and deadlines only move later');
 END;
@@ -45,6 +62,24 @@ END;
 CREATE TRIGGER campaign_is_not_deleted BEFORE DELETE ON campaign
 BEGIN
 	SELECT RAISE(ABORT, 'a campaign is for ever');
+END;
+-- +goose StatementEnd
+
+-- No phase without its record. What is seen of a release and not accepted is no part of it.
+-- +goose StatementBegin
+CREATE TRIGGER campaign_is_announced AFTER INSERT ON campaign
+BEGIN
+	INSERT INTO outbox (collection, subject, place)
+	SELECT 'fund.stratos.escrow.campaign', NEW.development, coalesce(max(sequence), 0) FROM entry;
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER campaign_is_published AFTER UPDATE OF phase, reason, pot, totals, closes_at, release_by ON campaign
+BEGIN
+	UPDATE outbox SET wanted = wanted + 1, due_at = 0,
+		place = iif(done < wanted, place, (SELECT coalesce(max(sequence), 0) FROM entry))
+	WHERE collection = 'fund.stratos.escrow.campaign' AND subject = NEW.development;
 END;
 -- +goose StatementEnd
 

@@ -11,6 +11,8 @@ CREATE TABLE account (
 	balance  INTEGER NOT NULL DEFAULT 0 CHECK (bound = 'none' OR (bound = 'debit' AND balance >= 0) OR (bound = 'credit' AND balance <= 0))
 ) STRICT;
 CREATE INDEX account_at_risk ON account (currency, kind, balance) WHERE kind = 'chargeback-open' OR kind = 'contested';
+CREATE INDEX account_going_back ON account (kind, id) WHERE (kind = 'refund-due' OR kind = 'returned') AND balance < 0;
+CREATE INDEX account_of_processor ON account (currency) WHERE kind = 'processor';
 CREATE TRIGGER account_is_empty_when_new BEFORE INSERT ON account WHEN NEW.balance <> 0
 BEGIN
 	SELECT RAISE(ABORT, 'only postings move balances');
@@ -37,15 +39,31 @@ CREATE TABLE campaign (
 	title           TEXT    NOT NULL,
 	currency        TEXT    NOT NULL,
 	fee             INTEGER NOT NULL CHECK (fee BETWEEN 0 AND 10000), -- basis points
+	commitment      TEXT    CHECK (json_valid(commitment)), -- as in the preview; NULL without one
 	opens_at        INTEGER NOT NULL,
 	closes_at       INTEGER NOT NULL CHECK (closes_at > opens_at),
 	release_by      INTEGER NOT NULL CHECK (release_by > closes_at),
 	final_at        INTEGER NOT NULL CHECK (final_at > release_by),
 	phase           TEXT    NOT NULL CHECK (phase IN ('open', 'closed', 'checking', 'verifying', 'disputed', 'settling', 'released', 'refunding', 'refunded')),
+	reason          TEXT,    -- why the money goes back; NULL while it does not
+	release_seen_at INTEGER, -- when the developer's release was first seen: no pledge is taken back any more
+	pot             INTEGER CHECK (pot >= 0), -- what was held when pledging had closed
+	-- totals are what had become of the money when the phase began; the record says that.
+	totals          TEXT    NOT NULL CHECK (json_valid(totals)),
 	opened_at       INTEGER NOT NULL,
-	updated_at      INTEGER NOT NULL CHECK (updated_at >= opened_at)
+	updated_at      INTEGER NOT NULL CHECK (updated_at >= opened_at),
+	CHECK ((reason IS NULL) = (phase <> 'refunding' AND phase <> 'refunded')),
+	CHECK ((pot IS NULL) = (phase = 'open') OR reason IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX campaign_by_proposal ON campaign (proposal);
+CREATE INDEX campaign_by_proposal ON campaign (proposal, phase);
+CREATE INDEX campaign_not_over ON campaign (attempt) WHERE phase <> 'released' AND phase <> 'refunded';
+CREATE UNIQUE INDEX campaign_under_way ON campaign (proposal)
+	WHERE phase = 'open' OR phase = 'closed' OR phase = 'checking' OR phase = 'verifying' OR phase = 'disputed' OR phase = 'settling';
+CREATE TRIGGER campaign_is_announced AFTER INSERT ON campaign
+BEGIN
+	INSERT INTO outbox (collection, subject, place)
+	SELECT 'fund.stratos.escrow.campaign', NEW.development, coalesce(max(sequence), 0) FROM entry;
+END;
 CREATE TRIGGER campaign_is_frozen BEFORE UPDATE ON campaign
 WHEN NEW.attempt IS NOT OLD.attempt OR NEW.development IS NOT OLD.development OR NEW.development_cid IS NOT OLD.development_cid
 	OR NEW.preview IS NOT OLD.preview OR NEW.preview_cid IS NOT OLD.preview_cid
@@ -53,13 +71,23 @@ WHEN NEW.attempt IS NOT OLD.attempt OR NEW.development IS NOT OLD.development OR
 	OR NEW.terms IS NOT OLD.terms OR NEW.terms_cid IS NOT OLD.terms_cid
 	OR NEW.author IS NOT OLD.author OR NEW.title IS NOT OLD.title OR NEW.currency IS NOT OLD.currency OR NEW.fee IS NOT OLD.fee
 	OR NEW.opens_at IS NOT OLD.opens_at OR NEW.opened_at IS NOT OLD.opened_at OR NEW.final_at IS NOT OLD.final_at
+	OR NEW.commitment IS NOT OLD.commitment OR NEW.updated_at < OLD.updated_at
 	OR NEW.closes_at < OLD.closes_at OR NEW.release_by < OLD.release_by
+	OR (OLD.pot IS NOT NULL AND NEW.pot IS NOT OLD.pot)
+	OR (OLD.reason IS NOT NULL AND NEW.reason IS NOT OLD.reason)
+	OR (OLD.release_seen_at IS NOT NULL AND NEW.release_seen_at IS NOT OLD.release_seen_at)
 BEGIN
 	SELECT RAISE(ABORT, 'what was frozen stands, and deadlines only move later');
 END;
 CREATE TRIGGER campaign_is_not_deleted BEFORE DELETE ON campaign
 BEGIN
 	SELECT RAISE(ABORT, 'a campaign is for ever');
+END;
+CREATE TRIGGER campaign_is_published AFTER UPDATE OF phase, reason, pot, totals, closes_at, release_by ON campaign
+BEGIN
+	UPDATE outbox SET wanted = wanted + 1, due_at = 0,
+		place = iif(done < wanted, place, (SELECT coalesce(max(sequence), 0) FROM entry))
+	WHERE collection = 'fund.stratos.escrow.campaign' AND subject = NEW.development;
 END;
 CREATE TABLE campaign_payee (
 	attempt TEXT    NOT NULL REFERENCES campaign,
@@ -87,6 +115,7 @@ CREATE TABLE change (
 	entry  INTEGER NOT NULL REFERENCES entry,
 	PRIMARY KEY (pledge, n)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX change_first ON change (entry) WHERE n = 1;
 CREATE TRIGGER change_is_not_changed BEFORE UPDATE ON change WHEN OLD.n < 16 OR NEW.n <> OLD.n OR NEW.pledge <> OLD.pledge
 BEGIN
 	SELECT RAISE(ABORT, 'history is not rewritten');
@@ -140,6 +169,36 @@ CREATE TRIGGER decision_is_not_deleted BEFORE DELETE ON decision
 BEGIN
 	SELECT RAISE(ABORT, 'a decision stands');
 END;
+CREATE TABLE donation (
+	subject     TEXT    PRIMARY KEY,
+	cid         TEXT    NOT NULL,
+	currency    TEXT    NOT NULL,
+	amount      INTEGER NOT NULL CHECK (amount > 0),
+	paid_at     INTEGER NOT NULL,
+	reversed_at INTEGER CHECK (reversed_at >= paid_at),
+	by_bank     INTEGER NOT NULL DEFAULT 0 CHECK (by_bank = 0 OR (by_bank = 1 AND reversed_at IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER donation_goes_on BEFORE UPDATE ON donation
+WHEN NEW.subject IS NOT OLD.subject OR NEW.cid IS NOT OLD.cid OR NEW.currency IS NOT OLD.currency OR NEW.amount IS NOT OLD.amount
+	OR NEW.paid_at IS NOT OLD.paid_at OR OLD.reversed_at IS NOT NULL
+BEGIN
+	SELECT RAISE(ABORT, 'a donation goes back once');
+END;
+CREATE TRIGGER donation_is_not_deleted BEFORE DELETE ON donation
+BEGIN
+	SELECT RAISE(ABORT, 'a donation is for ever');
+END;
+CREATE TRIGGER donation_is_published AFTER INSERT ON donation
+BEGIN
+	INSERT INTO outbox (collection, subject, place)
+	VALUES ('fund.stratos.escrow.receipt', NEW.subject, (SELECT coalesce(max(sequence), 0) FROM entry));
+END;
+CREATE TRIGGER donation_is_published_over AFTER UPDATE ON donation
+BEGIN
+	UPDATE outbox SET
+		place = iif(done < wanted, place, (SELECT coalesce(max(sequence), 0) FROM entry)), wanted = wanted + 1, due_at = 0
+	WHERE collection = 'fund.stratos.escrow.receipt' AND subject = NEW.subject;
+END;
 CREATE TABLE entry (
 	sequence  INTEGER PRIMARY KEY,
 	reference TEXT    NOT NULL UNIQUE,
@@ -181,6 +240,52 @@ CREATE TRIGGER exit_is_not_deleted BEFORE DELETE ON exit
 BEGIN
 	SELECT RAISE(ABORT, 'there is one way out');
 END;
+CREATE TABLE follow (
+	kind   TEXT    NOT NULL CHECK (kind = 'dispute' OR kind = 'refund' OR kind = 'transfer'),
+	object TEXT    NOT NULL,
+	tries  INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+	due_at INTEGER NOT NULL,
+	PRIMARY KEY (kind, object)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX follow_due ON follow (due_at);
+CREATE TABLE halt (
+	id             INTEGER PRIMARY KEY,
+	reason         TEXT    NOT NULL CHECK (reason IN ('behind', 'conflict', 'payout-schedule', 'strangers', 'unknown-money', 'unreconciled')),
+	detail         TEXT    NOT NULL,
+	since          INTEGER NOT NULL,
+	lifted_at      INTEGER,
+	lifted_because TEXT,
+	-- accepted says that a person has looked: the same detail stops nothing again.
+	accepted       INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1)),
+	CHECK ((lifted_at IS NULL) = (lifted_because IS NULL)),
+	CHECK (accepted = 0 OR lifted_at IS NOT NULL)
+) STRICT;
+CREATE INDEX halt_by_detail ON halt (reason, detail);
+CREATE UNIQUE INDEX halt_standing ON halt (reason, detail) WHERE lifted_at IS NULL;
+CREATE TRIGGER halt_is_lifted_once BEFORE UPDATE ON halt
+WHEN OLD.lifted_at IS NOT NULL OR NEW.id IS NOT OLD.id OR NEW.reason IS NOT OLD.reason OR NEW.detail IS NOT OLD.detail OR NEW.since IS NOT OLD.since
+BEGIN
+	SELECT RAISE(ABORT, 'a halt is lifted once');
+END;
+CREATE TRIGGER halt_is_not_deleted BEFORE DELETE ON halt
+BEGIN
+	SELECT RAISE(ABORT, 'what stopped is kept');
+END;
+CREATE TABLE hint (
+	id          TEXT    PRIMARY KEY, -- the event's, or a name of where it was found
+	account     TEXT    NOT NULL,    -- empty for the platform's own
+	kind        TEXT    NOT NULL,
+	object      TEXT    NOT NULL,
+	received_at INTEGER NOT NULL,
+	tries       INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+	due_at      INTEGER NOT NULL DEFAULT 0,
+	done_at     INTEGER,
+	outcome     TEXT    CHECK (outcome = 'done' OR outcome = 'ignored' OR outcome = 'stopped' OR outcome = 'stranger'),
+	CHECK ((done_at IS NULL) = (outcome IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hint_done ON hint (done_at) WHERE done_at IS NOT NULL;
+CREATE INDEX hint_of_object ON hint (kind, object, account) WHERE done_at IS NULL;
+CREATE INDEX hint_waiting ON hint (due_at, received_at) WHERE done_at IS NULL;
 CREATE TABLE hold (
 	id       TEXT    PRIMARY KEY,
 	pledge   TEXT    NOT NULL,
@@ -195,7 +300,7 @@ CREATE TABLE hold (
 	CHECK ((charge IS NULL) = (charged IS NULL)),
 	CHECK (state <> 'posted' OR charge IS NOT NULL)
 ) STRICT;
-CREATE INDEX hold_by_attempt ON hold (attempt);
+CREATE INDEX hold_by_attempt ON hold (attempt, charged);
 CREATE INDEX hold_by_pledge ON hold (pledge);
 CREATE UNIQUE INDEX hold_of_pledge ON hold (pledge) WHERE state <> 'voided';
 CREATE TRIGGER hold_begins_pending BEFORE INSERT ON hold WHEN NEW.state <> 'pending' OR NEW.charge IS NOT NULL
@@ -257,10 +362,35 @@ CREATE TRIGGER intent_is_not_deleted BEFORE DELETE ON intent
 BEGIN
 	SELECT RAISE(ABORT, 'an intent is for ever');
 END;
+CREATE TABLE journal (
+	id      INTEGER PRIMARY KEY,
+	at      INTEGER NOT NULL,
+	action  TEXT    NOT NULL,
+	subject TEXT    NOT NULL,
+	because TEXT    NOT NULL CHECK (because <> ''),
+	outcome TEXT    NOT NULL
+) STRICT;
+CREATE TRIGGER journal_is_not_changed BEFORE UPDATE ON journal
+BEGIN
+	SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+CREATE TRIGGER journal_is_not_deleted BEFORE DELETE ON journal
+BEGIN
+	SELECT RAISE(ABORT, 'the journal is append-only');
+END;
+CREATE TABLE opening (
+	development TEXT    PRIMARY KEY,
+	versions    TEXT    NOT NULL, -- of development and preview
+	obstacles   TEXT    NOT NULL CHECK (json_valid(obstacles)),
+	since       INTEGER NOT NULL, -- when these obstacles were first seen
+	seen_at     INTEGER NOT NULL,
+	due_at      INTEGER NOT NULL  -- when to look again
+) STRICT, WITHOUT ROWID;
+CREATE INDEX opening_seen ON opening (seen_at);
 CREATE TABLE outbox (
-	collection TEXT    NOT NULL CHECK (collection = 'fund.stratos.escrow.receipt' OR collection = 'fund.stratos.escrow.service'
-		OR collection = 'fund.stratos.escrow.terms'),
-	subject    TEXT    NOT NULL, -- the uri of a receipt's pledge; of another record its key
+	collection TEXT    NOT NULL CHECK (collection = 'fund.stratos.escrow.campaign' OR collection = 'fund.stratos.escrow.receipt'
+		OR collection = 'fund.stratos.escrow.service' OR collection = 'fund.stratos.escrow.terms'),
+	subject    TEXT    NOT NULL, -- the uri of a receipt's pledge or a campaign's development; of another record its key
 	-- wanted counts what the record was to say so far, and done which of it is there.
 	wanted     INTEGER NOT NULL DEFAULT 1 CHECK (wanted > 0),
 	done       INTEGER NOT NULL DEFAULT 0 CHECK (done BETWEEN 0 AND wanted),
@@ -280,6 +410,103 @@ CREATE TRIGGER outbox_is_not_deleted BEFORE DELETE ON outbox
 BEGIN
 	SELECT RAISE(ABORT, 'what was said is kept in the outbox');
 END;
+CREATE TABLE payee (
+	did          TEXT    PRIMARY KEY,
+	country      TEXT    NOT NULL,
+	-- try counts the accounts that were asked for: the processor may refuse a country.
+	try          INTEGER NOT NULL DEFAULT 1 CHECK (try > 0),
+	account      TEXT    UNIQUE, -- at the processor; NULL until it is opened
+	currency     TEXT    NOT NULL DEFAULT '',
+	payable      INTEGER NOT NULL DEFAULT 0 CHECK (payable IN (0, 1)),
+	chargeable   INTEGER NOT NULL DEFAULT 0 CHECK (chargeable IN (0, 1)),
+	-- obstacles stand against a payout; requirements are what the processor asks for.
+	obstacles    TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(obstacles)),
+	requirements TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(requirements)),
+	checked_at   INTEGER NOT NULL DEFAULT 0,
+	created_at   INTEGER NOT NULL,
+	CHECK (account IS NOT NULL OR payable + chargeable = 0)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER payee_is_not_deleted BEFORE DELETE ON payee
+BEGIN
+	SELECT RAISE(ABORT, 'a payee has one account');
+END;
+CREATE TRIGGER payee_keeps_its_account BEFORE UPDATE ON payee
+WHEN NEW.did IS NOT OLD.did OR NEW.try < OLD.try
+	OR (OLD.account IS NOT NULL AND (NEW.account IS NOT OLD.account OR NEW.country IS NOT OLD.country OR NEW.try IS NOT OLD.try))
+BEGIN
+	SELECT RAISE(ABORT, 'a payee has one account');
+END;
+CREATE TABLE payee_visit (
+	token      TEXT    PRIMARY KEY,
+	payee      TEXT    NOT NULL REFERENCES payee,
+	return_uri TEXT    NOT NULL,
+	expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX payee_visit_over ON payee_visit (expires_at);
+CREATE TABLE payment (
+	id              TEXT    PRIMARY KEY,
+	kind            TEXT    NOT NULL CHECK (kind = 'donation' OR kind = 'pledge'),
+	subject         TEXT    NOT NULL,
+	cid             TEXT    NOT NULL,
+	payer           TEXT    NOT NULL,
+	development     TEXT    NOT NULL,
+	attempt         TEXT    NOT NULL,
+	currency        TEXT    NOT NULL,
+	amount          INTEGER NOT NULL CHECK (amount > 0),
+	account         TEXT    NOT NULL, -- at the processor; empty for the platform's own
+	donee           TEXT    NOT NULL, -- who has that account; empty for the platform's own
+	title           TEXT    NOT NULL,
+	terms           TEXT    NOT NULL, -- what the payer is asked to agree to
+	terms_cid       TEXT    NOT NULL,
+	cost            INTEGER NOT NULL CHECK (cost >= 0), -- what it may cost the float
+	acknowledgement TEXT    NOT NULL,
+	return_uri      TEXT    NOT NULL,
+	state           TEXT    NOT NULL CHECK (state = 'ended' OR state = 'open' OR state = 'paid' OR state = 'processing' OR state = 'reversed'),
+	-- ending is why nobody may pay any more, also while that is not yet so.
+	ending          TEXT    CHECK (ending IN ('closed', 'edited', 'expired', 'refused', 'withdrawn')),
+	-- confirmed: its session was ordered, to end at expires_at.
+	confirmed       INTEGER NOT NULL DEFAULT 0 CHECK (confirmed = 0 OR confirmed = 1),
+	session         TEXT    UNIQUE,
+	created_at      INTEGER NOT NULL,
+	updated_at      INTEGER NOT NULL CHECK (updated_at >= created_at),
+	expires_at      INTEGER NOT NULL,
+	tries           INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+	due_at          INTEGER NOT NULL, -- when to look at it again, while it is not over
+	CHECK (session IS NULL OR confirmed = 1),
+	CHECK (state <> 'ended' OR ending IS NOT NULL),
+	CHECK ((kind = 'pledge') = (account = '') AND (kind = 'pledge') = (donee = '')),
+	CHECK (state <> 'reversed' OR kind = 'donation')
+) STRICT, WITHOUT ROWID;
+CREATE INDEX payment_by_payer ON payment (payer, created_at, id);
+CREATE INDEX payment_by_subject ON payment (subject);
+CREATE INDEX payment_due ON payment (due_at) WHERE state = 'open' OR state = 'processing';
+CREATE UNIQUE INDEX payment_of_subject ON payment (subject) WHERE state <> 'ended';
+CREATE INDEX payment_under_way ON payment (attempt) WHERE state = 'open' OR state = 'processing';
+CREATE TRIGGER payment_goes_on BEFORE UPDATE OF state ON payment
+WHEN (OLD.state = 'paid' AND NEW.state <> 'paid' AND NEW.state <> 'reversed')
+	OR (OLD.state = 'reversed' AND NEW.state <> 'reversed')
+	OR (OLD.state = 'ended' AND NEW.state <> 'ended')
+	OR (OLD.state = 'processing' AND NEW.state = 'open')
+BEGIN
+	SELECT RAISE(ABORT, 'a payment goes on');
+END;
+CREATE TRIGGER payment_is_not_deleted BEFORE DELETE ON payment
+BEGIN
+	SELECT RAISE(ABORT, 'a payment is for ever');
+END;
+CREATE TRIGGER payment_is_what_it_is BEFORE UPDATE ON payment
+WHEN NEW.id IS NOT OLD.id OR NEW.kind IS NOT OLD.kind OR NEW.subject IS NOT OLD.subject OR NEW.cid IS NOT OLD.cid
+	OR NEW.payer IS NOT OLD.payer OR NEW.development IS NOT OLD.development OR NEW.attempt IS NOT OLD.attempt
+	OR NEW.currency IS NOT OLD.currency OR NEW.amount IS NOT OLD.amount OR NEW.account IS NOT OLD.account OR NEW.donee IS NOT OLD.donee
+	OR NEW.title IS NOT OLD.title OR NEW.terms IS NOT OLD.terms OR NEW.terms_cid IS NOT OLD.terms_cid
+	OR NEW.cost IS NOT OLD.cost OR NEW.acknowledgement IS NOT OLD.acknowledgement OR NEW.created_at IS NOT OLD.created_at
+	OR NEW.confirmed < OLD.confirmed
+	OR (OLD.confirmed = 1 AND NEW.expires_at IS NOT OLD.expires_at)
+	OR (OLD.session IS NOT NULL AND NEW.session IS NOT OLD.session)
+	OR (OLD.ending IS NOT NULL AND NEW.ending IS NOT OLD.ending)
+BEGIN
+	SELECT RAISE(ABORT, 'a payment is what was offered');
+END;
 CREATE TABLE payout (
 	hold        TEXT    NOT NULL,
 	payee       TEXT    NOT NULL,
@@ -295,6 +522,8 @@ CREATE TABLE payout (
 	PRIMARY KEY (hold, payee),
 	FOREIGN KEY (hold, outcome) REFERENCES exit (hold, outcome)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX payout_recoverable ON payout (hold, payee) WHERE recoverable > recovered AND transfer IS NOT NULL;
+CREATE INDEX payout_unsent ON payout (hold, payee) WHERE state = 'due' OR state = 'requested';
 CREATE TRIGGER payout_goes_on BEFORE UPDATE ON payout
 WHEN NEW.hold IS NOT OLD.hold OR NEW.payee IS NOT OLD.payee OR NEW.outcome IS NOT OLD.outcome OR NEW.amount IS NOT OLD.amount
 	OR (OLD.transfer IS NOT NULL AND NEW.transfer IS NOT OLD.transfer)
@@ -307,6 +536,10 @@ CREATE TRIGGER payout_is_not_deleted BEFORE DELETE ON payout
 BEGIN
 	SELECT RAISE(ABORT, 'a payout is for ever');
 END;
+CREATE TABLE place (
+	list  TEXT    PRIMARY KEY,
+	since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE posting (
 	entry  INTEGER NOT NULL REFERENCES entry DEFERRABLE INITIALLY DEFERRED,
 	line   INTEGER NOT NULL CHECK (line > 0),
@@ -348,6 +581,13 @@ CREATE TRIGGER receipt_pin_is_not_deleted BEFORE DELETE ON receipt_pin
 BEGIN
 	SELECT RAISE(ABORT, 'what was agreed stands');
 END;
+CREATE TABLE reconciliation (
+	scope     TEXT    PRIMARY KEY CHECK (scope = 'all' OR scope = 'recent'),
+	at        INTEGER NOT NULL,
+	movements INTEGER NOT NULL CHECK (movements >= 0),
+	in_flight INTEGER NOT NULL CHECK (in_flight >= 0),
+	findings  INTEGER NOT NULL CHECK (findings >= 0)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE refund (
 	id      TEXT    PRIMARY KEY,
 	hold    TEXT    NOT NULL,
@@ -394,3 +634,53 @@ CREATE TRIGGER terms_are_not_deleted BEFORE DELETE ON terms
 BEGIN
 	SELECT RAISE(ABORT, 'terms are append-only');
 END;
+CREATE TABLE used_token (
+	hash  BLOB    PRIMARY KEY CHECK (length(hash) = 32),
+	until INTEGER NOT NULL -- when it is expired and may be forgotten
+) STRICT, WITHOUT ROWID;
+CREATE INDEX used_token_until ON used_token (until);
+CREATE TABLE watch (
+	attempt      TEXT    PRIMARY KEY,
+	uri          TEXT    NOT NULL, -- where the preview is now
+	host         TEXT    NOT NULL, -- of the uri: asked once in a while for all its previews
+	begun_at     INTEGER NOT NULL,
+	ended_at     INTEGER CHECK (ended_at >= begun_at),
+	due_at       INTEGER NOT NULL,
+	asked_at     INTEGER, -- when the host was last asked about it
+	checks       INTEGER NOT NULL DEFAULT 0 CHECK (checks >= 0),
+	failures     INTEGER NOT NULL DEFAULT 0 CHECK (failures >= 0),
+	turned_away  INTEGER NOT NULL DEFAULT 0 CHECK (turned_away >= 0),
+	last_at      INTEGER,
+	last_outcome TEXT    CHECK (last_outcome = 'up' OR last_outcome = 'down' OR last_outcome = 'turned-away'),
+	last_status  INTEGER NOT NULL DEFAULT 0,
+	latency      INTEGER NOT NULL DEFAULT 0 CHECK (latency >= 0), -- milliseconds, of the last answer
+	slowest      INTEGER NOT NULL DEFAULT 0 CHECK (slowest >= latency),
+	tls_until    INTEGER, -- when the last certificate ends
+	CHECK (failures + turned_away <= checks),
+	CHECK ((last_at IS NULL) = (checks = 0) AND (last_outcome IS NULL) = (checks = 0))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX watch_by_host ON watch (host, asked_at);
+CREATE INDEX watch_due ON watch (due_at) WHERE ended_at IS NULL;
+CREATE TABLE watch_outage (
+	attempt TEXT    NOT NULL REFERENCES watch,
+	from_at INTEGER NOT NULL,
+	to_at   INTEGER CHECK (to_at >= from_at),
+	checks  INTEGER NOT NULL CHECK (checks > 0),
+	reason  TEXT    NOT NULL,
+	PRIMARY KEY (attempt, from_at)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX watch_outage_open ON watch_outage (attempt) WHERE to_at IS NULL;
+CREATE TABLE withdrawal (
+	pledge    TEXT    PRIMARY KEY,
+	hold      TEXT    NOT NULL REFERENCES hold,
+	attempt   TEXT    NOT NULL REFERENCES campaign,
+	cause     TEXT    NOT NULL CHECK (cause IN ('account-deleted', 'record-deleted')),
+	seen_at   INTEGER NOT NULL,
+	-- confirmed_at is when the account's PDS first said that it is gone for good.
+	confirmed_at INTEGER,
+	due_at    INTEGER NOT NULL,
+	tries     INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+	outcome   TEXT CHECK (outcome IN ('refunded', 'present', 'late')),
+	CHECK (confirmed_at IS NULL OR cause = 'account-deleted')
+) STRICT, WITHOUT ROWID;
+CREATE INDEX withdrawal_undecided ON withdrawal (attempt, due_at) WHERE outcome IS NULL;

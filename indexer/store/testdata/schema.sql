@@ -18,6 +18,7 @@ CREATE TABLE attempt_part (
     CHECK ((kind = 'preview') = (opens_at IS NOT NULL) AND (opens_at IS NULL) = (closes_at IS NULL))
 ) STRICT;
 CREATE INDEX attempt_part_development ON attempt_part (development_uri);
+CREATE INDEX attempt_part_opens ON attempt_part (opens_at, uri) WHERE kind = 'preview';
 CREATE TABLE campaign (
     record_id            INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
     uri                  TEXT NOT NULL UNIQUE,

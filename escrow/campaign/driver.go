@@ -1,0 +1,354 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	index "github.com/stratosfund/stratosfund/indexer/store"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+// Terms are what the escrow offers.
+type Terms interface {
+	// Offer returns the terms that new campaigns get.
+	Offer(ctx context.Context, q sqlite.Querier) (comatproto.RepoStrongRef, *stratos.EscrowTerms, error)
+}
+
+// Payees says who can be paid.
+type Payees interface {
+	// Ready asks the processor whether a payee can be paid now, and returns where.
+	Ready(ctx context.Context, did syntax.DID) (payments.AccountID, error)
+}
+
+// Checkouts are the ways by which money comes in.
+type Checkouts interface {
+	// Finish expires or observes every open session of an attempt, and returns how many
+	// are still open.
+	Finish(ctx context.Context, attempt ledger.AttemptKey) (open int, err error)
+}
+
+// Options are what a process, or a test, brings along.
+type Options struct {
+	// Escrow is whose campaigns they are.
+	Escrow syntax.DID
+	Store  *store.Store
+	Ledger *ledger.Ledger
+	// Index is the escrow's own, and Progress how far it is.
+	Index    *index.Store
+	Progress func() Progress
+	Terms    Terms
+	// Payees is nil where nobody can be paid: then nothing opens.
+	Payees Payees
+	// Checkouts is nil where nobody can pay: then there is nothing to finish.
+	Checkouts Checkouts
+	// RecordGone asks the PDS of a record's account to prove that the record is gone. Nil
+	// where nobody can be asked: then the index decides, after its patience.
+	RecordGone func(context.Context, syntax.ATURI) (bool, error)
+	// AccountGone asks the PDS that an account's DID document names now whether the
+	// account is gone for good.
+	AccountGone func(context.Context, syntax.DID) (bool, error)
+	Log         *slog.Logger
+	Clock       func() time.Time
+	Registry    prometheus.Registerer
+	// Crash is told of the moments at which the process may die. Nil in production.
+	Crash crashpoint.Hook
+}
+
+// Driver opens campaigns and brings each to its end. It belongs to one goroutine.
+type Driver struct {
+	escrow      syntax.DID
+	store       *store.Store
+	ledger      *ledger.Ledger
+	index       *index.Store
+	progress    func() Progress
+	terms       Terms
+	payees      Payees
+	checkouts   Checkouts
+	recordGone  func(context.Context, syntax.ATURI) (bool, error)
+	accountGone func(context.Context, syntax.DID) (bool, error)
+	log         *slog.Logger
+	now         func() time.Time
+	crash       crashpoint.Hook
+	metrics     *metrics
+	watch       watch
+}
+
+// NewDriver wires a driver. It looks at nothing yet.
+func NewDriver(opts Options) *Driver {
+	return &Driver{
+		escrow: opts.Escrow, store: opts.Store, ledger: opts.Ledger, index: opts.Index, progress: opts.Progress,
+		terms: opts.Terms, payees: opts.Payees, checkouts: opts.Checkouts,
+		recordGone: opts.RecordGone, accountGone: opts.AccountGone,
+		log: opts.Log.With("component", "campaign"), now: opts.Clock, crash: opts.Crash, metrics: newMetrics(opts.Registry),
+	}
+}
+
+const (
+	// passEvery is how soon the driver looks again. It is shorter than what one look can
+	// see of a calm.
+	passEvery = 2 * time.Second
+	// page is how many campaigns, or previews, are listed at a time.
+	page = 100
+	// stepsAtOnce bounds how far one campaign goes in one pass.
+	stepsAtOnce = 8
+)
+
+// Run drives until ctx ends, and then returns nil. Any other end is damage of ours and
+// returned.
+func (d *Driver) Run(ctx context.Context) error {
+	for {
+		wait, err := d.Pass(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+// Pass opens what may open, brings every campaign as far as it can go now, and returns
+// when to look again. What others do not do or say now is for a later pass.
+func (d *Driver) Pass(ctx context.Context) (wait time.Duration, err error) {
+	// Before anything is read: what happened until then is in what will be read.
+	known, certain := d.watch.look(d.progress(), d.now())
+	d.metrics.behind(d.now(), known)
+	if err := d.openings(ctx, known); err != nil {
+		return 0, err
+	}
+	for after := ledger.AttemptKey(""); ; {
+		var keys []ledger.AttemptKey
+		err := d.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+			keys, err = Unfinished(ctx, q, after, page)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+		for _, key := range keys {
+			if err := d.advance(ctx, key, known, certain); err != nil {
+				return 0, err
+			}
+		}
+		if len(keys) < page {
+			return passEvery, nil
+		}
+		after = keys[len(keys)-1]
+	}
+}
+
+// advance brings one campaign as far as it can go now.
+func (d *Driver) advance(ctx context.Context, key ledger.AttemptKey, known time.Time, certain bool) error {
+	c, err := d.load(ctx, key)
+	if err != nil {
+		return err
+	}
+	told, err := d.lookUp(ctx, c)
+	if err != nil {
+		return err
+	}
+	if !told.follows {
+		known = time.Time{}
+	}
+	if err := d.withdraw(ctx, c, told); err != nil {
+		return err
+	}
+	for range stepsAtOnce {
+		c, s, err := d.see(ctx, key, told)
+		if err != nil {
+			return err
+		}
+		s.Known, s.Certain = known, certain
+		step := Next(c, s, d.now())
+		if step.Act == ActNone {
+			return nil
+		}
+		on, err := d.do(ctx, c, step)
+		if err != nil || !on {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Driver) load(ctx context.Context, key ledger.AttemptKey) (c Campaign, err error) {
+	err = d.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
+		c, err = Load(ctx, q, key)
+		return err
+	})
+	return c, err
+}
+
+// see puts together what the next step depends on, but for the time.
+func (d *Driver) see(ctx context.Context, key ledger.AttemptKey, told told) (c Campaign, s Seen, err error) {
+	s = Seen{Cancelled: told.cancelled, Released: told.released}
+	err = d.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
+		if c, err = Load(ctx, q, key); err != nil {
+			return err
+		}
+		if s.Money, err = ledger.StateOf(ctx, q, key); err != nil {
+			return err
+		}
+		s.Withdrawing, err = withdrawing(ctx, q, key)
+		return err
+	})
+	return c, s, err
+}
+
+// do takes a step. It reports whether another one may follow at once: not when somebody
+// else has to do something first.
+func (d *Driver) do(ctx context.Context, c Campaign, step Step) (on bool, err error) {
+	switch step.Act {
+	case ActFinish:
+		return d.finish(ctx, c)
+	case ActNoteRelease:
+		err = d.noteRelease(ctx, c)
+	case ActClose:
+		err = d.move(ctx, c, lifecycle.PhaseClosed, "", nil)
+	case ActRefund:
+		err = d.move(ctx, c, lifecycle.PhaseRefunding, step.Reason, nil)
+	case ActDecide:
+		err = d.move(ctx, c, lifecycle.PhaseRefunding, c.Reason, func(ctx context.Context, tx *store.Tx) error {
+			return d.ledger.DecideRefunds(ctx, tx, c.Attempt, c.Reason.ofRefunds())
+		})
+	case ActEnd:
+		err = d.move(ctx, c, lifecycle.PhaseRefunded, c.Reason, nil)
+	default:
+		return false, fmt.Errorf("campaign: nobody knows how to %s", step.Act)
+	}
+	if errors.Is(err, ErrMoved) || errors.Is(err, ledger.ErrPending) {
+		return false, nil // the next pass sees what came in between
+	}
+	return true, err
+}
+
+// finish ends the checkouts of a campaign that lets no money in any more.
+func (d *Driver) finish(ctx context.Context, c Campaign) (on bool, err error) {
+	if d.checkouts == nil {
+		return false, nil
+	}
+	open, err := d.checkouts.Finish(ctx, c.Attempt)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if err != nil {
+		d.failed("finish", "the checkouts of a campaign could not be ended", "development", c.Development.Uri, "err", err)
+		return false, nil
+	}
+	if err := d.crash.At(crashpoint.AfterFinish); err != nil {
+		return false, err
+	}
+	return open == 0, nil
+}
+
+// noteRelease keeps that the developer's release was seen: from then on no pledge is
+// taken back (rule 9).
+func (d *Driver) noteRelease(ctx context.Context, c Campaign) error {
+	return d.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := stands(ctx, tx, c); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE campaign SET release_seen_at = $1 WHERE attempt = $2`, tx.Now().UnixMilli(), c.Attempt)
+		if err != nil {
+			return fmt.Errorf("campaign: note the release of %s: %w", c.Development.Uri, err)
+		}
+		tx.OnCommit(func() { d.log.Info("a release was seen", "development", c.Development.Uri) })
+		return nil
+	})
+}
+
+// stands wants the campaign to be where it was when a step was chosen.
+func stands(ctx context.Context, tx *store.Tx, c Campaign) error {
+	now, err := Load(ctx, tx, c.Attempt)
+	if err == nil && now.Phase != c.Phase {
+		return fmt.Errorf("%w: %s is %s", ErrMoved, c.Development.Uri, now.Phase)
+	}
+	return err
+}
+
+// move brings a campaign into a phase, together with what the ledger decides then, and
+// with what had become of the money. Pledges that nobody may pay for any more must not
+// be pending where the pot becomes final.
+func (d *Driver) move(ctx context.Context, c Campaign, to lifecycle.Phase, reason Reason, decide func(context.Context, *store.Tx) error) error {
+	if to != c.Phase && !slices.Contains(follows[c.Phase], to) {
+		return fmt.Errorf("campaign: %s does not go from %s to %s", c.Development.Uri, c.Phase, to)
+	}
+	return d.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := stands(ctx, tx, c); err != nil {
+			return err
+		}
+		if decide != nil {
+			if err := decide(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if to != lifecycle.PhaseOpen {
+			if err := concludeAll(ctx, tx, c.Attempt, OutcomeLate); err != nil {
+				return err
+			}
+		}
+		money, err := ledger.StateOf(ctx, tx, c.Attempt)
+		if err != nil {
+			return err
+		}
+		if to == lifecycle.PhaseClosed {
+			if money.Pending > 0 {
+				return fmt.Errorf("%w: of %s", ledger.ErrPending, c.Development.Uri)
+			}
+			c.Pot = &money.Held
+		}
+		if err := save(ctx, tx, c, to, reason); err != nil {
+			return err
+		}
+		tx.OnCommit(func() {
+			d.metrics.moved(to)
+			d.log.Info("a campaign is in another phase", "development", c.Development.Uri, "attempt", c.Attempt, "from", c.Phase, "phase", to,
+				"reason", reason, "amount", money.Held, "currency", c.Currency, "holds", money.Holds, "decided", money.Decision != nil)
+		})
+		return nil
+	})
+}
+
+// save writes a phase, with what became of the money by then.
+func save(ctx context.Context, tx *store.Tx, c Campaign, to lifecycle.Phase, reason Reason) error {
+	sums, err := totalsText(ctx, tx, c.Attempt)
+	if err != nil {
+		return err
+	}
+	// A clock that was set back does not put a phase before the one that it follows.
+	at := max(tx.Now().UnixMilli(), c.UpdatedAt.UnixMilli())
+	_, err = tx.ExecContext(ctx, `
+		UPDATE campaign SET phase = $1, reason = nullif($2, ''), pot = $3, totals = $4, updated_at = $5 WHERE attempt = $6`,
+		to, reason, c.Pot, sums, at, c.Attempt)
+	if err != nil {
+		return fmt.Errorf("campaign: bring %s into phase %s: %w", c.Development.Uri, to, err)
+	}
+	return nil
+}
+
+// failed counts and tells what others did not do.
+func (d *Driver) failed(what, message string, facts ...any) {
+	d.metrics.failures.WithLabelValues(what).Inc()
+	d.log.Warn(message, facts...)
+}

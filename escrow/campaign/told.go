@@ -1,0 +1,278 @@
+package campaign
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	index "github.com/stratosfund/stratosfund/indexer/store"
+	"github.com/stratosfund/stratosfund/lexicons"
+)
+
+// told is what one look into the index says of a campaign.
+type told struct {
+	// cancelled and released: the author's records for it are there.
+	cancelled, released bool
+	// follows: the index is in step with the author's repository, or the account is
+	// hidden or gone, and has nothing to say.
+	follows bool
+	// gone are held pledges whose record is not there, and why.
+	gone map[ledger.HeldHold]Cause
+}
+
+// partOf is the record of an attempt in a collection: it shares repository and key with
+// the development.
+func partOf(development string, collection syntax.NSID) syntax.ATURI {
+	uri := syntax.ATURI(development)
+	return syntax.ATURI("at://" + uri.Authority().String() + "/" + collection.String() + "/" + uri.RecordKey().String())
+}
+
+// lookUp looks into the index once. For pledges it looks only as long as they may be
+// taken back.
+func (d *Driver) lookUp(ctx context.Context, c Campaign) (told, error) {
+	t := told{gone: map[ledger.HeldHold]Cause{}}
+	var held []ledger.HeldHold
+	if withdrawable(c) {
+		var err error
+		if held, err = d.held(ctx, c.Attempt); err != nil {
+			return t, err
+		}
+	}
+	release, cancellation := partOf(c.Development.Uri, lexicons.CollectionRelease), partOf(c.Development.Uri, lexicons.CollectionCancellation)
+	err := d.index.Read(ctx, func(r *index.Reader) error {
+		parts, err := r.Records(ctx, []syntax.ATURI{release, cancellation})
+		if err != nil {
+			return err
+		}
+		t.released, t.cancelled = exists(parts, release, r.Now()), exists(parts, cancellation, r.Now())
+		author, err := r.Presences(ctx, []syntax.ATURI{syntax.ATURI(c.Development.Uri)})
+		if err != nil {
+			return err
+		}
+		at := author[syntax.ATURI(c.Development.Uri)]
+		t.follows = at.Known() || at.Status != "" && at.Status != index.AccountActive
+		if t.released {
+			return nil // what this look shows together, a release came before
+		}
+		return t.lookFor(ctx, r, held)
+	})
+	return t, err
+}
+
+// withdrawable tells whether pledges may be taken back (rule 9).
+func withdrawable(c Campaign) bool {
+	return c.Phase == lifecycle.PhaseOpen && c.ReleaseSeenAt.IsZero()
+}
+
+// exists tells whether a record is there and exists by now (F3).
+func exists(rows map[syntax.ATURI]index.RecordRow, uri syntax.ATURI, now time.Time) bool {
+	row, ok := rows[uri]
+	if !ok {
+		return false
+	}
+	record, err := lexicons.ParseRecord(row.Author, uri.Collection(), uri.RecordKey(), row.Value)
+	if err != nil {
+		return false // what is no valid record any more says nothing
+	}
+	createdAt, err := lexicons.CreatedAt(record)
+	return err == nil && !now.Before(createdAt.Add(-lifecycle.FutureTolerance))
+}
+
+// presencesAtOnce is how many records are looked for by one statement.
+const presencesAtOnce = 500
+
+// lookFor finds the pledges whose record is gone. Where the index does not follow the
+// account, or hides it, it knows nothing.
+func (t told) lookFor(ctx context.Context, r *index.Reader, held []ledger.HeldHold) error {
+	for len(held) > 0 {
+		some := held[:min(len(held), presencesAtOnce)]
+		held = held[len(some):]
+		uris := make([]syntax.ATURI, len(some))
+		for i, h := range some {
+			uris[i] = h.Pledge
+		}
+		presences, err := r.Presences(ctx, uris)
+		if err != nil {
+			return err
+		}
+		for _, h := range some {
+			switch p := presences[h.Pledge]; {
+			case p.Status == index.AccountDeleted:
+				t.gone[h] = CauseAccountDeleted
+			case p.Known() && !p.Recorded:
+				t.gone[h] = CauseRecordDeleted
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Driver) held(ctx context.Context, attempt ledger.AttemptKey) (list []ledger.HeldHold, err error) {
+	err = d.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
+		for after := int64(0); ; {
+			some, err := ledger.HeldOf(ctx, q, attempt, after, presencesAtOnce)
+			if err != nil {
+				return err
+			}
+			list = append(list, some...)
+			if len(some) < presencesAtOnce {
+				return nil
+			}
+			after = some[len(some)-1].Row
+		}
+	})
+	return list, err
+}
+
+// withdraw notes the pledges that are gone, and decides about those of which that is
+// certain.
+func (d *Driver) withdraw(ctx context.Context, c Campaign, t told) error {
+	if len(t.gone) > 0 {
+		err := d.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+			now, err := Load(ctx, tx, c.Attempt)
+			if err != nil || !withdrawable(now) {
+				return err
+			}
+			for h, cause := range t.gone {
+				if err := noteGone(ctx, tx, c.Attempt, h, cause); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if c.Phase != lifecycle.PhaseOpen {
+		return nil
+	}
+	var due []withdrawal
+	err := d.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+		due, err = dueWithdrawals(ctx, q, c.Attempt, d.now(), page)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	// One PDS that takes its time must not hold the others up.
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(asksAtOnce)
+	for _, w := range due {
+		g.Go(func() error { return d.confirm(ctx, w) })
+	}
+	return g.Wait()
+}
+
+// confirm asks whether what the index misses is really gone, and decides.
+func (d *Driver) confirm(ctx context.Context, w withdrawal) error {
+	there, err := d.there(ctx, w)
+	if err != nil {
+		return err
+	}
+	if there {
+		return d.update(ctx, w, func(ctx context.Context, tx *store.Tx) error { return d.conclude(ctx, tx, w, OutcomePresent) })
+	}
+	asking, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	gone, err := d.ask(asking, w)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := d.crash.At(crashpoint.AfterProof); err != nil {
+		return err
+	}
+	return d.update(ctx, w, func(ctx context.Context, tx *store.Tx) error {
+		switch {
+		case err != nil && (w.cause != CauseRecordDeleted || tx.Now().Sub(w.seenAt) < proofPatience):
+			d.failed("proof", "nobody proves that a pledge is gone", "pledge", w.pledge, "cause", w.cause, "err", err)
+			return askLater(ctx, tx, w)
+		case err == nil && !gone:
+			return d.conclude(ctx, tx, w, OutcomePresent)
+		case w.cause == CauseAccountDeleted && w.confirmedAt.IsZero():
+			return confirmOnce(ctx, tx, w)
+		}
+		return d.giveBack(ctx, tx, w)
+	})
+}
+
+const (
+	// askFor is how long others may take to answer a question, before it is asked again.
+	askFor = 15 * time.Second
+	// asksAtOnce is how many PDSs are asked at the same time.
+	asksAtOnce = 16
+)
+
+// errNobody is the answer of a PDS that cannot be asked.
+var errNobody = errors.New("campaign: there is nobody to ask")
+
+// ask asks the account's PDS.
+func (d *Driver) ask(ctx context.Context, w withdrawal) (gone bool, err error) {
+	did, err := w.pledge.Authority().AsDID()
+	switch {
+	case err != nil:
+		return false, err
+	case w.cause == CauseRecordDeleted && d.recordGone != nil:
+		return d.recordGone(ctx, w.pledge)
+	case w.cause == CauseAccountDeleted && d.accountGone != nil:
+		return d.accountGone(ctx, did)
+	}
+	return false, errNobody
+}
+
+// there tells whether the index does not miss the record any more: it came back, or the
+// account is only hidden.
+func (d *Driver) there(ctx context.Context, w withdrawal) (there bool, err error) {
+	err = d.index.Read(ctx, func(r *index.Reader) error {
+		found, err := r.Presences(ctx, []syntax.ATURI{w.pledge})
+		p := found[w.pledge]
+		there = p.Recorded || w.cause == CauseAccountDeleted && p.Status != index.AccountDeleted
+		return err
+	})
+	return there, err
+}
+
+func (d *Driver) update(ctx context.Context, w withdrawal, fn func(context.Context, *store.Tx) error) error {
+	return d.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		c, err := Load(ctx, tx, w.attempt)
+		if err != nil {
+			return err
+		}
+		if c.Phase != lifecycle.PhaseOpen {
+			return d.conclude(ctx, tx, w, OutcomeLate)
+		}
+		return fn(ctx, tx)
+	})
+}
+
+// giveBack decides that a pledge that was taken back in time is refunded.
+func (d *Driver) giveBack(ctx context.Context, tx *store.Tx, w withdrawal) error {
+	h, err := ledger.LoadHold(ctx, tx, w.hold)
+	if err != nil {
+		return err
+	}
+	err = d.ledger.DecideRefund(ctx, tx, w.hold, ledger.ReasonWithdrawn)
+	if errors.Is(err, ledger.ErrDecided) || errors.Is(err, ledger.ErrNotHeld) {
+		return d.conclude(ctx, tx, w, OutcomeLate) // it left by another way
+	}
+	if err != nil {
+		return err
+	}
+	tx.OnCommit(func() {
+		d.log.Info("a pledge was taken back", "pledge", w.pledge, "hold", w.hold, "amount", h.Value.Amount, "currency", h.Value.Currency, "cause", w.cause)
+	})
+	return d.conclude(ctx, tx, w, OutcomeRefunded)
+}
+
+func (d *Driver) conclude(ctx context.Context, tx *store.Tx, w withdrawal, o Outcome) error {
+	tx.OnCommit(func() { d.metrics.withdrawals.WithLabelValues(string(o)).Inc() })
+	return conclude(ctx, tx, w, o)
+}

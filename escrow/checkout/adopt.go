@@ -1,0 +1,64 @@
+package checkout
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/intent"
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/store"
+)
+
+// Adopt keeps the payment of a pledge that this database has lost, because it was restored
+// from a backup, as the mark of its session tells. Nobody could write the mark but this
+// escrow. Where the payer wanted to return to is lost. It returns campaign.ErrNotFound
+// when the campaign is lost as well, and ledger.ErrTaken while the pledge has another
+// hold: then the session waits.
+func (d *Desk) Adopt(ctx context.Context, session payments.Session) error {
+	payer, err := session.Mark.Subject.Authority().AsDID()
+	if err != nil {
+		return fmt.Errorf("checkout: adopt %s: %w", session.ID, err)
+	}
+	p := Payment{
+		ID: ledger.HoldID(session.Mark.Intent), Kind: KindPledge, Subject: session.Mark.Subject, CID: session.Mark.CID, Payer: payer,
+		Development: session.Mark.Attempt, Attempt: ledger.AttemptOf(session.Mark.Attempt), Value: session.Amount,
+		Account: payments.Platform, ReturnURI: d.cfg.PublicURL, ExpiresAt: session.ExpiresAt,
+	}
+	if p.Cost, err = d.cfg.Costs.Of(p.Value); err != nil {
+		return err
+	}
+	if p.Acknowledgement, err = d.acknowledge(p, session.CreatedAt); err != nil {
+		return err
+	}
+	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return d.restore(ctx, tx, p, session.ID)
+	})
+}
+
+func (d *Desk) restore(ctx context.Context, tx *store.Tx, p Payment, session payments.SessionID) error {
+	c, err := campaign.Load(ctx, tx, p.Attempt)
+	if err != nil {
+		return err
+	}
+	p.Title, p.Terms = c.Title, c.Terms
+	w := wish{Payment: p}
+	w.pin.Pledge, w.pin.Development, w.pin.Proposal, w.pin.Terms, w.pin.HeldUntil = p.Subject, c.Development, c.Proposal, c.Terms, c.FinalAt
+	if err := d.Repo.PinReceipt(ctx, tx, w.pin); err != nil {
+		return err
+	}
+	if err := d.Ledger.OpenHold(ctx, tx, ledger.Checkout{Hold: p.ID, Pledge: p.Subject, CID: p.CID, Attempt: p.Attempt, Value: p.Value}); err != nil {
+		return err
+	}
+	if err := add(ctx, tx, p); err != nil {
+		return err
+	}
+	if err := confirm(ctx, tx, p.ID, p.ExpiresAt); err != nil {
+		return err
+	}
+	if err := intent.Adopt(ctx, tx, payments.IntentID(p.ID), intent.KindCheckout, string(p.ID), string(session)); err != nil {
+		return err
+	}
+	return opened(ctx, tx, p.ID, session)
+}

@@ -1,0 +1,280 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/repo"
+	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+)
+
+// Observe fetches a session and does what follows from it. It may be called at any time,
+// in any order, as often as one likes. It returns ErrForeign for a session that no payment
+// here belongs to, payments' errors when it cannot be fetched, and a *payments.Rejection,
+// payments.ErrDoubled or an error of the ledger for money that does not fit: then nothing
+// is posted, and outgoing money has to stop until a person has looked.
+func (d *Desk) Observe(ctx context.Context, account payments.AccountID, id payments.SessionID) error {
+	session, err := d.Processor.Session(ctx, account, id)
+	if err != nil {
+		return err
+	}
+	if !session.Mark.By(d.cfg.DID) {
+		return fmt.Errorf("%w: %s", ErrForeign, id)
+	}
+	p, err := d.load(ctx, ledger.HoldID(session.Mark.Intent))
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: %s for %s", ErrForeign, id, session.Mark.Intent)
+	}
+	if err != nil {
+		return err
+	}
+	if p.Session != id {
+		if err := d.adopt(ctx, p, session); err != nil {
+			return err
+		}
+	}
+	return d.settle(ctx, p, session)
+}
+
+// ObserveIntent is Observe for whoever knows the intent in the mark of a payment or charge,
+// and not its session.
+func (d *Desk) ObserveIntent(ctx context.Context, intent payments.IntentID) error {
+	p, err := d.load(ctx, ledger.HoldID(intent))
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: %s", ErrForeign, intent)
+	}
+	if err != nil {
+		return err
+	}
+	defer d.locks.lock(p.ID)()
+	if p, err = d.load(ctx, p.ID); err != nil {
+		return err
+	}
+	if !p.Confirmed {
+		return fmt.Errorf("%w: %s has no session", ErrForeign, p.ID)
+	}
+	session, err := d.session(ctx, p)
+	if err != nil {
+		return err
+	}
+	return d.settle(ctx, p, session)
+}
+
+// adopt notes a session of which only the answer was lost. One beside it is one too many.
+func (d *Desk) adopt(ctx context.Context, p Payment, session payments.Session) error {
+	defer d.locks.lock(p.ID)()
+	p, err := d.load(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	if p.Session == "" && p.Confirmed {
+		made, err := d.session(ctx, p)
+		if errors.Is(err, ErrOver) {
+			return d.reject(ctx, session)
+		}
+		if err != nil {
+			return err
+		}
+		p.Session = made.ID
+	}
+	if p.Session != session.ID {
+		return fmt.Errorf("%w: %s and %s for %s", payments.ErrDoubled, p.Session, session.ID, p.ID)
+	}
+	return nil
+}
+
+// reject ends a session that came about after its order was given up. Nobody was shown
+// its page; if somebody paid even so, the money goes back.
+func (d *Desk) reject(ctx context.Context, session payments.Session) error {
+	if session.Status != payments.SessionOpen {
+		return nil
+	}
+	_, err := d.Processor.ExpireSession(ctx, session.Account, session.ID)
+	return err
+}
+
+// settle does what follows from a session that is the payment's.
+func (d *Desk) settle(ctx context.Context, p Payment, session payments.Session) error {
+	charge, err := payments.Accept(session, d.order(p), d.cfg.Mode)
+	rejected, ok := errors.AsType[*payments.Rejection](err)
+	switch {
+	case err == nil:
+		return d.paid(ctx, p, charge)
+	case !ok:
+		return err
+	case rejected.Reason == payments.ReasonExpired:
+		return d.update(ctx, func(ctx context.Context, tx *store.Tx) error { return d.void(ctx, tx, p, EndingExpired) })
+	case rejected.Reason == payments.ReasonRefunded:
+		return d.wentBack(ctx, p, session, err)
+	case rejected.Reason.Waiting() && session.Status == payments.SessionComplete:
+		return d.update(ctx, func(ctx context.Context, tx *store.Tx) error { return move(ctx, tx, p.ID, StateProcessing) })
+	case rejected.Reason.Waiting():
+		return nil
+	}
+	return err
+}
+
+// paid posts a charge: held, unless it came too late or its pledge is gone.
+func (d *Desk) paid(ctx context.Context, p Payment, charge payments.Charge) error {
+	if err := d.Crash.At(crashpoint.BeforeCharge); err != nil {
+		return err
+	}
+	fresh := false
+	err := d.update(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		if p, err = load(ctx, tx, p.ID); err != nil {
+			return err
+		}
+		fresh = p.Live()
+		if p.Kind == KindDonation {
+			err = d.Repo.DonationPaid(ctx, tx, repo.Donation{Subject: p.Subject, CID: p.CID, Value: p.Value})
+		} else {
+			err = d.hold(ctx, tx, p, charge)
+		}
+		if err != nil {
+			return err
+		}
+		return move(ctx, tx, p.ID, StatePaid)
+	})
+	if err == nil && fresh {
+		d.metrics.came(p, outcomePaid)
+		d.Log.Info("paid", "pledge", p.Subject, "hold", p.ID, "amount", p.Value.Amount, "currency", p.Value.Currency, "kind", p.Kind, "charge", charge.ID)
+	}
+	return err
+}
+
+func (d *Desk) hold(ctx context.Context, tx *store.Tx, p Payment, charge payments.Charge) error {
+	why, err := d.returns(ctx, tx, p, charge)
+	if err != nil {
+		return err
+	}
+	m := charge.Movement
+	return d.Ledger.Charge(ctx, tx, ledger.Charged{
+		Hold: p.ID, Charge: string(charge.ID), Return: why,
+		Transaction: ledger.Transaction{ID: string(m.ID), Amount: m.Amount.Amount, Fee: m.Fee.Amount, Currency: m.Amount.Currency},
+	})
+}
+
+// returns says why a charge cannot be held (rule 10): its pledge was taken back, or the
+// campaign had closed. A pledge that was edited is held as the version that was paid for.
+func (d *Desk) returns(ctx context.Context, q sqlite.Querier, p Payment, charge payments.Charge) (ledger.Reason, error) {
+	if p.Ending == EndingWithdrawn {
+		return ledger.ReasonWithdrawn, nil
+	}
+	c, err := campaign.Load(ctx, q, p.Attempt)
+	if err != nil {
+		return "", err
+	}
+	if c.Phase != lifecycle.PhaseOpen || charge.CreatedAt.After(c.ClosesAt) {
+		return ledger.ReasonLate, nil
+	}
+	return "", nil
+}
+
+// wentBack is a charge of which something was refunded. Of a pledge that is our own doing,
+// after its charge was posted; a donation's developer may send it back.
+func (d *Desk) wentBack(ctx context.Context, p Payment, session payments.Session, rejection error) error {
+	if p.Kind == KindPledge {
+		var h *ledger.Hold
+		err := d.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+			h, err = ledger.LoadHold(ctx, q, p.ID)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if h.Charge == string(session.Payment.Charge.ID) {
+			return nil
+		}
+		return rejection
+	}
+	charge := session.Payment.Charge
+	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := d.Repo.DonationPaid(ctx, tx, repo.Donation{Subject: p.Subject, CID: p.CID, Value: p.Value}); err != nil {
+			return err
+		}
+		if charge.Refunded != p.Value {
+			return move(ctx, tx, p.ID, StatePaid) // a part is a matter between the two
+		}
+		return d.reverse(ctx, tx, p, false)
+	})
+}
+
+// DonationReversed tells that all of a donation went back, perhaps because a bank said so.
+func (d *Desk) DonationReversed(ctx context.Context, intent payments.IntentID, byBank bool) error {
+	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		p, err := load(ctx, tx, ledger.HoldID(intent))
+		if err != nil {
+			return err
+		}
+		if p.Kind != KindDonation {
+			return fmt.Errorf("checkout: %s is no donation", p.ID)
+		}
+		return d.reverse(ctx, tx, p, byBank)
+	})
+}
+
+func (d *Desk) reverse(ctx context.Context, tx *store.Tx, p Payment, byBank bool) error {
+	if err := d.Repo.DonationReversed(ctx, tx, p.Subject, byBank); err != nil {
+		return err
+	}
+	return move(ctx, tx, p.ID, StateReversed)
+}
+
+// void ends a payment that nobody can pay any more.
+func (d *Desk) void(ctx context.Context, tx *store.Tx, p Payment, why Ending) error {
+	now, err := load(ctx, tx, p.ID)
+	if err != nil || !now.Live() {
+		return err
+	}
+	if now.Kind == KindPledge {
+		if err := d.Ledger.VoidHold(ctx, tx, p.ID); err != nil {
+			return err
+		}
+	}
+	if err := ending(ctx, tx, p.ID, why); err != nil {
+		return err
+	}
+	if now.Ending != EndingNone {
+		why = now.Ending // the first reason stays
+	}
+	tx.OnCommit(func() { d.metrics.came(now, string(why)) })
+	return move(ctx, tx, p.ID, StateEnded)
+}
+
+func (d *Desk) load(ctx context.Context, id ledger.HoldID) (p Payment, err error) {
+	err = d.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+		p, err = load(ctx, q, id)
+		return err
+	})
+	return p, err
+}
+
+func (d *Desk) update(ctx context.Context, fn func(context.Context, *store.Tx) error) error {
+	return d.Store.Update(ctx, fn)
+}
+
+// misfits tells whether an error says that money does not fit.
+func misfits(err error) bool {
+	_, rejected := errors.AsType[*payments.Rejection](err)
+	_, conflict := errors.AsType[*ledger.ConflictError](err)
+	return rejected || conflict || errors.Is(err, ledger.ErrUnknown) || errors.Is(err, payments.ErrDoubled)
+}
+
+// alarm tells of money that does not fit, and returns the error as it is.
+func (d *Desk) alarm(ctx context.Context, p Payment, err error) error {
+	if err == nil || !misfits(err) {
+		return err
+	}
+	d.metrics.misfits.Inc()
+	d.Log.Error("money that does not fit", "pledge", p.Subject, "hold", p.ID, "amount", p.Value.Amount, "currency", p.Value.Currency, "err", err)
+	return errors.Join(err, d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return d.Alarm(ctx, tx, err.Error())
+	}))
+}

@@ -1,0 +1,324 @@
+package checks
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/github/go-spdx/v2/spdxexp"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/google/licensecheck"
+)
+
+// licenseText is a file with the text of licences.
+type licenseText struct {
+	file string
+	// families of the licences whose words are in it.
+	families []string
+	// other words that are no part of them.
+	other string
+}
+
+// licenseTexts are those of a commit.
+type licenseTexts struct {
+	// placed are where licences are expected: they are what the code is under.
+	placed []licenseText
+	// listed are in the folder LICENSES, for whatever file says so.
+	listed []licenseText
+}
+
+func (l licenseTexts) families(texts ...licenseText) []string {
+	var all []string
+	for _, t := range texts {
+		all = append(all, t.families...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+var (
+	licenseName = regexp.MustCompile(`(?i)^(?:un)?licen[sc]es?(?:[-._].*)?$|^copying(?:[-._].*)?$|^.+[-._]licen[sc]e(?:\.(?:txt|md|rst))?$`)
+	// thirdParty files are about what others made.
+	thirdParty = regexp.MustCompile(`(?i)third|3rd|vendor|notice|depend`)
+)
+
+// licensesFolder is where the REUSE specification keeps texts.
+const licensesFolder = "LICENSES"
+
+// readLicenses reads the texts of the commit, and wants them open.
+func (r *run) readLicenses(ctx context.Context) (string, error) {
+	root := r.copy.tree
+	folder, ok := subtree(root, r.release.Path)
+	if !ok {
+		return "", fail("The commit has no folder %s: correct the release's path.", r.release.Path)
+	}
+	for _, tree := range []*object.Tree{folder, root} {
+		placed, err := r.scan(ctx, tree, licenseName)
+		if err != nil {
+			return "", err
+		}
+		listed, err := r.scanListed(ctx, tree)
+		if err != nil {
+			return "", err
+		}
+		if r.texts = (licenseTexts{placed, listed}); len(placed)+len(listed) > 0 {
+			return r.texts.open()
+		}
+	}
+	return "", fail("The commit has no file LICENSE or COPYING in its root or the release's path: put the text of the licence there.")
+}
+
+func (r *run) scanListed(ctx context.Context, tree *object.Tree) ([]licenseText, error) {
+	folder, ok := subtree(tree, licensesFolder)
+	if !ok {
+		return nil, nil
+	}
+	return r.scan(ctx, folder, regexp.MustCompile(`\.txt$`))
+}
+
+// scan reads the files of a tree whose name matches.
+func (r *run) scan(ctx context.Context, tree *object.Tree, names *regexp.Regexp) ([]licenseText, error) {
+	var texts []licenseText
+	for _, e := range tree.Entries {
+		if !names.MatchString(e.Name) || thirdParty.MatchString(e.Name) || e.Mode == filemode.Dir || e.Mode == filemode.Submodule {
+			continue
+		}
+		if !e.Mode.IsFile() || e.Mode == filemode.Symlink {
+			return nil, fail("%s is a symbolic link, which is not followed: put the text there.", e.Name)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("checks: read licences: %w", err)
+		}
+		if len(texts) == r.limits.Licenses {
+			return nil, fail("The commit has over %d files with licences: keep those of others in a folder of their own.", r.limits.Licenses)
+		}
+		content, err := r.copy.read(e.Hash, r.limits.License)
+		if refusal, ok := errors.AsType[*failure](err); ok {
+			return nil, fail("%s: %s", e.Name, refusal.evidence)
+		}
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, readLicense(e.Name, content))
+	}
+	return texts, nil
+}
+
+// gplAppendix is how the GPL 3 says to apply it, in the words of the SPDX licence list,
+// which differ in an address from those that the scanner knows.
+//
+//go:embed gpl3-appendix.lre
+var gplAppendix string
+
+// scanner knows the licences. To make it takes a second.
+var scanner = sync.OnceValue(func() *licensecheck.Scanner {
+	s, err := licensecheck.NewScanner(append(licensecheck.BuiltinLicenses(), licensecheck.License{ID: "GPL-3.0", LRE: gplAppendix}))
+	if err != nil {
+		panic(fmt.Sprintf("checks: the licences that are built in: %v", err)) // no input of anybody's
+	}
+	return s
+})
+
+// copyrightLine says whose the code is.
+var copyrightLine = regexp.MustCompile(`(?m)^\W*(?:(?i:copyright)\s*(?:\([cC]\)|©|\d{4})|Copyright [A-Z]|©|\([cC]\)\s*\d|(?i:all rights reserved))[^\n]{0,200}$`)
+
+// readLicense finds out which licences a file holds the words of.
+func readLicense(name string, content []byte) licenseText {
+	text := licenseText{file: name}
+	var outside []byte
+	end := 0
+	for _, m := range scanner().Scan(content).Match {
+		if m.IsURL {
+			continue // says which licence is meant, and is none
+		}
+		if id := family(m.ID); !slices.Contains(text.families, id) {
+			text.families = append(text.families, id)
+		}
+		outside = append(append(outside, content[end:m.Start]...), '\n')
+		outside = append(append(outside, taken(m.ID, content[m.Start:m.End])...), '\n')
+		end = m.End
+	}
+	outside = append(outside, content[end:]...)
+	text.other = foreignWords(copyrightLine.ReplaceAll(outside, nil))
+	return text
+}
+
+// taken are the words before a licence that the scanner takes for a part of it, because
+// one of them is "copyright".
+func taken(id string, match []byte) []byte {
+	line, _, _ := bytes.Cut(match, []byte{'\n'})
+	if !bytes.Contains(bytes.ToLower(line), []byte("copyright")) {
+		return nil
+	}
+	rest := match
+	for {
+		line, after, ok := bytes.Cut(rest, []byte{'\n'})
+		if !ok || len(bytes.TrimSpace(line)) > 0 && !copyrightLine.Match(line) {
+			break
+		}
+		rest = after
+	}
+	for _, m := range scanner().Scan(rest).Match {
+		if m.ID == id {
+			return rest[:m.Start]
+		}
+	}
+	return rest
+}
+
+// saying are words by which a file says what it holds. With no others nothing can be
+// forbidden.
+const saying = `a agreement alternatively an and any are as at available be both by can choice choose contained content copy
+	copying details dual either file files following for found full general gnu here http https in is it its lesser affero
+	libraries library licence licenced licences license licensed licenses may mozilla of on one open opensource option or org
+	other otherwise package program project public repository rights reserved all see software source terms text that the these
+	this to txt md under use version website with www you your spdx identifier html php eclipse european union creative commons
+	academic free boost university illinois berkeley new revised simplified modified clause two three isc zlib unlicense expat
+	january february march april june july august september october november december`
+
+var sayingWords = func() map[string]bool {
+	words := map[string]bool{}
+	for _, w := range strings.Fields(saying) {
+		words[w] = true
+	}
+	for _, id := range strings.Fields(strings.ToLower(osiList)) {
+		for _, w := range strings.FieldsFunc(id, notWord) {
+			if w != "only" && w != "no" {
+				words[w] = true
+			}
+		}
+	}
+	return words
+}()
+
+func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+
+// noAttribution is the name of MIT-0. "No" alone could forbid.
+var noAttribution = regexp.MustCompile(`(?im)^\W*MIT No Attribution\W*$`)
+
+// foreignWords is the first line of a text that says more than what it holds.
+func foreignWords(text []byte) string {
+	for line := range strings.Lines(string(noAttribution.ReplaceAll(text, nil))) {
+		for _, w := range strings.FieldsFunc(strings.ToLower(line), notWord) {
+			if !sayingWords[w] && strings.IndexFunc(w, unicode.IsLetter) >= 0 {
+				return strings.TrimSpace(line)
+			}
+		}
+	}
+	return ""
+}
+
+// open wants all that is in the place of a licence to be an open one.
+func (l licenseTexts) open() (string, error) {
+	for _, t := range l.placed {
+		switch {
+		case len(t.families) == 0 && t.other != "":
+			return "", fail("%s is no licence that is known: %q. Put the unchanged text of an open licence there.", t.file, shorten(t.other))
+		case t.other != "":
+			return "", fail("%s has words that are no part of %s: %q. Put the unchanged text there, and what else is to be said into another file.",
+				t.file, strings.Join(t.families, ", "), shorten(t.other))
+		}
+		for _, id := range t.families {
+			if !osiApproved[id] {
+				return "", fail("%s holds %s, which the Open Source Initiative has not approved. Release the code under an open licence.", t.file, id)
+			}
+		}
+	}
+	held := l.families(l.placed...)
+	if len(held) == 0 {
+		for _, t := range l.listed {
+			if t.other == "" {
+				held = append(held, t.families...)
+			}
+		}
+		held = slices.DeleteFunc(held, func(id string) bool { return !osiApproved[id] })
+	}
+	if len(held) == 0 {
+		return "", fail("The commit has no text of a licence that the Open Source Initiative has approved: put one into LICENSE.")
+	}
+	return fmt.Sprintf("The commit has the text of %s, which the Open Source Initiative has approved.", strings.Join(held, ", ")), nil
+}
+
+func shorten(words string) string {
+	const most = 120
+	if r := []rune(words); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return words
+}
+
+// maxAlternatives bounds an expression, whose alternatives multiply.
+const maxAlternatives = 8
+
+// compareLicenses wants the texts to be those that the release names.
+func (r *run) compareLicenses(context.Context) (string, error) {
+	return r.texts.match(r.release.License)
+}
+
+func (l licenseTexts) match(expression string) (string, error) {
+	named, err := identifiers(expression)
+	if err != nil {
+		return "", err
+	}
+	listed := slices.DeleteFunc(slices.Clone(l.listed), func(t licenseText) bool { return t.other != "" })
+	held := l.families(slices.Concat(l.placed, listed)...)
+	var accepted, missing, families []string
+	for _, id := range named {
+		base, _, _ := strings.Cut(id, " WITH ")
+		families = append(families, family(base))
+		switch {
+		case strings.Contains(id, "LicenseRef-"): // of somebody's own: only as an alternative
+		case !slices.Contains(held, family(base)):
+			missing = append(missing, base)
+		case osiApproved[family(base)]:
+			accepted = append(accepted, id)
+		}
+	}
+	if len(missing) > 0 {
+		return "", fail("The release is under %q, and the commit has no text of %s: add it, or correct the release's license.", expression, strings.Join(missing, ", "))
+	}
+	for _, id := range l.families(l.placed...) {
+		if !slices.Contains(families, id) && !standsOn(families, id) {
+			return "", fail("The commit also has the text of %s, which the release's license %q does not name: correct either.", id, expression)
+		}
+	}
+	if len(accepted) == 0 {
+		return "", fail("The release's license %q names none that the Open Source Initiative has approved.", expression)
+	}
+	if open, err := spdxexp.Satisfies(expression, accepted); err != nil || !open {
+		return "", fail("The release's license %q cannot be chosen to be open: the Open Source Initiative has approved only %s of it.", expression, strings.Join(accepted, ", "))
+	}
+	return fmt.Sprintf("The texts are those of %q.", expression), nil
+}
+
+// standsOn reports whether one of the licences is written as additions to the text of the
+// other, as the LGPL is to the GPL.
+func standsOn(families []string, id string) bool {
+	return id == "GPL-3.0" && slices.Contains(families, "LGPL-3.0")
+}
+
+// identifiers are those of an SPDX expression, each with its exception.
+func identifiers(expression string) ([]string, error) {
+	operators := 0
+	for _, w := range strings.FieldsFunc(expression, func(r rune) bool { return unicode.IsSpace(r) || r == '(' || r == ')' }) {
+		if w = strings.ToUpper(w); w == "AND" || w == "OR" {
+			operators++
+		}
+	}
+	if operators >= maxAlternatives {
+		return nil, fail("The release's license %q names more than %d licences.", expression, maxAlternatives)
+	}
+	ids, err := spdxexp.ExtractLicenses(expression)
+	if err != nil || len(ids) == 0 {
+		return nil, fail("The release's license %q is no SPDX expression, such as MIT, or MIT OR Apache-2.0.", expression)
+	}
+	return ids, nil
+}

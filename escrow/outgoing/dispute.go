@@ -1,0 +1,129 @@
+package outgoing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stratosfund/stratosfund/escrow/intent"
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/store"
+)
+
+// ObserveDispute fetches a chargeback, or an inquiry, and posts what it tells.
+func (s *Sender) ObserveDispute(ctx context.Context, id payments.DisputeID) error {
+	d, err := s.processor.Dispute(ctx, id)
+	if err != nil {
+		return err
+	}
+	hold, err := s.holdOf(ctx, d.Charge)
+	if err != nil {
+		return fmt.Errorf("outgoing: dispute %s: %w", id, err)
+	}
+	object, err := disputeObject(d, hold)
+	if err != nil {
+		return err
+	}
+	return s.tell(ctx, func(ctx context.Context, tx *store.Tx) error {
+		told := s.ledger.Chargeback(ctx, tx, object)
+		if told != nil && !errors.Is(told, ledger.ErrNotYet) {
+			return told
+		}
+		// What is told is not yet closed: its money, or the bank's word, is to come.
+		if told == nil && over(d.Status) {
+			err = unfollow(ctx, tx, followDispute, string(id))
+		} else {
+			err = follow(ctx, tx, followDispute, string(id))
+		}
+		if err != nil {
+			return err
+		}
+		s.log.Info("chargeback", "hold", hold, "dispute", id, "status", d.Status, "amount", d.Amount)
+		return told
+	})
+}
+
+// over tells whether the bank has decided, or asks no more.
+func over(status payments.DisputeStatus) bool {
+	switch status {
+	case payments.DisputeWon, payments.DisputeLost, payments.DisputePrevented, payments.InquiryClosed:
+		return true
+	}
+	return false
+}
+
+// disputeObject says a dispute in the ledger's words.
+func disputeObject(d payments.Dispute, hold ledger.HoldID) (ledger.DisputeObject, error) {
+	object := ledger.DisputeObject{ID: string(d.ID), Hold: hold, State: ledger.ChargebackOpen}
+	switch d.Status {
+	case payments.DisputeWon:
+		object.State = ledger.ChargebackWon
+	case payments.DisputeLost:
+		object.State = ledger.ChargebackLost
+	}
+	for _, m := range d.Movements {
+		t := transactionOf(m)
+		switch {
+		case t.Amount > 0:
+			object.Reinstated = append(object.Reinstated, t)
+		case object.Withdrawn == nil:
+			object.Withdrawn = &t
+		default:
+			return object, fmt.Errorf("%w: dispute %s took twice: %s and %s", ledger.ErrUnknown, d.ID, object.Withdrawn.ID, t.ID)
+		}
+	}
+	return object, nil
+}
+
+// ObserveWarning fetches an early fraud warning: what is still held goes back, before
+// the bank takes it.
+func (s *Sender) ObserveWarning(ctx context.Context, id payments.WarningID) error {
+	w, err := s.processor.Warning(ctx, id)
+	if err != nil {
+		return err
+	}
+	hold, err := s.holdOf(ctx, w.Charge)
+	if err != nil {
+		return fmt.Errorf("outgoing: warning %s: %w", id, err)
+	}
+	return s.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		h, err := ledger.LoadHold(ctx, tx, hold)
+		if err != nil || h.Balances[ledger.KindHeld] == 0 {
+			return err // it is on its way, or with a bank, already
+		}
+		if err := s.ledger.DecideRefund(ctx, tx, hold, ledger.ReasonFraud); err != nil {
+			return err
+		}
+		s.log.Info("refund decided", "pledge", h.Pledge, "hold", hold, "amount", h.Value, "reason", ledger.ReasonFraud, "warning", id)
+		return nil
+	})
+}
+
+// lastLost is the newest chargeback of a hold that was lost.
+func lastLost(h *ledger.Hold) (dispute string, ok bool) {
+	for _, c := range h.Chargebacks {
+		if c.State == ledger.ChargebackLost {
+			dispute, ok = c.ID, true
+		}
+	}
+	return dispute, ok
+}
+
+// tries of reversals: the last is about a month after the first.
+const mostReversals = 10
+
+// reversalID is the first intent that takes a lost chargeback back from a transfer.
+func reversalID(transfer, dispute string) payments.IntentID {
+	return payments.IntentID(transfer + "/" + dispute)
+}
+
+// ofDispute are the tries for one dispute.
+func ofDispute(list []intent.Intent, first payments.IntentID) (out []intent.Intent) {
+	for _, i := range list {
+		if i.ID == first || len(i.ID) > len(first) && i.ID[:len(first)+1] == first+"/" {
+			out = append(out, i)
+		}
+	}
+	return out
+}

@@ -1,0 +1,294 @@
+package outgoing
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stratosfund/stratosfund/escrow/halt"
+	"github.com/stratosfund/stratosfund/escrow/intent"
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/processortest"
+	"github.com/stratosfund/stratosfund/escrow/simulator"
+	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/sqlite/sqlitetest"
+)
+
+const day = 24 * time.Hour
+
+func newDispute(part int64, inquiry bool) simulator.NewDispute {
+	return simulator.NewDispute{Amount: part, Inquiry: inquiry}
+}
+
+func TestR14_ARefundIsSentOnceAndInFull(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.pass()
+	if len(w.refundsAt("h1")) != 0 {
+		t.Error("what is held was refunded")
+	}
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	w.Want("h1", "refunding(withdrawn)")
+	w.pass()
+	w.pass()
+	r := w.oneRefund("h1")
+	if r.Amount.Amount != amount || r.Reason != payments.RefundRequested || r.Mark.Intent != "h1/1" || r.Mark.Subject != processortest.PledgeOf("h1") {
+		t.Errorf("the refund is %+v", r)
+	}
+	w.Want("h1", "refunded(withdrawn)")
+	if w.following() != 0 {
+		t.Error("what is settled is followed")
+	}
+	w.Agree()
+	w.noHalt()
+}
+
+func TestRefund_OfFraudSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	warning, err := w.Control.WarnOfFraud(t.Context(), w.Hold("h1").Charge)
+	w.OK(err)
+	w.OK(w.sender.ObserveWarning(t.Context(), payments.WarningID(warning)))
+	w.OK(w.sender.ObserveWarning(t.Context(), payments.WarningID(warning)))
+	w.pass()
+	if r := w.oneRefund("h1"); r.Reason != payments.RefundFraudulent {
+		t.Errorf("the processor was told %s", r.Reason)
+	}
+	w.Want("h1", "refunded(fraud)")
+	w.OK(w.sender.ObserveWarning(t.Context(), payments.WarningID(warning)))
+	w.Agree()
+}
+
+func TestRefund_PendingIsRefundingUntilItIsConfirmed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.RefundPends)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.pass()
+	w.Want("h1", "refunding(cancelled)")
+	w.Agree()
+	w.passes(4 * day)
+	w.Want("h1", "refunding(cancelled)")
+	w.passes(2 * day)
+	w.Want("h1", "refunded(cancelled)")
+	w.oneRefund("h1")
+	w.Agree()
+}
+
+func TestRefund_ThatTheBalanceDoesNotCoverWaitsAndIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays) // its funds come in two days
+	_, err := w.Control.PayOut(t.Context(), "", processortest.Float, "usd")
+	w.OK(err)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.pass()
+	if r := w.oneRefund("h1"); r.Status != payments.RefundPending {
+		t.Fatalf("the refund is %s", r.Status)
+	}
+	w.Want("h1", "refunding(cancelled)")
+	_, err = w.Control.TopUp(t.Context(), processortest.Float, "usd")
+	w.OK(err)
+	w.passes(day)
+	w.oneRefund("h1")
+	w.Want("h1", "refunded(cancelled)")
+}
+
+func TestRefund_ThatFailsWeeksLaterIsOwedUntilAnAdminTriesAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.RefundFails)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.pass()
+	w.Want("h1", "refunded(cancelled)")
+	first := w.oneRefund("h1").ID
+	w.Advance(22 * day)
+	w.OK(w.sender.ObserveRefund(t.Context(), first))
+	w.Want("h1", "refund-failed(cancelled)")
+	w.Agree()
+	w.passes(day)
+	if len(w.refundsAt("h1")) != 1 {
+		t.Error("it was sent again, although nobody asked for that")
+	}
+	w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.RetryRefund(ctx, tx, "h1", "1") })
+	w.pass()
+	list := w.refundsAt("h1")
+	if len(list) != 2 || list[0].Mark.Intent != "h1/2" {
+		t.Fatalf("after the retry: %+v", list)
+	}
+	w.Want("h1", "refunded(cancelled)")
+	w.Agree()
+	w.noHalt()
+}
+
+func TestRefund_ThatIsRefusedIsOwed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	// The bank has the money, and nobody told the escrow.
+	id, err := w.Control.Dispute(t.Context(), w.Hold("h1").Charge, simulator.NewDispute{})
+	w.OK(err)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	w.pass()
+	w.Want("h1", "refund-failed(withdrawn)")
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	w.Want("h1", "charged-back(chargeback)")
+	w.win(payments.DisputeID(id), 0)
+	w.Want("h1", "refunding(withdrawn)")
+	w.pass()
+	w.Want("h1", "refunded(withdrawn)")
+	w.Agree()
+	w.noHalt()
+}
+
+func TestRefund_OnceWhateverIsLost(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []simulator.Fault{
+		simulator.FaultRateLimit, simulator.FaultErrorBefore, simulator.FaultCloseBefore,
+		simulator.FaultErrorAfter, simulator.FaultCloseAfter, simulator.FaultTruncateAfter, simulator.FaultHangAfter,
+	} {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Held("h1", amount, processortest.Pays)
+			w.DecideRefund("h1", ledger.ReasonWithdrawn)
+			w.Fault(fault, "POST /v1/refunds")
+			w.pass()
+			w.Fired(fault)
+			w.Want("h1", "refunding(withdrawn)")
+			w.Advance(30 * day) // the processor has forgotten the key
+			w.restart(nil)
+			w.pass()
+			w.oneRefund("h1")
+			w.Want("h1", "refunded(withdrawn)")
+			w.Agree()
+			w.noHalt()
+		})
+	}
+}
+
+func TestRefund_OnceWhereverTheProcessDies(t *testing.T) {
+	t.Parallel()
+	dead := errors.New("dead")
+	for _, point := range []crashpoint.Point{crashpoint.BeforeSend, crashpoint.AfterSend} {
+		w := newWorld(t)
+		w.Held("h1", amount, processortest.Pays)
+		w.DecideRefund("h1", ledger.ReasonWithdrawn)
+		w.restart(func(p crashpoint.Point) error {
+			if p == point {
+				return dead
+			}
+			return nil
+		})
+		if _, err := w.sender.Pass(t.Context()); !errors.Is(err, dead) {
+			t.Fatalf("%s: it did not die: %v", point, err)
+		}
+		w.restart(nil)
+		w.pass()
+		w.oneRefund("h1")
+		w.Want("h1", "refunded(withdrawn)")
+		w.Agree()
+	}
+}
+
+func TestRefund_ThatOnlyTheProcessorRemembersIsAdopted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	mark, err := w.sender.mark(t.Context(), w.Hold("h1"), "h1/1")
+	w.OK(err)
+	r, err := w.Client.SendRefund(t.Context(), payments.RefundOrder{
+		Key: "refund/h1/1", Mark: mark, Charge: payments.ChargeID(w.Hold("h1").Charge), Amount: w.Hold("h1").Value, Reason: payments.RefundRequested,
+	})
+	w.OK(err)
+	w.OK(w.sender.ObserveRefund(t.Context(), r.ID))
+	w.pass()
+	w.oneRefund("h1")
+	w.Want("h1", "refunded(withdrawn)")
+	w.Agree()
+}
+
+func TestRefund_MadeByHandStopsMoney(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	mark, err := w.sender.mark(t.Context(), w.Hold("h1"), "h1/1")
+	w.OK(err)
+	r, err := w.Client.SendRefund(t.Context(), payments.RefundOrder{
+		Key: "by-hand", Mark: mark, Charge: payments.ChargeID(w.Hold("h1").Charge), Amount: w.Hold("h1").Value, Reason: payments.RefundRequested,
+	})
+	w.OK(err)
+	if err := w.sender.ObserveRefund(t.Context(), r.ID); !errors.Is(err, ledger.ErrUnknown) {
+		t.Errorf("a refund that nobody decided gave %v", err)
+	}
+}
+
+func TestRefund_OfAStranger(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	charge, err := w.Control.Charge(t.Context(), simulator.StrangerCharge{Amount: 900, Currency: "usd"})
+	w.OK(err)
+	id, err := w.Control.Dispute(t.Context(), charge, simulator.NewDispute{})
+	w.OK(err)
+	if err := w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)); !errors.Is(err, ErrStranger) {
+		t.Errorf("somebody else's dispute gave %v", err)
+	}
+}
+
+func TestHalt_NothingIsSentUntilItIsLifted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	w.stop(halt.UnknownMoney, "txn_1")
+	w.passes(3 * time.Hour)
+	if len(w.refundsAt("h1")) != 0 {
+		t.Fatal("a refund was sent while money stands still")
+	}
+	w.Update(func(ctx context.Context, tx *store.Tx) error {
+		_, err := halt.Lift(ctx, tx, "looked at it")
+		return err
+	})
+	w.stop(halt.Strangers, "ch_1") // stops checkouts only
+	w.pass()
+	w.oneRefund("h1")
+	w.Want("h1", "refunded(withdrawn)")
+}
+
+func TestHalt_DoneTwiceStopsMoney(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.Held("h2", amount, processortest.Pays)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	w.DecideRefund("h2", ledger.ReasonWithdrawn)
+	w.Fault(simulator.FaultRateLimit, "POST /v1/refunds")
+	w.Update(func(ctx context.Context, tx *store.Tx) error {
+		return intent.Note(ctx, tx, "h1/1", intent.KindRefund, "h1")
+	})
+	mark, err := w.sender.mark(t.Context(), w.Hold("h1"), "h1/1")
+	w.OK(err)
+	w.pass()
+	w.Fired(simulator.FaultRateLimit)
+	for _, key := range []payments.Key{"a", "b"} {
+		half := w.Hold("h1").Value
+		half.Amount /= 2
+		_, err := w.Client.SendRefund(t.Context(), payments.RefundOrder{Key: key, Mark: mark, Charge: payments.ChargeID(w.Hold("h1").Charge), Amount: half, Reason: payments.RefundRequested})
+		w.OK(err)
+	}
+	w.passes(2 * time.Hour)
+	if len(w.halts()) != 1 {
+		t.Errorf("standing: %q", w.halts())
+	}
+}
+
+func TestStatements_ParametersAppearInOrder(t *testing.T) {
+	t.Parallel()
+	sqlitetest.ParametersInOrder(t, ".", 4)
+}

@@ -1,0 +1,319 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stratosfund/stratosfund/escrow/halt"
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/lexicons/money"
+)
+
+const (
+	// inFlight is how long a movement may be on its way into the ledger.
+	inFlight = 48 * time.Hour
+	// window is what the hourly comparison looks at: all that may be in flight, and some
+	// more.
+	window = inFlight + 24*time.Hour
+	// hourly and daily are how often the recent movements and all of them are compared.
+	hourly = time.Hour
+	daily  = 24 * time.Hour
+	// again is how soon after the processor could not be asked.
+	again = time.Minute
+	// rounds bounds how often balances are compared, when something moves meanwhile.
+	rounds = 3
+	// batch bounds what is read of the ledger at a time.
+	batch = 1000
+	// strangers bounds how many are named.
+	strangers = 10
+)
+
+// Processor is what is asked of the payment processor.
+type Processor interface {
+	payments.Balances
+	Charges(context.Context, payments.AccountID, payments.ChargeQuery) iter.Seq2[payments.Charge, error]
+	Platform(context.Context) (payments.PlatformAccount, error)
+}
+
+// Observe looks at a movement that the ledger does not have, and posts what it can. Its
+// error is damage of ours.
+type Observe func(context.Context, payments.MovementID) error
+
+// Options are what a process, or a test, brings along.
+type Options struct {
+	Log      *slog.Logger
+	Clock    func() time.Time
+	Registry prometheus.Registerer
+}
+
+// Reconciler compares. Run belongs to one goroutine; Compare to any.
+type Reconciler struct {
+	escrow    syntax.DID
+	store     *store.Store
+	processor Processor
+	observe   Observe
+	log       *slog.Logger
+	now       func() time.Time
+	metrics   *metrics
+	all       time.Time // when all is compared next
+}
+
+// New wires a reconciler for the escrow of this DID, and starts nothing.
+func New(escrow syntax.DID, s *store.Store, p Processor, observe Observe, opts Options) *Reconciler {
+	return &Reconciler{
+		escrow: escrow, store: s, processor: p, observe: observe,
+		log: opts.Log.With("component", "reconcile"), now: opts.Clock, metrics: newMetrics(opts.Registry),
+	}
+}
+
+// Run compares now and every hour until ctx ends, and then returns nil. Any other end is
+// damage of ours.
+func (r *Reconciler) Run(ctx context.Context) error {
+	for {
+		wait, err := r.Pass(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+// Pass looks at the account and compares, and returns when to do so again.
+func (r *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
+	err = r.Watch(ctx)
+	if err == nil {
+		full := !r.now().Before(r.all)
+		if _, err = r.Compare(ctx, full); err == nil && full {
+			r.all = r.now().Add(daily)
+		}
+	}
+	if err != nil && payments.Outside(err) {
+		r.log.Warn("the processor cannot be compared with now", "err", err)
+		return again, nil
+	}
+	return hourly, err
+}
+
+// Watch looks at the account itself: whether it holds money, and whether others use it.
+func (r *Reconciler) Watch(ctx context.Context) error {
+	account, err := r.processor.Platform(ctx)
+	if err != nil {
+		return err
+	}
+	strange, err := payments.Strangers(r.processor.Charges(ctx, payments.Platform, payments.ChargeQuery{Since: r.now().Add(-window)}), r.escrow, strangers)
+	if err != nil {
+		return err
+	}
+	return r.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if account.HoldsMoney() {
+			err = halt.Clear(ctx, tx, halt.PayoutSchedule, "payouts are manual")
+		} else {
+			r.log.Error("the processor empties the balance on a schedule: set payouts to manual", "schedule", account.Payouts)
+			err = halt.Stop(ctx, tx, halt.PayoutSchedule, account.Payouts)
+		}
+		for _, charge := range strange {
+			if err == nil {
+				err = halt.Stop(ctx, tx, halt.Strangers, string(charge))
+			}
+		}
+		return err
+	})
+}
+
+// Compare compares the recent movements, or all of them, and stops money for what is
+// wrong.
+func (r *Reconciler) Compare(ctx context.Context, full bool) (*Report, error) {
+	report := &Report{At: r.now().UTC(), Full: full, InFlight: []Finding{}, Findings: []Finding{}}
+	for round := 1; ; round++ {
+		quiet, err := r.compare(ctx, report)
+		if err != nil {
+			return nil, err
+		}
+		if quiet || round == rounds {
+			break
+		}
+		*report = Report{At: report.At, Full: full, InFlight: []Finding{}, Findings: []Finding{}}
+	}
+	return report, r.keep(ctx, report)
+}
+
+// compare is one round. Quiet is false when the balances differ, which may be because
+// something moved meanwhile: only the same difference every time is one.
+func (r *Reconciler) compare(ctx context.Context, report *Report) (quiet bool, err error) {
+	since := time.Time{}
+	if !report.Full {
+		since = report.At.Add(-window)
+	}
+	listed := map[payments.MovementID]bool{}
+	flying := map[money.Currency]int64{}
+	for m, err := range r.processor.Movements(ctx, payments.MovementQuery{Since: since}) {
+		if err != nil {
+			return false, err
+		}
+		report.Movements++
+		listed[m.ID] = true
+		if err := r.match(ctx, report, flying, m); err != nil {
+			return false, err
+		}
+	}
+	if report.Full {
+		if err := r.unlisted(ctx, report, listed); err != nil {
+			return false, err
+		}
+	}
+	return r.balances(ctx, report, flying)
+}
+
+// match compares one movement with what the ledger made of it.
+func (r *Reconciler) match(ctx context.Context, report *Report, flying map[money.Currency]int64, m payments.Movement) error {
+	booked, known, err := r.booked(ctx, m.ID)
+	if err != nil {
+		return err
+	}
+	if !known {
+		if err := r.observe(ctx, m.ID); err != nil {
+			return err
+		}
+		if booked, known, err = r.booked(ctx, m.ID); err != nil {
+			return err
+		}
+		r.log.Warn("a movement of the processor's was not in the ledger", "movement", m.ID, "type", m.Kind, "amount", m.Amount, "now", known)
+	}
+	f := Finding{
+		Kind: KindMissing, Movement: m.ID, Type: m.Kind, Source: m.Source, At: m.CreatedAt, Processor: m.Net,
+		Ledger: money.Money{Amount: booked.Net, Currency: m.Net.Currency},
+	}
+	switch {
+	case !known:
+		flying[m.Net.Currency] += m.Net.Amount
+		if report.At.Sub(m.CreatedAt) < inFlight {
+			report.flying(f)
+		} else {
+			report.wrong(f)
+		}
+	case booked.Net != m.Net.Amount || booked.Currency != m.Net.Currency || booked.Kind != ledger.Kind(ledger.OperatorCost) && booked.Fee != m.Fee.Amount:
+		f.Kind = KindDiffers
+		report.wrong(f)
+	}
+	return nil
+}
+
+func (r *Reconciler) booked(ctx context.Context, id payments.MovementID) (b ledger.Booked, known bool, err error) {
+	err = r.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+		b, known, err = ledger.BookedAs(ctx, q, string(id))
+		return err
+	})
+	return b, known, err
+}
+
+// unlisted looks for movements that the ledger has and the list did not. What was posted
+// while the list was read is not in it, so the processor is asked for each.
+func (r *Reconciler) unlisted(ctx context.Context, report *Report, listed map[payments.MovementID]bool) error {
+	for after := ""; ; {
+		var page []string
+		err := r.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+			page, err = ledger.BookedAfter(ctx, q, after, batch)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, id := range page {
+			id := payments.MovementID(id)
+			if listed[id] {
+				continue
+			}
+			switch _, err := r.processor.Movement(ctx, id); {
+			case errors.Is(err, payments.ErrNotFound):
+				report.wrong(Finding{Kind: KindUnmatched, Movement: id})
+			case err != nil:
+				return err
+			}
+		}
+		if len(page) < batch {
+			return nil
+		}
+		after = page[len(page)-1]
+	}
+}
+
+// balances compares what the processor shows with what the ledger has and what flies.
+func (r *Reconciler) balances(ctx context.Context, report *Report, flying map[money.Currency]int64) (quiet bool, err error) {
+	b, err := r.processor.Balance(ctx)
+	if err != nil {
+		return false, err
+	}
+	shown := map[money.Currency]int64{}
+	for _, list := range [][]money.Money{b.Available, b.Pending, b.Reserved} {
+		for _, m := range list {
+			shown[m.Currency] += m.Amount
+		}
+	}
+	var have []money.Money
+	err = r.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+		have, err = ledger.AtProcessor(ctx, q)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	expected := flying
+	for _, m := range have {
+		expected[m.Currency] += m.Amount
+	}
+	for currency := range shown {
+		expected[currency] += 0 // also one of which the ledger has nothing
+	}
+	quiet = true
+	for currency, want := range expected {
+		r.metrics.difference.WithLabelValues(string(currency)).Set(float64(shown[currency] - want))
+		if shown[currency] != want {
+			quiet = false
+			report.wrong(Finding{Kind: KindBalance, Processor: money.Money{Amount: shown[currency], Currency: currency}, Ledger: money.Money{Amount: want, Currency: currency}})
+		}
+	}
+	return quiet, nil
+}
+
+// keep notes how it ended, and stops money for what is wrong.
+func (r *Reconciler) keep(ctx context.Context, report *Report) error {
+	r.metrics.report(report)
+	for _, f := range report.Findings {
+		r.log.Error("the processor and the ledger do not agree", "finding", f.Kind, "movement", f.Movement, "type", f.Type, "source", f.Source, "processor", f.Processor, "ledger", f.Ledger)
+	}
+	scope := scopeOf(report.Full)
+	return r.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for _, f := range report.Findings {
+			if err := halt.Stop(ctx, tx, halt.Unreconciled, f.String()); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO reconciliation (scope, at, movements, in_flight, findings) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (scope) DO UPDATE SET at = excluded.at, movements = excluded.movements, in_flight = excluded.in_flight, findings = excluded.findings`,
+			scope, report.At.UnixMilli(), report.Movements, report.Flying, report.Found)
+		if err != nil {
+			return fmt.Errorf("reconcile: keep the report: %w", err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,326 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/stratosfund/stratosfund/escrow/halt"
+	"github.com/stratosfund/stratosfund/escrow/intake"
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/outgoing"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/processortest"
+	"github.com/stratosfund/stratosfund/escrow/simulator"
+	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/indexer/sqlite/sqlitetest"
+	"github.com/stratosfund/stratosfund/lexicons/money"
+)
+
+const amount = 2500
+
+// world is an escrow that hears of nothing by itself.
+type world struct {
+	*processortest.World
+	sender     *outgoing.Sender
+	worker     *intake.Worker
+	reconciler *Reconciler
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{World: processortest.New(t)}
+	w.sender = outgoing.New(processortest.Escrow, w.Store, w.Ledger, w.Client, outgoing.Options{Log: w.Log, Clock: w.Now})
+	w.worker = intake.New(intake.Parts{
+		Escrow: processortest.Escrow, Store: w.Store, Ledger: w.Ledger, Processor: w.Client, Outgoing: w.sender, Checkouts: w.World,
+	}, intake.Options{Log: w.Log, Clock: w.Now})
+	w.use(w.Client, w.worker.ObserveMovement)
+	return w
+}
+
+func (w *world) use(p Processor, observe Observe) {
+	w.reconciler = New(processortest.Escrow, w.Store, p, observe, Options{Log: w.Log, Clock: w.Now})
+}
+
+func (w *world) compare(full bool) *Report {
+	w.T.Helper()
+	r, err := w.reconciler.Compare(w.T.Context(), full)
+	w.OK(err)
+	return r
+}
+
+// want compares the kinds of what is wrong.
+func (w *world) want(r *Report, flying int, kinds ...Kind) {
+	w.T.Helper()
+	if r.Flying != flying || r.Found != len(kinds) {
+		w.T.Fatalf("%d in flight and %d wrong, want %d and %v: %+v", r.Flying, r.Found, flying, kinds, r)
+	}
+	for i, kind := range kinds {
+		if r.Findings[i].Kind != kind {
+			w.T.Errorf("the finding is %s, want %s", r.Findings[i], kind)
+		}
+	}
+	if wrong := len(kinds) > 0; wrong != (len(w.halts()) > 0) {
+		w.T.Errorf("standing: %v, with %d wrong", w.halts(), len(kinds))
+	}
+}
+
+func (w *world) halts() (list []halt.Halt) {
+	w.T.Helper()
+	w.Read(func(ctx context.Context, q sqlite.Querier) (err error) {
+		list, err = halt.Standing(ctx, q)
+		return err
+	})
+	return list
+}
+
+// deaf is an observer that learns nothing.
+func deaf(context.Context, payments.MovementID) error { return nil }
+
+func TestCompare_AWholeLifeAgrees(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.Held("h2", amount, processortest.PaysAtOnce)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	_, err := w.sender.Pass(t.Context())
+	w.OK(err)
+	w.Settle()
+	_, err = w.sender.Pass(t.Context())
+	w.OK(err)
+	id, err := w.Control.Dispute(t.Context(), w.Hold("h2").Charge, simulator.NewDispute{})
+	w.OK(err)
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	for _, full := range []bool{false, true} {
+		r := w.compare(full)
+		w.want(r, 0)
+		if r.Movements != 6 {
+			t.Errorf("it compared %d movements, want 6", r.Movements)
+		}
+	}
+}
+
+func TestCompare_WhatIsNotInTheLedgerIsLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Paid("h1", amount, processortest.Pays)
+	_, err := w.Control.ChargeFee(t.Context(), 70, "usd", "Radar")
+	w.OK(err)
+	_, err = w.Control.TopUp(t.Context(), 500, "usd")
+	w.OK(err)
+	w.want(w.compare(false), 0)
+	w.Want("h1", "held")
+	w.Agree()
+}
+
+func TestCompare_WhatIsYoungIsInFlightAndThenStopsMoney(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.use(w.Client, deaf)
+	w.Paid("h1", amount, processortest.Pays)
+	w.want(w.compare(true), 1)
+	w.Advance(47 * time.Hour)
+	w.want(w.compare(false), 1)
+	w.Advance(2 * time.Hour)
+	w.want(w.compare(false), 0, KindMissing)
+	if h := w.halts()[0]; h.Reason != halt.Unreconciled || !h.Money() {
+		t.Errorf("it stands still for %+v", h)
+	}
+	// Found again it is the same halt.
+	w.compare(true)
+	if len(w.halts()) != 1 {
+		t.Errorf("standing: %v", w.halts())
+	}
+}
+
+func TestCompare_AStrangersMoneyIsInFlightAndThenStopsMoney(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.Control.Charge(t.Context(), simulator.StrangerCharge{Amount: 900, Currency: "usd"})
+	w.OK(err)
+	r := w.compare(true)
+	if r.Flying != 1 || r.Found != 0 {
+		t.Errorf("%+v", r)
+	}
+	if halts := w.halts(); len(halts) != 1 || halts[0].Reason != halt.Strangers {
+		t.Errorf("standing: %v", halts)
+	}
+	w.Advance(inFlight)
+	if r := w.compare(false); r.Found != 1 || r.Findings[0].Kind != KindMissing {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestCompare_AMovementOfNobodyIsAFinding(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Update(func(ctx context.Context, tx *store.Tx) error {
+		return w.Ledger.Operator(ctx, tx, ledger.TopUp, ledger.Transaction{ID: "txn_invented", Amount: 100, Currency: "USD"})
+	})
+	w.want(w.compare(true), 0, KindUnmatched, KindBalance)
+}
+
+func TestCompare_AnotherAmountIsAFinding(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*payments.Movement){
+		"net": func(m *payments.Movement) { m.Net.Amount++ },
+		"fee": func(m *payments.Movement) { m.Fee.Amount++; m.Amount.Amount++ },
+	} {
+		w := newWorld(t)
+		w.Held("h1", amount, processortest.Pays)
+		w.use(told{w.Client, change}, w.worker.ObserveMovement)
+		r := w.compare(true)
+		if r.Found != 1 || r.Findings[0].Kind != KindDiffers {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+func TestCompare_AnotherBalanceIsAFinding(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.use(richer{w.Client, 1}, w.worker.ObserveMovement)
+	w.want(w.compare(false), 0, KindBalance)
+}
+
+func TestCompare_WhatMovesMeanwhileIsNoFinding(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.use(&busy{Client: w.Client, move: func() { w.Held("h1", amount, processortest.Pays) }}, w.worker.ObserveMovement)
+	w.want(w.compare(true), 0)
+}
+
+func TestWatch_AnAccountThatIsEmptiedStopsCheckouts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	truth, err := w.Control.Truth(t.Context())
+	w.OK(err)
+	w.OK(w.Control.SchedulePayouts(t.Context(), truth.Platform, "daily"))
+	w.OK(w.reconciler.Watch(t.Context()))
+	if halts := w.halts(); len(halts) != 1 || halts[0].Reason != halt.PayoutSchedule || halts[0].Money() {
+		t.Errorf("standing: %v", halts)
+	}
+	w.OK(w.Control.SchedulePayouts(t.Context(), truth.Platform, "manual"))
+	w.OK(w.reconciler.Watch(t.Context()))
+	if halts := w.halts(); len(halts) != 0 {
+		t.Errorf("standing after it was set right: %v", halts)
+	}
+}
+
+func TestWatch_AStrangerStopsCheckouts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, err := w.Control.Charge(t.Context(), simulator.StrangerCharge{Amount: 900, Currency: "usd"})
+	w.OK(err)
+	w.OK(w.reconciler.Watch(t.Context()))
+	if halts := w.halts(); len(halts) != 1 || halts[0].Reason != halt.Strangers {
+		t.Errorf("standing: %v", halts)
+	}
+}
+
+func TestPass_AProcessorThatCannotBeAskedIsForLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.OK(w.Control.SetFaults(t.Context(), simulator.Faults{Probability: map[simulator.Fault]float64{simulator.FaultErrorBefore: 1}}))
+	wait, err := w.reconciler.Pass(t.Context())
+	w.OK(err)
+	if wait != again {
+		t.Errorf("it waits %s", wait)
+	}
+	w.OK(w.Control.SetFaults(t.Context(), simulator.Faults{}))
+	wait, err = w.reconciler.Pass(t.Context())
+	w.OK(err)
+	if wait != hourly {
+		t.Errorf("it waits %s", wait)
+	}
+	var last []Last
+	w.Read(func(ctx context.Context, q sqlite.Querier) (err error) {
+		last, err = LastOf(ctx, q)
+		return err
+	})
+	if len(last) != 1 || last[0].Scope != "all" || last[0].Movements != 1 || last[0].Findings != 0 {
+		t.Errorf("the last report is %+v", last)
+	}
+}
+
+func TestPass_AFailureOfOursIsReturned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ours := errors.New("ours")
+	w.use(w.Client, func(context.Context, payments.MovementID) error { return ours })
+	w.Paid("h1", amount, processortest.Pays)
+	if _, err := w.reconciler.Pass(t.Context()); !errors.Is(err, ours) {
+		t.Errorf("it gave %v", err)
+	}
+}
+
+// told is a processor that tells something else of charges.
+type told struct {
+	Processor
+	change func(*payments.Movement)
+}
+
+func (p told) Movements(ctx context.Context, q payments.MovementQuery) iter.Seq2[payments.Movement, error] {
+	return func(yield func(payments.Movement, error) bool) {
+		for m, err := range p.Processor.Movements(ctx, q) {
+			if m.Kind == payments.MovementCharge {
+				p.change(&m)
+			}
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+// richer is a processor that shows more than there is.
+type richer struct {
+	Processor
+	more int64
+}
+
+func (p richer) Balance(ctx context.Context) (payments.Balance, error) {
+	b, err := p.Processor.Balance(ctx)
+	b.Pending = append(b.Pending, money.Money{Amount: p.more, Currency: "USD"})
+	return b, err
+}
+
+// busy is a processor on which something happens after its list was read.
+type busy struct {
+	Client Processor
+	move   func()
+}
+
+func (p *busy) Movements(ctx context.Context, q payments.MovementQuery) iter.Seq2[payments.Movement, error] {
+	return p.Client.Movements(ctx, q)
+}
+func (p *busy) Movement(ctx context.Context, id payments.MovementID) (payments.Movement, error) {
+	return p.Client.Movement(ctx, id)
+}
+func (p *busy) Topups(ctx context.Context, since time.Time) iter.Seq2[payments.Topup, error] {
+	return p.Client.Topups(ctx, since)
+}
+func (p *busy) Charges(ctx context.Context, a payments.AccountID, q payments.ChargeQuery) iter.Seq2[payments.Charge, error] {
+	return p.Client.Charges(ctx, a, q)
+}
+func (p *busy) Platform(ctx context.Context) (payments.PlatformAccount, error) {
+	return p.Client.Platform(ctx)
+}
+
+// Balance is asked, and then somebody pays before the ledger is read.
+func (p *busy) Balance(ctx context.Context) (payments.Balance, error) {
+	b, err := p.Client.Balance(ctx)
+	if p.move != nil {
+		p.move()
+		p.move = nil
+	}
+	return b, err
+}
+
+func TestStatements_ParametersAppearInOrder(t *testing.T) {
+	t.Parallel()
+	sqlitetest.ParametersInOrder(t, ".", 2)
+}

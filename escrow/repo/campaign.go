@@ -1,0 +1,48 @@
+package repo
+
+import (
+	"context"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/lexicons"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+// campaign is what was frozen for a development, and where it stands, as a record. It
+// depends on the campaign's row alone, so the same phase makes the same bytes: totals
+// are those of the moment at which the phase began.
+func (r *Repo) campaign(ctx context.Context, q sqlite.Querier, development syntax.ATURI) (*record, error) {
+	c, err := campaign.LoadByDevelopment(ctx, q, development)
+	if err != nil {
+		return nil, err
+	}
+	content := &stratos.EscrowCampaign{
+		LexiconTypeID: lexicons.CollectionCampaign.String(),
+		Development:   c.Development, Preview: c.Preview, Proposal: c.Proposal, Terms: c.Terms,
+		Author: c.Author.String(), Title: c.Title, Currency: string(c.Currency), Commitment: c.Commitment,
+		OpensAt: stamp(c.OpensAt), ClosesAt: stamp(c.ClosesAt), ReleaseBy: stamp(c.ReleaseBy), FinalAt: stamp(c.FinalAt),
+		Phase: string(c.Phase), Totals: totalsRecord(c.Totals), Test: r.test(),
+		CreatedAt: stamp(c.OpenedAt), UpdatedAt: stamp(c.UpdatedAt),
+	}
+	for _, p := range c.Payees {
+		account := string(p.Account)
+		content.Payees = append(content.Payees, stratos.EscrowCampaign_Payee{Did: p.DID.String(), Share: p.Share, Account: &account})
+	}
+	if c.Pot != nil {
+		content.Pot = &stratos.Defs_Total{Amount: *c.Pot, Currency: string(c.Currency)}
+	}
+	if c.Reason != "" {
+		reason := string(c.Reason)
+		content.Reason = &reason
+	}
+	return newRecord(r.did, lexicons.DerivedKey(development), content)
+}
+
+func totalsRecord(t campaign.Totals) *stratos.EscrowCampaign_Totals {
+	return &stratos.EscrowCampaign_Totals{
+		Pledgers: t.Pledgers, Held: t.Held, Released: t.Released, Refunded: t.Refunded, ChargedBack: t.ChargedBack, Fee: t.Fee,
+	}
+}

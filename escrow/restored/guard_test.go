@@ -1,0 +1,326 @@
+package restored
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stratosfund/stratosfund/escrow/halt"
+	"github.com/stratosfund/stratosfund/escrow/intake"
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/outgoing"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/processortest"
+	"github.com/stratosfund/stratosfund/escrow/reconcile"
+	"github.com/stratosfund/stratosfund/escrow/repo"
+	"github.com/stratosfund/stratosfund/escrow/simulator"
+	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/atmosphere"
+	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/lexicons"
+)
+
+const amount = 2500
+
+// world is an escrow with a repository on a real PDS and a simulator for a processor.
+type world struct {
+	*processortest.World
+	network *atmosphere.Network
+	account *atmosphere.Account
+	away    bool // the PDS
+
+	repo      *repo.Repo
+	publisher *repo.Publisher
+	sender    *outgoing.Sender
+	worker    *intake.Worker
+	guard     *Guard
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	network := atmospheretest.Shared(t)
+	w := &world{World: processortest.New(t), network: network, account: atmospheretest.NewAccount(t, network, "escrow")}
+	w.start()
+	w.guarded(true)
+	return w
+}
+
+// start is a new process on the database.
+func (w *world) start() {
+	w.T.Helper()
+	w.repo = repo.New(w.account.DID, payments.Simulator)
+	w.publisher = repo.NewPublisher(w.repo, w.Store, repo.Login{
+		DID: w.account.DID, Identifier: w.account.Handle.String(), Password: payments.NewSecret(w.account.Password),
+		Host: func(context.Context) (string, error) {
+			if w.away {
+				return "", fmt.Errorf("the PDS is away")
+			}
+			return w.network.PDSURL(), nil
+		},
+	}, repo.Options{Log: w.Log, Clock: w.Now})
+	w.sender = outgoing.New(processortest.Escrow, w.Store, w.Ledger, w.Client, outgoing.Options{Log: w.Log, Clock: w.Now})
+	w.worker = intake.New(intake.Parts{
+		Escrow: processortest.Escrow, Store: w.Store, Ledger: w.Ledger, Processor: w.Client, Outgoing: w.sender, Checkouts: pinning{w},
+	}, intake.Options{Log: w.Log, Clock: w.Now})
+	w.guard = New(w.Store, w.Ledger, w.publisher, w.worker, w.Log)
+	w.OK(w.guard.Raise(w.T.Context()))
+}
+
+// pinning adopts as a desk does: with what the receipt is to say.
+type pinning struct{ *world }
+
+func (p pinning) Adopt(ctx context.Context, s payments.Session) error {
+	if err := p.World.Adopt(ctx, s); err != nil {
+		return err
+	}
+	return p.Store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return p.repo.PinReceipt(ctx, tx, p.pin(s.Mark.Subject))
+	})
+}
+
+func (w *world) pin(pledge syntax.ATURI) repo.Pin {
+	of := func(did syntax.DID, collection syntax.NSID) comatproto.RepoStrongRef {
+		return comatproto.RepoStrongRef{Uri: "at://" + did.String() + "/" + collection.String() + "/3lbqxkdzvqk2a", Cid: processortest.CID}
+	}
+	return repo.Pin{
+		Pledge: pledge, Development: of(processortest.Ann, lexicons.CollectionDevelopment), Proposal: of(processortest.Ann, lexicons.CollectionProposal),
+		Terms: of(w.account.DID, lexicons.CollectionTerms), HeldUntil: processortest.Begin.AddDate(0, 0, 80),
+	}
+}
+
+// guarded makes a pass of the guard.
+func (w *world) guarded(want bool) {
+	w.T.Helper()
+	done, err := w.guard.Pass(w.T.Context())
+	w.OK(err)
+	if done != want {
+		w.T.Fatalf("the guard is done: %t, want %t", done, want)
+	}
+}
+
+// held is a pledge that was paid and published.
+func (w *world) held(hold ledger.HoldID, card string) {
+	w.T.Helper()
+	w.Update(func(ctx context.Context, tx *store.Tx) error {
+		return w.repo.PinReceipt(ctx, tx, w.pin(processortest.PledgeOf(hold)))
+	})
+	w.Held(hold, amount, card)
+	w.publish()
+}
+
+// publish publishes all that waits.
+func (w *world) publish() {
+	w.T.Helper()
+	for range 20 {
+		w.Advance(time.Minute)
+		_, err := w.publisher.Pass(w.T.Context())
+		w.OK(err)
+		var waiting repo.Waiting
+		w.Read(func(ctx context.Context, q sqlite.Querier) (err error) {
+			waiting, err = w.repo.Waiting(ctx, q)
+			return err
+		})
+		if waiting.Records == 0 {
+			return
+		}
+	}
+	w.T.Fatal("not everything could be published")
+}
+
+func (w *world) send() {
+	w.T.Helper()
+	w.Advance(time.Minute)
+	_, err := w.sender.Pass(w.T.Context())
+	w.OK(err)
+}
+
+// holds are those of which tests speak.
+var holds = []ledger.HoldID{"a", "b", "c", "d", "e", "f", "g"}
+
+// published is what the receipts in the repository say, by hold.
+func (w *world) published() map[string]string {
+	w.T.Helper()
+	var page struct {
+		Records []struct{ Value json.RawMessage }
+	}
+	w.OK(w.account.Client.Get(w.T.Context(), "com.atproto.repo.listRecords", map[string]any{
+		"repo": w.account.DID.String(), "collection": lexicons.CollectionReceipt.String(), "limit": 100,
+	}, &page))
+	out := map[string]string{}
+	for _, r := range page.Records {
+		var receipt struct {
+			Subject        struct{ URI syntax.ATURI }
+			Status, Reason string
+		}
+		w.OK(json.Unmarshal(r.Value, &receipt))
+		for _, hold := range holds {
+			if processortest.PledgeOf(hold) == receipt.Subject.URI {
+				out[string(hold)] = strings.Trim(receipt.Status+" "+receipt.Reason, " ")
+			}
+		}
+	}
+	return out
+}
+
+func (w *world) halts() (reasons []halt.Reason) {
+	w.T.Helper()
+	w.Read(func(ctx context.Context, q sqlite.Querier) error {
+		standing, err := halt.Standing(ctx, q)
+		for _, h := range standing {
+			reasons = append(reasons, h.Reason)
+		}
+		return err
+	})
+	return reasons
+}
+
+func (w *world) backup() { w.OK(w.Store.Backup(w.T.Context(), w.Path+".backup")) }
+
+// restore starts a process on the backup.
+func (w *world) restore() {
+	w.T.Helper()
+	w.OK(w.Store.Close())
+	w.Path += ".backup"
+	w.Open()
+	w.start()
+}
+
+func TestGuard_ALedgerThatWasNeverRestoredIsNotBehind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("h1", processortest.Pays)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn) // and not published
+	w.start()
+	if halts := w.halts(); !slices.Equal(halts, []halt.Reason{halt.Behind}) {
+		t.Errorf("before the comparison there stand %v", halts)
+	}
+	w.send()
+	w.Want("h1", "refunding(withdrawn)")
+	w.guarded(true)
+	if halts := w.halts(); len(halts) != 0 {
+		t.Errorf("after it there stand %v", halts)
+	}
+	w.send()
+	w.Want("h1", "refunded(withdrawn)")
+}
+
+func TestGuard_WaitsWhileNobodyKnowsWhatWasPublished(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("h1", processortest.Pays)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	w.start()
+	w.away = true
+	w.guarded(false)
+	w.send()
+	w.Want("h1", "refunding(withdrawn)")
+	w.away = false
+	w.guarded(true)
+}
+
+func TestGuard_ARestoredLedgerCatchesUpBeforeAnythingGoesOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, hold := range []ledger.HoldID{"a", "b", "c", "d"} {
+		w.held(hold, processortest.Pays)
+	}
+	w.DecideRefund("d", ledger.ReasonWithdrawn)
+	w.backup()
+
+	// All that the restored ledger will not know.
+	w.send() // the refund of d
+	w.held("e", processortest.Pays)
+	w.held("f", processortest.Pays)
+	w.DecideRefund("b", ledger.ReasonCancelled)
+	w.DecideRefund("e", ledger.ReasonLegalOrder)
+	w.send()
+	id, err := w.Control.Dispute(t.Context(), w.Hold("c").Charge, simulator.NewDispute{})
+	w.OK(err)
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	w.held("g", processortest.Pays)
+	w.DecideRefund("g", ledger.ReasonFraud) // published, and not sent
+	w.publish()
+	before := w.published()
+	want := map[string]string{
+		"a": "held", "b": "refunded cancelled", "c": "charged-back chargeback", "d": "refunded withdrawn",
+		"e": "refunded legal-order", "f": "held", "g": "refunding fraud",
+	}
+	if diff := cmp.Diff(want, before); diff != "" {
+		t.Fatalf("before (-want +got):\n%s", diff)
+	}
+
+	w.Advance(10 * 24 * time.Hour) // the processor has forgotten all keys
+	w.restore()
+	w.send()
+	if diff := cmp.Diff(before, w.published()); diff != "" {
+		t.Errorf("something was published before the ledger had caught up (-want +got):\n%s", diff)
+	}
+	if n := w.refunds(); n != 3 {
+		t.Errorf("%d refunds at the processor before the ledger had caught up, want 3", n)
+	}
+	w.guarded(true)
+	w.publish()
+	if diff := cmp.Diff(before, w.published()); diff != "" {
+		t.Errorf("after it caught up (-want +got):\n%s", diff)
+	}
+	w.send()
+	w.publish()
+	want["g"] = "refunded fraud"
+	if diff := cmp.Diff(want, w.published()); diff != "" {
+		t.Errorf("in the end (-want +got):\n%s", diff)
+	}
+	if n := w.refunds(); n != 4 {
+		t.Errorf("%d refunds at the processor, want 4: one each", n)
+	}
+	w.Agree()
+	if halts := w.halts(); len(halts) != 0 {
+		t.Errorf("standing: %v", halts)
+	}
+	report, err := reconcile.New(processortest.Escrow, w.Store, w.Client, w.worker.ObserveMovement, reconcile.Options{Log: w.Log, Clock: w.Now}).Compare(t.Context(), true)
+	w.OK(err)
+	if !report.Clean() || report.Flying != 0 {
+		t.Errorf("the processor and the ledger: %+v", report)
+	}
+}
+
+func (w *world) refunds() (n int) {
+	w.T.Helper()
+	for _, err := range w.Client.Refunds(w.T.Context(), payments.RefundQuery{}) {
+		w.OK(err)
+		n++
+	}
+	return n
+}
+
+func TestGuard_WhatOnlyAPersonCanBringBackStaysStill(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("a", processortest.PaysAtOnce)
+	w.backup()
+	w.Settle()
+	w.send()
+	w.publish()
+	if got := w.published()["a"]; got != "released" {
+		t.Fatalf("a is %s", got)
+	}
+	w.restore()
+	w.guarded(false)
+	w.guarded(false)
+	if !slices.Contains(w.halts(), halt.Behind) {
+		t.Errorf("standing: %v", w.halts())
+	}
+	w.send()
+	w.Want("a", "held")
+	if got := w.published()["a"]; got != "released" {
+		t.Errorf("the receipt of what was released says %s", got)
+	}
+}
