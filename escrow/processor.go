@@ -56,7 +56,7 @@ func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 	p.guard = restored.New(s.store, s.ledger, s.publisher, p.worker, opts.Log)
 	s.server.Handle("POST "+WebhookPath, p.worker.Handler(payments.EndpointAccount))
 	s.server.Handle("POST "+ConnectWebhookPath, p.worker.Handler(payments.EndpointConnect))
-	s.server.Handle("/admin/", admin.Handler(admin.Parts{
+	s.server.Handle("POST /admin/", admin.Handler(admin.Parts{
 		Store: s.store, Ledger: s.ledger, Sync: p.worker.Sync, Compare: p.reconciler.Compare,
 		Password: s.cfg.AdminPassword, Log: opts.Log, Clock: opts.Clock,
 	}))
