@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"iter"
 
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
@@ -33,4 +34,11 @@ type payees struct{ told []payments.AccountID }
 func (p *payees) Observe(_ context.Context, id payments.AccountID) error {
 	p.told = append(p.told, id)
 	return nil
+}
+
+// silent is a processor without events.
+type silent struct{ payments.Processor }
+
+func (silent) Hints(context.Context, payments.HintQuery) iter.Seq2[payments.Hint, error] {
+	return func(func(payments.Hint, error) bool) {}
 }

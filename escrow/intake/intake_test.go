@@ -161,6 +161,37 @@ func TestSync_ReadsOnFromWhereItEnded(t *testing.T) {
 	}
 }
 
+func TestSync_FindsWhatBecameOfASessionThatWasOpenTheLastTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.processor = silent{w.Client}
+	w.restart(nil)
+	w.Session("h1", amount)
+	w.Advance(30 * time.Minute)
+	w.sync(false)
+	w.Advance(3 * time.Hour)
+	w.sync(false)
+	w.Advance(3 * time.Hour)
+	w.sync(false)
+	if state := w.Hold("h1").State; state != ledger.HoldVoided {
+		t.Errorf("a session that nobody paid is %s", state)
+	}
+}
+
+func TestHint_ThatWasWorkedOffIsNotWorkedOffAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	event := payments.Hint{ID: "evt_1", Kind: "balance"}
+	fresh, err := w.worker.hear(t.Context(), event)
+	w.OK(err)
+	w.OK(w.worker.Drain(t.Context()))
+	again, err := w.worker.hear(t.Context(), event)
+	w.OK(err)
+	if !fresh || again || w.waiting().Hints != 0 {
+		t.Errorf("fresh %t, again %t, %d wait", fresh, again, w.waiting().Hints)
+	}
+}
+
 func TestSync_OfAForgottenCheckoutAdoptsIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

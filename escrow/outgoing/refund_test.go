@@ -14,6 +14,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/indexer/sqlite/sqlitetest"
 )
 
@@ -208,6 +209,13 @@ func TestRefund_ThatOnlyTheProcessorRemembersIsAdopted(t *testing.T) {
 	})
 	w.OK(err)
 	w.OK(w.sender.ObserveRefund(t.Context(), r.ID))
+	w.Read(func(ctx context.Context, q sqlite.Querier) error {
+		i, err := intent.Load(ctx, q, "h1/1")
+		if err == nil && i.Object != string(r.ID) {
+			t.Errorf("its intent is %+v", i)
+		}
+		return err
+	})
 	w.pass()
 	w.oneRefund("h1")
 	w.Want("h1", "refunded(withdrawn)")

@@ -1,6 +1,7 @@
 package outgoing
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -184,6 +185,36 @@ func TestR17_WhileHeldAndWonIsHeldAgain(t *testing.T) {
 	w.win(id, 0)
 	w.Want("h1", "held")
 	w.Agree()
+}
+
+// early is a processor that says won before the money is back.
+type early struct{ Processor }
+
+func (p early) Dispute(ctx context.Context, id payments.DisputeID) (payments.Dispute, error) {
+	d, err := p.Processor.Dispute(ctx, id)
+	d.Status = payments.DisputeWon
+	return d, err
+}
+
+func TestR17_WonBeforeTheMoneyIsBackIsFollowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	id, err := w.Control.Dispute(t.Context(), w.Hold("h1").Charge, newDispute(0, false))
+	w.OK(err)
+	w.sender.processor = early{w.Client}
+	if err := w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)); !errors.Is(err, ledger.ErrNotYet) {
+		t.Errorf("it gave %v", err)
+	}
+	// What is known is posted, and the rest is looked for.
+	w.Want("h1", "charged-back(chargeback)")
+	w.Agree()
+	w.passes(2 * time.Hour)
+	w.restart(nil)
+	w.OK(w.Control.Win(t.Context(), id, 0))
+	w.passes(day)
+	w.Want("h1", "held")
+	w.noHalt()
 }
 
 func TestR17_WhileHeldAndLostIsGone(t *testing.T) {

@@ -324,3 +324,37 @@ func TestGuard_WhatOnlyAPersonCanBringBackStaysStill(t *testing.T) {
 		t.Errorf("the receipt of what was released says %s", got)
 	}
 }
+
+func TestGuard_AChargebackAfterTheBackupIsFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("a", processortest.Pays)
+	w.backup()
+	id, err := w.Control.Dispute(t.Context(), w.Hold("a").Charge, simulator.NewDispute{})
+	w.OK(err)
+	w.Advance(time.Minute)
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	w.publish()
+	w.restore()
+	w.guarded(true)
+	w.Want("a", "charged-back(chargeback)")
+	w.Agree()
+}
+
+func TestGuard_WhatWasForgottenAndReleasedIsNotHeldAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.backup()
+	w.held("a", processortest.PaysAtOnce)
+	w.Settle()
+	w.send()
+	w.publish()
+	w.Advance(time.Hour)
+	w.restore()
+	w.guarded(false)
+	w.Want("a", "held") // adopted, and its settlement is not
+	w.guarded(false)
+	if !slices.Contains(w.halts(), halt.Behind) {
+		t.Errorf("standing: %v", w.halts())
+	}
+}
