@@ -33,11 +33,11 @@ func (d *Desk) Adopt(ctx context.Context, session payments.Session) error {
 		return err
 	}
 	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return d.restore(ctx, tx, p, session.ID)
+		return d.restore(ctx, tx, p, session)
 	})
 }
 
-func (d *Desk) restore(ctx context.Context, tx *store.Tx, p Payment, session payments.SessionID) error {
+func (d *Desk) restore(ctx context.Context, tx *store.Tx, p Payment, session payments.Session) error {
 	c, err := campaign.Load(ctx, tx, p.Attempt)
 	if err != nil {
 		return err
@@ -54,11 +54,17 @@ func (d *Desk) restore(ctx context.Context, tx *store.Tx, p Payment, session pay
 	if err := add(ctx, tx, p); err != nil {
 		return err
 	}
-	if err := confirm(ctx, tx, p.ID, p.ExpiresAt); err != nil {
+	return ordered(ctx, tx, p.ID, session)
+}
+
+// ordered notes that a session is that of a payment of which neither the agreement nor the
+// order is known here.
+func ordered(ctx context.Context, tx *store.Tx, id ledger.HoldID, session payments.Session) error {
+	if err := confirm(ctx, tx, id, session.ExpiresAt); err != nil {
 		return err
 	}
-	if err := intent.Adopt(ctx, tx, payments.IntentID(p.ID), intent.KindCheckout, string(p.ID), string(session)); err != nil {
+	if err := intent.Adopt(ctx, tx, payments.IntentID(id), intent.KindCheckout, string(id), string(session.ID)); err != nil {
 		return err
 	}
-	return opened(ctx, tx, p.ID, session)
+	return opened(ctx, tx, id, session.ID)
 }

@@ -74,7 +74,11 @@ func (d *Desk) adopt(ctx context.Context, p Payment, session payments.Session) e
 	if err != nil {
 		return err
 	}
-	if p.Session == "" && p.Confirmed {
+	if p.Session == "" && !p.Confirmed {
+		// The database was restored, and has forgotten that the payer agreed.
+		return d.update(ctx, func(ctx context.Context, tx *store.Tx) error { return ordered(ctx, tx, p.ID, session) })
+	}
+	if p.Session == "" {
 		made, err := d.session(ctx, p)
 		if errors.Is(err, ErrOver) {
 			return d.reject(ctx, session)
@@ -189,8 +193,11 @@ func (d *Desk) wentBack(ctx context.Context, p Payment, session payments.Session
 		if err != nil {
 			return err
 		}
-		if h.Charge == string(session.Payment.Charge.ID) {
+		switch charge := session.Payment.Charge; {
+		case h.Charge == string(charge.ID):
 			return nil
+		case h.Charge == "" && charge.Refunded == p.Value: // we refund the whole or nothing
+			return d.chargeBefore(ctx, p, session)
 		}
 		return rejection
 	}
@@ -204,6 +211,19 @@ func (d *Desk) wentBack(ctx context.Context, p Payment, session payments.Session
 		}
 		return d.reverse(ctx, tx, p, false)
 	})
+}
+
+// chargeBefore posts a charge that has gone back already: the database was restored, and
+// has forgotten it. That it went back, its refund tells.
+func (d *Desk) chargeBefore(ctx context.Context, p Payment, session payments.Session) error {
+	paid, charge := *session.Payment, *session.Payment.Charge
+	charge.Refunded.Amount = 0
+	paid.Charge, session.Payment = &charge, &paid
+	accepted, err := payments.Accept(session, d.order(p), d.cfg.Mode)
+	if err != nil {
+		return err
+	}
+	return d.paid(ctx, p, accepted)
 }
 
 // DonationReversed tells that all of a donation went back, perhaps because a bank said so.

@@ -257,7 +257,7 @@ func TestObserve_MoneyThatDoesNotFitIsNotPosted(t *testing.T) {
 	w.pay(session)
 	charge := *w.session1(session).Payment.Charge
 	_, err := w.stripe.SendRefund(t.Context(), payments.RefundOrder{
-		Key: "elsewhere", Mark: p.mark(escrowDID), Charge: charge.ID, Amount: p.Value, Reason: payments.RefundRequested,
+		Key: "elsewhere", Mark: p.mark(escrowDID), Charge: charge.ID, Amount: money.Money{Amount: 100, Currency: "USD"}, Reason: payments.RefundRequested,
 	})
 	w.ok(err)
 	rejected, ok := errors.AsType[*payments.Rejection](w.Observe(t.Context(), payments.Platform, session))
@@ -272,6 +272,46 @@ func TestObserve_MoneyThatDoesNotFitIsNotPosted(t *testing.T) {
 	if h := w.holdOf(p.ID); h.Charge != "" {
 		t.Errorf("posted: %+v", h)
 	}
+}
+
+// TestObserve_AChargeThatWentBackAndWasForgottenIsPosted: the database was restored. That
+// the money went back is for the refund to tell.
+func TestObserve_AChargeThatWentBackAndWasForgottenIsPosted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.begin(w.pledge(1, 2500))
+	session := w.agreed(p)
+	w.pay(session)
+	charge := *w.session1(session).Payment.Charge
+	_, err := w.stripe.SendRefund(t.Context(), payments.RefundOrder{
+		Key: "refund:1", Mark: p.mark(escrowDID), Charge: charge.ID, Amount: p.Value, Reason: payments.RefundRequested, Because: "withdrawn",
+	})
+	w.ok(err)
+	w.observe(session)
+	w.want(p.ID, StatePaid, EndingNone, "held")
+	if h := w.holdOf(p.ID); h.Charge != string(charge.ID) {
+		t.Errorf("not posted: %+v", h)
+	}
+}
+
+// TestObserve_ASessionWhoseAgreementWasForgottenIsThePayments: so nobody opens a second one.
+func TestObserve_ASessionWhoseAgreementWasForgottenIsThePayments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.begin(w.pledge(1, 2500))
+	forgotten := p
+	forgotten.ExpiresAt = w.now().Add(sessionLife).Truncate(time.Second)
+	order := w.order(forgotten)
+	order.Key = "checkout/of-a-life-before"
+	made, err := w.stripe.OpenCheckout(t.Context(), order)
+	w.ok(err)
+	w.observe(made.ID)
+	if got := w.agreed(p); got != made.ID || len(w.sessions()) != 1 {
+		t.Errorf("the payer is sent to %s of %d sessions, and not to %s", got, len(w.sessions()), made.ID)
+	}
+	w.pay(made.ID)
+	w.observe(made.ID)
+	w.want(p.ID, StatePaid, EndingNone, "held")
 }
 
 func (w *world) session1(id payments.SessionID) payments.Session {
