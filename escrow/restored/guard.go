@@ -18,8 +18,14 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 )
 
-// again is how soon a comparison is made again that could not be made, or failed.
-const again = 10 * time.Second
+// A comparison that could not be made, or failed, is made again: soon at first, then after
+// up to longest.
+const (
+	again   = time.Second
+	longest = 10 * time.Second
+	// doublings are enough to come there.
+	doublings = 4
+)
 
 // Repository is what the escrow has published.
 type Repository interface {
@@ -28,7 +34,7 @@ type Repository interface {
 
 // Intake reads the processor's lists and works them off.
 type Intake interface {
-	SyncSessions(context.Context) error
+	SyncSessions(ctx context.Context, full bool) error
 	Sync(ctx context.Context, full bool) ([]intake.Read, error)
 	Drain(context.Context) error
 }
@@ -63,7 +69,7 @@ func (g *Guard) Done() <-chan struct{} { return g.done }
 // Run compares, and catches up, until the ledger knows what was published or ctx ends,
 // and then returns nil. Any other end is damage of ours.
 func (g *Guard) Run(ctx context.Context) error {
-	for {
+	for tries := 0; ; tries++ {
 		done, err := g.Pass(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -71,7 +77,7 @@ func (g *Guard) Run(ctx context.Context) error {
 		if err != nil || done {
 			return err
 		}
-		timer := time.NewTimer(again)
+		timer := time.NewTimer(min(longest, again<<min(tries, doublings)))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -84,10 +90,7 @@ func (g *Guard) Run(ctx context.Context) error {
 // Pass compares, and catches up once if need be. Done says that the ledger knows what was
 // published; trouble outside is for a later pass.
 func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
-	ahead, err := g.repository.Ahead(ctx)
-	if err == nil && len(ahead) > 0 {
-		ahead, err = g.catchUp(ctx, ahead)
-	}
+	ahead, err := g.compare(ctx)
 	switch {
 	case err != nil && (payments.Outside(err) || repo.Outside(err)):
 		g.log.Warn("what was published cannot be compared with the ledger now", "err", err)
@@ -110,17 +113,26 @@ func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 	return true, nil
 }
 
-// catchUp brings the ledger to what the processor and the receipts know, and returns what
-// is still ahead.
-func (g *Guard) catchUp(ctx context.Context, ahead []repo.Ahead) ([]repo.Ahead, error) {
-	g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens", "receipts", len(ahead))
-	err := g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return halt.Stop(ctx, tx, halt.Behind, fmt.Sprintf("%d published receipts tell more than the ledger knows", len(ahead)))
-	})
-	if err != nil || g.intake == nil {
-		return ahead, err
+// compare brings the ledger to what the receipts and the processor know, and returns which
+// receipts are ahead of it even so. What the processor did since this database last heard
+// of it is heard in any case: not each order that a restored database has forgotten shows
+// in a receipt, and none may be sent again.
+func (g *Guard) compare(ctx context.Context) ([]repo.Ahead, error) {
+	ahead, err := g.repository.Ahead(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if err := g.intake.SyncSessions(ctx); err != nil {
+	behind := len(ahead) > 0
+	if behind {
+		if err := g.stop(ctx, ahead); err != nil {
+			return nil, err
+		}
+	}
+	if g.intake == nil {
+		return ahead, nil
+	}
+	// Sessions first, with their charges: what went back presupposes them, and why.
+	if err := g.intake.SyncSessions(ctx, behind); err != nil {
 		return nil, err
 	}
 	if err := g.intake.Drain(ctx); err != nil {
@@ -131,13 +143,21 @@ func (g *Guard) catchUp(ctx context.Context, ahead []repo.Ahead) ([]repo.Ahead, 
 			return nil, err
 		}
 	}
-	if _, err := g.intake.Sync(ctx, true); err != nil {
+	if _, err := g.intake.Sync(ctx, behind); err != nil {
 		return nil, err
 	}
-	if err := g.intake.Drain(ctx); err != nil {
+	if err := g.intake.Drain(ctx); err != nil || !behind {
 		return nil, err
 	}
 	return g.repository.Ahead(ctx)
+}
+
+// stop says that the ledger is behind.
+func (g *Guard) stop(ctx context.Context, ahead []repo.Ahead) error {
+	g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens", "receipts", len(ahead))
+	return g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return halt.Stop(ctx, tx, halt.Behind, fmt.Sprintf("%d published receipts tell more than the ledger knows", len(ahead)))
+	})
 }
 
 // decideAgain decides what a receipt says was decided: the escrow has signed it.
