@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// awaitFor is how long the escrow may take, in real time, for what is due while all
-	// is well. A machine may be busy.
-	awaitFor = time.Minute
+	// looks is how often somebody looks, lookOver after lookOver, until what should have
+	// come does not come any more. It counts only while this process runs.
+	looks    = 6000
 	lookOver = 10 * time.Millisecond
 	// still is how long nothing must be written until that means that nothing is to do:
 	// longer than any part of the escrow rests.
@@ -92,8 +92,8 @@ func (w *World) restart(ctx context.Context) error {
 // again when it has not noticed how late it is.
 func (w *World) await(ctx context.Context, what string, left func() ([]string, error)) error {
 	var last []string
-	began, begun := time.Now(), time.Now()
-	for time.Since(began) < awaitFor {
+	begun := time.Now()
+	for range looks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -146,7 +146,11 @@ func (w *World) untilStill(ctx context.Context) error {
 	}
 	defer conn.Close()
 	var version int64
-	for began, since := time.Now(), time.Now(); time.Since(since) < still && time.Since(began) < awaitFor; {
+	since := time.Now()
+	for range looks {
+		if time.Since(since) >= still {
+			return nil
+		}
 		var now int64
 		if err := conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&now); err != nil {
 			return fmt.Errorf("oracle: look at the escrow's database: %w", err)
@@ -159,6 +163,35 @@ func (w *World) untilStill(ctx context.Context) error {
 			return err
 		}
 		if err := w.escrow.bury(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readyLooks is how often somebody looks whether a process has begun to take money.
+const readyLooks = 150
+
+// ready waits a while until the escrow takes money: at first it compares what it knows
+// with what was published.
+func (w *World) ready(ctx context.Context) error {
+	if w.escrow.process == nil {
+		return nil
+	}
+	db, err := w.escrow.open()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for range readyLooks {
+		var standing int
+		if err := db.QueryRowContext(ctx, `SELECT count(*) FROM halt WHERE lifted_at IS NULL`).Scan(&standing); err != nil {
+			return fmt.Errorf("oracle: look at the escrow's database: %w", err)
+		}
+		if standing == 0 || w.escrow.process.gone() {
+			return nil
+		}
+		if err := sleep(ctx, lookOver); err != nil {
 			return err
 		}
 	}

@@ -149,8 +149,8 @@ func (w *World) begin(ctx context.Context) error {
 func (w *World) weather() simulator.Faults {
 	often := func(most float64) float64 { return pick(w.dice, []float64{0, most / 3, most}) }
 	return simulator.Faults{Seed: w.seed, Probability: map[simulator.Fault]float64{
-		simulator.FaultRateLimit: often(.05), simulator.FaultErrorBefore: often(.05), simulator.FaultCloseBefore: often(.05),
-		simulator.FaultErrorAfter: often(.08), simulator.FaultCloseAfter: often(.08), simulator.FaultTruncateAfter: often(.08), simulator.FaultHangAfter: often(.02),
+		simulator.FaultRateLimit: often(.02), simulator.FaultErrorBefore: often(.02), simulator.FaultCloseBefore: often(.02),
+		simulator.FaultErrorAfter: often(.03), simulator.FaultCloseAfter: often(.03), simulator.FaultTruncateAfter: often(.03), simulator.FaultHangAfter: often(.006),
 		simulator.FaultWebhookLost: often(.3), simulator.FaultWebhookDuplicate: often(.3), simulator.FaultWebhookLate: often(.3),
 		simulator.FaultRefundPending: often(.5), simulator.FaultRefundFails: often(.2),
 		simulator.FaultDispute: often(.2), simulator.FaultDisputeWon: often(.5), simulator.FaultInquiry: often(.1), simulator.FaultFraudWarning: often(.1),
@@ -247,8 +247,13 @@ func (w *World) act(ctx context.Context) error {
 	if err := w.escrow.bury(); err != nil {
 		return err
 	}
-	if !w.one(3) {
+	if !w.one(4) {
 		if err := w.escrow.start(); err != nil {
+			return err
+		}
+	}
+	if !w.one(5) {
+		if err := w.ready(ctx); err != nil {
 			return err
 		}
 	}
@@ -262,6 +267,9 @@ func (w *World) act(ctx context.Context) error {
 func (w *World) actOnce(ctx context.Context) error {
 	switch w.IntN(40) {
 	case 0, 1, 2, 3, 4:
+		if w.over() && !w.one(4) {
+			return w.actAsBank(ctx)
+		}
 		return w.pledge(pick(w.dice, w.people), pick(w.dice, w.attempts))
 	case 5, 6:
 		return w.ofPledge(func(p *pledge) error { return w.takeBack(p) })
@@ -297,6 +305,16 @@ func (w *World) actOnce(ctx context.Context) error {
 	default:
 		return w.ofPledge(func(p *pledge) error { return w.followPledge(ctx, p) })
 	}
+}
+
+// over reports whether nobody can pledge any more.
+func (w *World) over() bool {
+	for _, a := range w.attempts {
+		if a.cancelledAt.IsZero() && w.clock.Now().Before(a.closesAt) {
+			return false
+		}
+	}
+	return true
 }
 
 // ofPledge does something about a pledge, mostly a young one.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -123,17 +124,18 @@ func judgeHistory(ctx context.Context, db *sql.DB, pledge syntax.ATURI, receipt 
 		return err
 	}
 	var have []string
-	before := ""
+	var before time.Time
 	for _, c := range receipt.History {
 		reason := ""
 		if c.Reason != nil {
 			reason = *c.Reason
 		}
 		have = append(have, c.Status+" "+reason)
-		if c.At < before {
-			wrong("the history of %s goes back in time", pledge)
+		at, err := syntax.ParseDatetimeTime(c.At)
+		if err != nil || at.Before(before) {
+			wrong("the history of %s goes back in time, from %s to %s", pledge, before, c.At)
 		}
-		before = c.At
+		before = at
 	}
 	if !slices.Equal(have, want) {
 		wrong("the history of %s is %v, and in the ledger %v", pledge, have, want)
