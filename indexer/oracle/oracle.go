@@ -203,6 +203,9 @@ func (r *run) end(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.handOver(ctx); err != nil {
+		return err
+	}
 	for _, c := range []func(context.Context, database) ([]string, error){r.checkAlways, r.checkEnd, r.checkRules} {
 		if err := r.check(ctx, "at the end", c); err != nil {
 			return err

@@ -83,6 +83,9 @@ func key(n int) syntax.RecordKey {
 	return syntax.RecordKey(syntax.NewTID(1_780_000_000_000_000+int64(n), 0))
 }
 
+// projectKey is where each account keeps its project.
+const projectKey syntax.RecordKey = "app"
+
 func uri(did syntax.DID, collection syntax.NSID, rkey syntax.RecordKey) string {
 	return "at://" + did.String() + "/" + collection.String() + "/" + rkey.String()
 }
@@ -174,7 +177,7 @@ func (w *writer) asPerson(author syntax.DID) entry {
 	development := ref(uri(author, lexicons.CollectionDevelopment, attempt))
 	switch w.IntN(16) {
 	case 0:
-		return make(lexicons.CollectionProject, "app", fields{"name": "App", "maintainers": w.maintainers(), "uris": w.addresses()})
+		return w.project(w.maintainers())
 	case 1, 2, 3:
 		return make(lexicons.CollectionProposal, key(w.IntN(2)), fields{
 			"title": fmt.Sprintf("Dark mode %d", w.serial), "description": "My eyes hurt.", "subject": w.subject(), "tags": []string{"ui"},
@@ -222,6 +225,14 @@ func (w *writer) asPerson(author syntax.DID) entry {
 	}
 }
 
+// project makes an account's project, with people to maintain it.
+func (w *writer) project(maintainers []fields) entry {
+	w.serial++
+	return newEntry(lexicons.CollectionProject, projectKey, "", fields{
+		"createdAt": w.created(), "serial": w.serial, "name": "App", "maintainers": maintainers, "uris": w.addresses(),
+	})
+}
+
 // asEscrow makes what only escrows write. What an untrusted one writes is as
 // valid as the other's, and must count for nothing.
 func (w *writer) asEscrow(escrow syntax.DID) entry {
@@ -257,7 +268,7 @@ func (w *writer) subject() fields {
 	case 1:
 		return fields{"$type": of + "uriSubject", "uri": "https://it.example/"}
 	default:
-		return fields{"$type": of + "projectSubject", "project": uri(w.somebody(), lexicons.CollectionProject, "app")}
+		return fields{"$type": of + "projectSubject", "project": uri(w.somebody(), lexicons.CollectionProject, projectKey)}
 	}
 }
 
