@@ -9,13 +9,14 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
 // Adopt keeps the payment of a pledge that this database has lost, because it was restored
 // from a backup, as the mark of its session tells. Nobody could write the mark but this
 // escrow. Where the payer wanted to return to is lost. It returns campaign.ErrNotFound
-// when the campaign is lost as well, and ledger.ErrTaken while the pledge has another
-// hold: then the session waits.
+// when the campaign is lost as well, and ledger.ErrTaken when the pledge was paid by
+// another one.
 func (d *Desk) Adopt(ctx context.Context, session payments.Session) error {
 	payer, err := session.Mark.Subject.Authority().AsDID()
 	if err != nil {
@@ -32,9 +33,28 @@ func (d *Desk) Adopt(ctx context.Context, session payments.Session) error {
 	if p.Acknowledgement, err = d.acknowledge(p, session.CreatedAt); err != nil {
 		return err
 	}
+	if err := d.makeWay(ctx, p); err != nil {
+		return err
+	}
 	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		return d.restore(ctx, tx, p, session)
 	})
+}
+
+// makeWay ends an older offer of the same pledge. It had ended when the newer one was made;
+// only this database does not remember.
+func (d *Desk) makeWay(ctx context.Context, p Payment) error {
+	var there Payment
+	var ok bool
+	err := d.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+		there, ok, err = standing(ctx, q, p.Subject)
+		return err
+	})
+	if err != nil || !ok || there.ID == p.ID || !there.Live() {
+		return err
+	}
+	_, err = d.end(ctx, there, EndingExpired)
+	return err
 }
 
 func (d *Desk) restore(ctx context.Context, tx *store.Tx, p Payment, session payments.Session) error {

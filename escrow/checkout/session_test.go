@@ -314,6 +314,32 @@ func TestObserve_ASessionWhoseAgreementWasForgottenIsThePayments(t *testing.T) {
 	w.want(p.ID, StatePaid, EndingNone, "held")
 }
 
+// TestAdopt_EndsTheOlderOfferThatTheDatabaseRemembers: in the life that was forgotten it had
+// ended, and the newer one was paid.
+func TestAdopt_EndsTheOlderOfferThatTheDatabaseRemembers(t *testing.T) {
+	t.Parallel()
+	for _, agreed := range []bool{false, true} {
+		w := newWorld(t)
+		older := w.begin(w.pledge(1, 2500))
+		if agreed {
+			w.agreed(older)
+		}
+		newer := older
+		newer.ID, newer.ExpiresAt = "newer", w.now().Add(sessionLife).Truncate(time.Second)
+		order := w.order(newer)
+		order.Key = "checkout/newer"
+		made, err := w.stripe.OpenCheckout(t.Context(), order)
+		w.ok(err)
+		w.pay(made.ID)
+		w.ok(w.Adopt(t.Context(), w.session1(made.ID)))
+		w.observe(made.ID)
+		w.want("newer", StatePaid, EndingNone, "held")
+		if p := w.payment(older.ID); p.State != StateEnded {
+			t.Errorf("the older offer is %s", p.State)
+		}
+	}
+}
+
 func (w *world) session1(id payments.SessionID) payments.Session {
 	w.t.Helper()
 	s, err := w.stripe.Session(w.t.Context(), payments.Platform, id)
