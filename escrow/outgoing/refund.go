@@ -138,8 +138,12 @@ func (s *Sender) orderRefund(ctx context.Context, hold ledger.HoldID, id payment
 		return payments.Refund{}, err
 	}
 	amount := refundable(h)
-	if amount == 0 {
+	switch {
+	case amount == 0 && contested(h):
 		return payments.Refund{}, fmt.Errorf("%w: a refund of hold %s", errNotDue, hold)
+	case amount == 0:
+		// A bank has it for good: nobody is owed anything that this intent could send.
+		return payments.Refund{}, &payments.Failure{Kind: payments.ErrRefused, Code: codeNothingDue}
 	}
 	mark, err := s.mark(ctx, h, id)
 	if err != nil {
@@ -153,6 +157,12 @@ func (s *Sender) orderRefund(ctx context.Context, hold ledger.HoldID, id payment
 		Key: key, Mark: mark, Charge: payments.ChargeID(h.Charge), Amount: money.Money{Amount: amount, Currency: h.Value.Currency}, Reason: reason, Because: string(h.Exit.Reason),
 	})
 }
+
+// codeNothingDue is our own refusal of an order for which there is no reason any more.
+const codeNothingDue = "nothing_due"
+
+// contested tells whether a bank has not decided about what the hold owes.
+func contested(h *ledger.Hold) bool { return h.Balances[ledger.KindContested] > 0 }
 
 // asked is an error of a question that came before an order: it refuses nothing.
 func asked(err error) error {

@@ -349,3 +349,32 @@ func TestObserveRefund_OfAForgottenDecisionDecidesItAgain(t *testing.T) {
 	w.Want("h1", "refunded(withdrawn)")
 	w.oneRefund("h1")
 }
+
+// TestRefund_WhatABankKeepsIsNotOrderedForEver: the refund was noted, and a bank was faster.
+func TestRefund_WhatABankKeepsIsNotOrderedForEver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.OK(w.sender.noteRefunds(t.Context()))
+	d := w.dispute("h1", 0, false)
+	w.passes(time.Hour)
+	if open := w.openIntents(); open != 1 {
+		t.Errorf("while the bank has not decided, %d intents are open", open)
+	}
+	w.lose(d)
+	w.passes(2 * time.Hour)
+	if open := w.openIntents(); open != 0 {
+		t.Errorf("%d intents are open", open)
+	}
+	w.noHalt()
+	w.Want("h1", "charged-back(chargeback)")
+}
+
+func (w *world) openIntents() (n int) {
+	w.T.Helper()
+	w.Read(func(ctx context.Context, q sqlite.Querier) error {
+		return q.QueryRowContext(ctx, `SELECT count(*) FROM intent WHERE object IS NULL AND refused IS NULL`).Scan(&n)
+	})
+	return n
+}
