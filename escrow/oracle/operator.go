@@ -18,10 +18,16 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 )
 
-// doom lets the next life of the escrow end at a crash point.
-func (o *operator) doom() {
-	d := doom{pick(o.w.dice, crashpoint.EscrowPoints()), 1 + o.w.IntN(4)}
-	o.w.note("the next escrow will die at the %d. %s", d.Nth, d.Point)
+// mostDooms is how many ends wait for the escrow at the same time.
+const mostDooms = 4
+
+// doom lets a coming life of the escrow end at a crash point.
+func (o *operator) doom(points ...crashpoint.Point) {
+	d := doom{pick(o.w.dice, points), 1 + o.w.IntN(2)}
+	if len(o.dooms) == mostDooms {
+		o.dooms = o.dooms[1:] // perhaps nobody passes there
+	}
+	o.w.note("an escrow will die at the %d. %s", d.Nth, d.Point)
 	o.dooms = append(o.dooms, d)
 }
 

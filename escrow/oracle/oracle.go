@@ -12,6 +12,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/indexer/atmosphere/simulated"
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 )
 
 // Options of a run.
@@ -116,6 +117,9 @@ func (w *World) begin(ctx context.Context) error {
 	}
 	if err := w.processor.SetFaults(ctx, w.weather()); err != nil {
 		return err
+	}
+	if w.one(3) {
+		w.escrow.doom(crashpoint.BeforeOpening)
 	}
 	for i := range 1 + w.IntN(mostAttempts) {
 		a, err := w.newAttempt(i)
@@ -270,9 +274,17 @@ func (w *World) actOnce(ctx context.Context) error {
 		if w.over() && !w.one(4) {
 			return w.actAsBank(ctx)
 		}
-		return w.pledge(pick(w.dice, w.people), pick(w.dice, w.attempts))
+		if err := w.pledge(pick(w.dice, w.people), pick(w.dice, w.attempts)); err != nil || w.one(3) {
+			return err
+		}
+		return w.followPledge(ctx, w.pledges[len(w.pledges)-1])
 	case 5, 6:
-		return w.ofPledge(func(p *pledge) error { return w.takeBack(p) })
+		return w.ofPledge(func(p *pledge) error {
+			if len(p.offers) == 0 && !w.one(3) {
+				return nil // it is more interesting later
+			}
+			return w.takeBack(p)
+		})
 	case 7:
 		return w.ofPledge(func(p *pledge) error {
 			if p.gone() {
@@ -290,7 +302,7 @@ func (w *World) actOnce(ctx context.Context) error {
 	case 12, 13:
 		return w.escrow.end(!w.one(3))
 	case 14, 15, 16:
-		w.escrow.doom()
+		w.escrow.doom(crashpoint.EscrowPoints()...)
 		return nil
 	case 17, 18, 19, 20:
 		return w.disturb(ctx)

@@ -190,7 +190,7 @@ func (w *World) followPledge(ctx context.Context, p *pledge) error {
 		if o.session == "" || w.one(4) {
 			errs = append(errs, w.agree(ctx, p, o))
 		}
-		if o.session != "" && !w.one(4) {
+		if o.session != "" && !w.one(3) {
 			errs = append(errs, w.pay(ctx, p, o))
 		}
 	}

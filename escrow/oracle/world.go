@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,6 +68,8 @@ func newWorld(ctx context.Context, opts Options) (w *World, err error) {
 func (w *World) close() error {
 	var errs []error
 	if w.escrow != nil {
+		// For whoever keeps the folder.
+		errs = append(errs, os.WriteFile(filepath.Join(w.escrow.folder, "happened.txt"), []byte(w.tail(len(w.log))), 0o600))
 		errs = append(errs, w.escrow.close())
 	}
 	if w.processor != nil {
@@ -169,7 +172,7 @@ type operator struct {
 	said    io.WriteCloser           // what the processes log
 	key     *atcrypto.PrivateKeyK256 // of acknowledgements
 	process *process                 // nil while none runs
-	dooms   []doom                   // of the next process
+	dooms   []doom                   // of the next processes, until each was met
 }
 
 func newOperator(w *World, opts Options) (*operator, error) {
@@ -248,7 +251,7 @@ func (o *operator) start() error {
 	if err != nil {
 		return err
 	}
-	o.process, o.dooms = p, nil
+	o.process = p
 	o.w.front.lead(p.addr)
 	o.w.note("the escrow runs")
 	return o.bury()
@@ -263,6 +266,7 @@ func (o *operator) bury() error {
 	o.process = nil
 	o.w.front.lead("")
 	if at := p.killedItself(); at != "" {
+		o.dooms = slices.DeleteFunc(o.dooms, func(d doom) bool { return d.Point == at })
 		o.w.note("the escrow died at %s", at)
 		o.w.fired.fire(FaultCrash + Fault(at))
 	}
