@@ -16,8 +16,8 @@ ERRORLINT   := github.com/polyfloyd/go-errorlint@v1.8.0
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## everything on this machine: PLC, PDS, AppView, sample data
-	@go build -o bin/demo ./cmd/demo
+demo: ## everything on this machine: PLC, PDS, AppView, escrow, simulated payments, sample data
+	@go build -o bin/ ./cmd/demo ./cmd/escrow
 	@bin/demo
 
 run: ## an AppView that follows the live network

@@ -21,12 +21,13 @@ type API struct {
 	store  *store.Store
 	policy lifecycle.Policy
 	stats  statsKeeper
+	parts  *parts // nil keeps none
 }
 
 // New makes the API of an index. The policy is the one the store was opened
 // with.
 func New(st *store.Store, policy lifecycle.Policy) *API {
-	return &API{store: st, policy: policy, stats: newStatsKeeper()}
+	return &API{store: st, policy: policy, stats: newStatsKeeper(), parts: newParts(st)}
 }
 
 // Methods lists the queries and procedures that an AppView declares, those of

@@ -9,7 +9,8 @@
 // Because an answer follows from the index, the moment and the parameters alone,
 // [Answers] may give it again until one of them changes; no method has to think
 // of that, as long as it asks nobody else and reads no other clock. The numbers of
-// getStats may be a minute old and are not among them.
+// getStats may be a minute old and are not among them. Lists are made of parts, the
+// views of proposals, which hold longer: which proposals a list has is always read.
 //
 // It holds no money and no authority, writes nothing, and asks nobody but its
 // own index. Errors of the domain become errors of the lexicon in errors.go, the

@@ -1,6 +1,21 @@
 package appview
 
-import "github.com/bluesky-social/indigo/atproto/syntax"
+import (
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/store"
+)
+
+// NewForgetful makes an API that keeps no parts of answers.
+func NewForgetful(st *store.Store, policy lifecycle.Policy) *API {
+	a := New(st, policy)
+	a.parts = nil
+	return a
+}
+
+// PartsReused is how many views were shown again that were made for another answer.
+func PartsReused(a *API) int64 { return a.parts.hits.Load() }
 
 // AnswersSize is how many bytes are kept.
 func AnswersSize(a *Answers) int { return a.kept.held() }

@@ -163,11 +163,15 @@ func hydrateDetails(ctx context.Context, r *store.Reader, uris []syntax.ATURI) (
 	if f.states, err = r.ProposalStates(ctx, uris); err != nil {
 		return nil, nil, err
 	}
-	known, err := r.FactsOf(ctx, uris)
-	if err != nil {
+	if f.viewer, err = loadViewer(ctx, r); err != nil {
 		return nil, nil, err
 	}
-	if f.viewer, err = loadViewer(ctx, r); err != nil {
+	read := r.FactsShown
+	if f.viewer != nil {
+		read = r.FactsOf // also what the viewer may do, which depends on payments
+	}
+	known, err := read(ctx, uris)
+	if err != nil {
 		return nil, nil, err
 	}
 	if err := f.viewer.loadEstimates(ctx, r, known); err != nil {

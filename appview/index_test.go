@@ -230,6 +230,24 @@ func (x *index) show(ref comatproto.RepoStrongRef, by syntax.DID) stratos.Featur
 	return out.Proposal
 }
 
+// list is listProposals, asked by an account; by nobody if that is empty.
+func (x *index) list(by syntax.DID, sort string, limit int64) []stratos.FeatureDefs_ProposalViewBasic {
+	x.t.Helper()
+	out, err := x.listProposals(x.by(by), listProposalsParams{Sort: sort, Limit: limit})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	encoded, err := xrpc.EncodeJSON(out)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	var list stratos.FeatureListProposals_Output
+	if err := json.Unmarshal(encoded, &list); err != nil {
+		x.t.Fatal(err)
+	}
+	return list.Proposals
+}
+
 func (x *index) by(did syntax.DID) context.Context {
 	if did == "" {
 		return x.t.Context()

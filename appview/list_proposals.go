@@ -11,7 +11,6 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/lexicons"
-	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 	"github.com/stratosfund/stratosfund/lexicons/money"
 	"github.com/stratosfund/stratosfund/lexicons/weburi"
 	"github.com/stratosfund/stratosfund/xrpc"
@@ -34,8 +33,8 @@ type listProposalsParams struct {
 const sortCurrency money.Currency = "USD"
 
 // listProposals answers fund.stratos.feature.listProposals.
-func (a *API) listProposals(ctx context.Context, p listProposalsParams) (*stratos.FeatureListProposals_Output, error) {
-	out := &stratos.FeatureListProposals_Output{Proposals: []stratos.FeatureDefs_ProposalViewBasic{}}
+func (a *API) listProposals(ctx context.Context, p listProposalsParams) (*listOfProposals, error) {
+	out := &listOfProposals{}
 	err := a.store.Read(ctx, func(r *store.Reader) error {
 		filter, err := p.filter(ctx, r)
 		if err != nil {
@@ -54,16 +53,8 @@ func (a *API) listProposals(ctx context.Context, p listProposalsParams) (*strato
 		if err != nil {
 			return err
 		}
-		f, err := hydrateProposals(ctx, r, uris(keys))
-		if err != nil {
-			return err
-		}
-		for _, k := range keys {
-			if view, ok := f.proposalBasic(k.URI); ok {
-				out.Proposals = append(out.Proposals, view)
-			}
-		}
-		return nil
+		out.Proposals, err = a.basics(ctx, r, uris(keys))
+		return err
 	})
 	if err != nil {
 		return nil, err

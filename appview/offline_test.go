@@ -46,7 +46,9 @@ const (
 type offline struct {
 	t       rapid.TB
 	store   *store.Store
+	api     *appview.API
 	server  *xrpc.Server
+	reads   *xrpc.Server // reads all of each answer from the index
 	answers *appview.Answers
 	metrics *prometheus.Registry
 	repos   map[syntax.DID]map[syntax.ATURI]store.Record
@@ -96,15 +98,22 @@ func openOffline(t rapid.TB, dir string, check bool) *offline {
 	if o.answers, err = appview.NewAnswers(o.store, o.metrics); err != nil {
 		t.Fatal(err)
 	}
-	o.server, err = xrpc.New(xrpc.Config{PublicURL: "http://localhost:8080"}, xrpc.Options{
-		Catalog: lexicons.Catalog(), Methods: appview.Methods(), MapError: appview.WireError, Answers: o.answers,
-		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError})), CheckOutput: check, Now: o.clock,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	appview.New(o.store, offlinePolicy).Register(o.server)
+	o.api = appview.New(o.store, offlinePolicy)
+	o.server = o.serve(o.api, xrpc.Options{Answers: o.answers, CheckOutput: check})
+	o.reads = o.serve(appview.NewForgetful(o.store, offlinePolicy), xrpc.Options{})
 	return o
+}
+
+func (o *offline) serve(api *appview.API, opts xrpc.Options) *xrpc.Server {
+	o.t.Helper()
+	opts.Catalog, opts.Methods, opts.MapError, opts.Now = lexicons.Catalog(), appview.Methods(), appview.WireError, o.clock
+	opts.Log = slog.New(slog.NewTextHandler(testWriter{o.t}, &slog.HandlerOptions{Level: slog.LevelError}))
+	s, err := xrpc.New(xrpc.Config{PublicURL: "http://localhost:8080"}, opts)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	api.Register(s)
+	return s
 }
 
 // emptyIndex is the file of an index without records: to migrate one for each test

@@ -7,7 +7,6 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer/store"
-	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
 
@@ -21,14 +20,14 @@ type searchProposalsParams struct {
 const sortRelevance = "relevance"
 
 // searchProposals answers fund.stratos.feature.searchProposals.
-func (a *API) searchProposals(ctx context.Context, p searchProposalsParams) (*stratos.FeatureSearchProposals_Output, error) {
+func (a *API) searchProposals(ctx context.Context, p searchProposalsParams) (*listOfProposals, error) {
 	byRelevance := p.Sort == sortRelevance
 	if byRelevance {
 		p.Sort = string(store.SortNew) // a filter has an order, which does not matter here
 	} else if !slices.Contains(store.ProposalSorts(), store.ProposalSort(p.Sort)) {
 		return nil, xrpc.InvalidRequest("sort: must be relevance, hot, new, estimated, pledged or closing, got %q", p.Sort)
 	}
-	out := &stratos.FeatureSearchProposals_Output{}
+	out := &listOfProposals{}
 	err := a.store.Read(ctx, func(r *store.Reader) error {
 		filter, err := p.filter(ctx, r)
 		if err != nil {
@@ -49,7 +48,7 @@ func (a *API) searchProposals(ctx context.Context, p searchProposalsParams) (*st
 		if err != nil {
 			return err
 		}
-		out.Proposals, err = basics(ctx, r, found)
+		out.Proposals, err = a.basics(ctx, r, found)
 		return err
 	})
 	if err != nil {
@@ -76,20 +75,4 @@ func sortedSearch(ctx context.Context, r *store.Reader, f store.ProposalFilter, 
 	}
 	keys, next, err = p.next(keys, limit)
 	return uris(keys), next, err
-}
-
-// basics are the basic views of those of the proposals that are visible, in the
-// order asked for.
-func basics(ctx context.Context, r *store.Reader, uris []syntax.ATURI) ([]stratos.FeatureDefs_ProposalViewBasic, error) {
-	f, err := hydrateProposals(ctx, r, uris)
-	if err != nil {
-		return nil, err
-	}
-	views := make([]stratos.FeatureDefs_ProposalViewBasic, 0, len(uris))
-	for _, uri := range uris {
-		if view, ok := f.proposalBasic(uri); ok {
-			views = append(views, view)
-		}
-	}
-	return views, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/stratosfund/stratosfund/indexer/store"
-	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
 type searchSimilarParams struct {
@@ -14,8 +13,8 @@ type searchSimilarParams struct {
 }
 
 // searchSimilar answers fund.stratos.feature.searchSimilar.
-func (a *API) searchSimilar(ctx context.Context, p searchSimilarParams) (*stratos.FeatureSearchSimilar_Output, error) {
-	out := &stratos.FeatureSearchSimilar_Output{}
+func (a *API) searchSimilar(ctx context.Context, p searchSimilarParams) (*listOfProposals, error) {
+	out := &listOfProposals{}
 	about := listProposalsParams{Subject: p.Subject}
 	err := a.store.Read(ctx, func(r *store.Reader) error {
 		var filter store.ProposalFilter
@@ -26,7 +25,7 @@ func (a *API) searchSimilar(ctx context.Context, p searchSimilarParams) (*strato
 		if err != nil {
 			return err
 		}
-		out.Proposals, err = basics(ctx, r, found)
+		out.Proposals, err = a.basics(ctx, r, found)
 		return err
 	})
 	if err != nil {

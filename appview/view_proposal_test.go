@@ -166,11 +166,11 @@ func TestR4_AVerifiedClaimShowsTheProject(t *testing.T) {
 	})
 	x.sync()
 	listed := func() *stratos.ProjectDefs_ProjectViewBasic {
-		out, err := x.listProposals(t.Context(), listProposalsParams{Sort: "new", Limit: 10})
-		if err != nil || len(out.Proposals) != 1 {
-			t.Fatalf("%d proposals: %v", len(out.Proposals), err)
+		views := x.list("", "new", 10)
+		if len(views) != 1 {
+			t.Fatalf("%d proposals", len(views))
 		}
-		return out.Proposals[0].Project
+		return views[0].Project
 	}
 	if got := x.show(about, "").Project; got != nil || listed() != nil {
 		t.Errorf("before anybody looked the project is %+v", got)
@@ -241,16 +241,16 @@ func TestR6_AListShowsTheViewersEstimateAndPledges(t *testing.T) {
 	s.index.estimate(dave, 2, s.proposal, -1)
 	s.index.proposal(carol, 2, onAccount(bob))
 	s.sync()
-	out, err := s.listProposals(s.by(dave), listProposalsParams{Sort: "closing", Limit: 10})
-	if err != nil || len(out.Proposals) != 2 || out.Proposals[0].Uri != s.proposal.Uri {
-		t.Fatalf("%+v: %v", out, err)
+	views := s.list(dave, "closing", 10)
+	if len(views) != 2 || views[0].Uri != s.proposal.Uri {
+		t.Fatalf("%+v", views)
 	}
 	want := *s.show(s.proposal, dave).Viewer
 	want.May, want.MayNot = nil, nil
-	if diff := cmp.Diff(&want, out.Proposals[0].Viewer); diff != "" {
+	if diff := cmp.Diff(&want, views[0].Viewer); diff != "" {
 		t.Errorf("in the list (-full +list):\n%s", diff)
 	}
-	if v := out.Proposals[1].Viewer; v == nil || v.Estimate != nil || v.Pledges != nil || len(v.Caps) != len(lifecycle.CountedCurrencies()) {
+	if v := views[1].Viewer; v == nil || v.Estimate != nil || v.Pledges != nil || len(v.Caps) != len(lifecycle.CountedCurrencies()) {
 		t.Errorf("of another proposal the viewer is told %+v", v)
 	}
 }
@@ -289,13 +289,7 @@ func TestListsAndViewsNeedAFixedNumberOfStatements(t *testing.T) {
 		return x.statements - before
 	}
 	list := func(limit int64) func() int {
-		return func() int {
-			out, err := x.listProposals(x.by(dave), listProposalsParams{Sort: "new", Limit: limit})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return len(out.Proposals)
-		}
+		return func() int { return len(x.list(dave, "new", limit)) }
 	}
 	views := func(n int) func() int {
 		return func() int {

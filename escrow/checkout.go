@@ -54,7 +54,7 @@ func (s *Service) wireCheckout(opts Options) error {
 	xrpc.Procedure(s.server, createCheckout, s.createCheckout, xrpc.SingleUse(tokens.New(s.store)))
 	xrpc.Query(s.server, getPayment, s.getPayment, xrpc.RequireAuth)
 	xrpc.Query(s.server, listPayments, s.listPayments, xrpc.RequireAuth)
-	pages.New(pages.Config{Mode: s.cfg.Mode, DID: s.cfg.DID, Name: s.cfg.Name, Contact: s.cfg.Contact}, s.taking.desk, opts.Log).Register(s.server)
+	pages.New(pages.Config{Mode: s.cfg.Mode, DID: s.cfg.DID, Name: s.cfg.Name, Contact: s.cfg.Contact}, s.taking.desk, s.payees, opts.Log).Register(s.server)
 	return nil
 }
 
@@ -83,8 +83,9 @@ func alarm(ctx context.Context, tx *store.Tx, detail string) error {
 
 // checkKey looks whether everybody can verify acknowledgements.
 func (s *Service) checkKey(account *identity.Identity) {
-	if have := account.Keys[checkout.KeyID].PublicKeyMultibase; have != s.taking.key.Multibase() {
+	have, err := account.GetPublicKey(checkout.KeyID) // written in one of several ways
+	if err != nil || have.Multibase() != s.taking.key.Multibase() {
 		s.log.Warn("the escrow's DID document does not have the key of acknowledgements, so nobody can verify them",
-			"did", s.cfg.DID, "key", "#"+checkout.KeyID, "want", s.taking.key.Multibase(), "have", have)
+			"did", s.cfg.DID, "key", "#"+checkout.KeyID, "want", s.taking.key.Multibase(), "have", account.Keys[checkout.KeyID].PublicKeyMultibase)
 	}
 }

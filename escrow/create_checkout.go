@@ -2,8 +2,10 @@ package escrow
 
 import (
 	"context"
+	"time"
 
 	"github.com/stratosfund/stratosfund/escrow/checkout"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
@@ -18,6 +20,10 @@ func (s *Service) createCheckout(ctx context.Context, in stratos.EscrowCreateChe
 	}, nil
 }
 
+// refundTakes is how long a refund is on its way to a card at the longest, as far as the
+// processor promises anything: ten business days.
+const refundTakes = 14 * 24 * time.Hour
+
 // paymentView shapes a payment for its payer.
 func (s *Service) paymentView(v checkout.View) stratos.EscrowDefs_PaymentView {
 	out := stratos.EscrowDefs_PaymentView{
@@ -30,6 +36,10 @@ func (s *Service) paymentView(v checkout.View) stratos.EscrowDefs_PaymentView {
 	if v.Status == checkout.StatusOpen {
 		url, expires := s.taking.desk.PayURL(v.ID), stamp(v.ExpiresAt)
 		out.Url, out.ExpiresAt = &url, &expires
+	}
+	if v.Status == checkout.Status(lifecycle.ReceiptRefunding) {
+		expected := stamp(v.Since.Add(refundTakes))
+		out.ExpectedAt = &expected
 	}
 	if v.Receipt != "" {
 		receipt := v.Receipt.String()

@@ -18,6 +18,8 @@ const (
 	// manyChanges are so many in one batch that more must be expected: they piled
 	// up while the batch before was applied.
 	manyChanges = batchLength / 4
+	// calmChanges so few in a stretch of gatherFor can be derived as they come.
+	calmChanges = manyChanges / 4
 	// calmAfter is how long no event may have waited until what many left stale is
 	// derived, and what few changed long ago is applied.
 	calmAfter = 5 * time.Millisecond
@@ -27,6 +29,11 @@ const (
 	// deriveWithin is how long derived rows may stay stale, while events come
 	// faster than they are applied, before the deriver is asked to help.
 	deriveWithin = 3 * time.Second
+	// gatherFor is how long events are gathered for one transaction while many come.
+	// Each ends what readers know of the index, and costs as much as some events.
+	gatherFor = 25 * time.Millisecond
+	// gatherFrom so many in that time on, many come.
+	gatherFrom = 8
 	// cursorEvery is how often the cursor is saved while nothing of ours
 	// passes; the events since then would come again, and change nothing.
 	cursorEvery = time.Second
@@ -67,7 +74,10 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 	defer flush.Stop()
 	calm := time.NewTimer(calmAfter)
 	defer calm.Stop()
+	gathered := time.NewTimer(gatherFor)
+	defer gathered.Stop()
 	b := batch{saved: max(cursor, 0)}
+	var crowd gathering
 	for {
 		select {
 		case j, ok := <-ordered:
@@ -83,18 +93,31 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 			if err := b.add(j); err != nil {
 				return err
 			}
-			if ix.isDue(&b, ordered) {
-				// After a crowd, a few are no calm: they were fast, and more follow.
-				b.behind = b.stale || max(len(ordered), len(b.changes)) > manyChanges || ix.isLate(b.at)
-				if err := ix.apply(ctx, upstream, &b); err != nil {
-					return err
+			if b.full() || b.waiting() && !nextReady(ordered) {
+				late, wait := ix.isLate(b.at), crowd.wait(time.Now())
+				switch {
+				case !b.full() && late && len(b.changes) < manyChanges:
+					// A few changes of long ago wait for more, or for calm: many in one
+					// transaction cost less.
+				case !b.full() && !late && wait > 0:
+					gathered.Reset(wait)
+				default:
+					if err := ix.applyReady(ctx, upstream, &b, &crowd, len(ordered)); err != nil {
+						return err
+					}
 				}
 			}
 			if b.waiting() {
 				calm.Reset(calmAfter)
 			}
+		case <-gathered.C:
+			if len(b.changes) > 0 && !nextReady(ordered) {
+				if err := ix.applyReady(ctx, upstream, &b, &crowd, 0); err != nil {
+					return err
+				}
+			}
 		case <-calm.C:
-			if b.waiting() && !nextReady(ordered) {
+			if (b.stale || len(b.changes) > 0 && ix.isLate(b.at)) && !nextReady(ordered) {
 				b.behind = false
 				if err := ix.apply(ctx, upstream, &b); err != nil {
 					return err
@@ -110,17 +133,43 @@ func (ix *Indexer) applyAll(ctx context.Context, upstream string, cursor int64, 
 	}
 }
 
-// isDue reports whether the batch is to be applied now. One that is full is, and
-// one that nothing would follow at once; but a few changes of long ago wait for
-// more, since many in one transaction cost less.
-func (ix *Indexer) isDue(b *batch, ordered <-chan *job) bool {
-	switch {
-	case b.full():
-		return true
-	case nextReady(ordered) || !b.waiting():
-		return false
+// applyReady applies a batch while so many events wait.
+func (ix *Indexer) applyReady(ctx context.Context, upstream string, b *batch, crowd *gathering, waiting int) error {
+	calm := crowd.calm(len(b.changes)) && waiting == 0
+	crowd.apply(time.Now(), len(b.changes))
+	// After a crowd, a few are no calm unless they took their time: they were fast, and
+	// more follow.
+	b.behind = max(waiting, len(b.changes)) > manyChanges || b.stale && !calm || ix.isLate(b.at)
+	return ix.apply(ctx, upstream, b)
+}
+
+// gathering decides whether what is ready waits for more: in stretches of gatherFor,
+// when the one before brought many. An event that comes alone never waits.
+type gathering struct {
+	until   time.Time // the end of the stretch
+	came    int       // changes that were applied in it
+	crowded bool      // many came in the one before
+}
+
+// wait is how long a batch that is ready at the moment has to.
+func (g *gathering) wait(now time.Time) time.Duration {
+	if !g.crowded {
+		return 0
 	}
-	return len(b.changes) >= manyChanges || !ix.isLate(b.at)
+	return g.until.Sub(now)
+}
+
+// calm reports whether a batch of so many changes is all that came in a stretch, and
+// few enough to follow them.
+func (g *gathering) calm(changes int) bool { return g.crowded && changes <= calmChanges }
+
+// apply counts changes that are applied at the moment.
+func (g *gathering) apply(now time.Time, changes int) {
+	g.came += changes
+	if now.Before(g.until) {
+		return
+	}
+	*g = gathering{until: now.Add(gatherFor), crowded: g.came >= gatherFrom}
 }
 
 // nextReady reports whether waiting for another event would not delay this one.

@@ -119,7 +119,8 @@ func TestR4_AProjectsAddressesAreVerifiedCheckedAgainAndExpire(t *testing.T) {
 		if len(got) != 1 || got[0].Method != method || got[0].Project.URI != project || got[0].Project.Author != owner.DID {
 			t.Fatalf("%s: %+v", uri, got)
 		}
-		if holds := got[0].ExpiresAt.Sub(got[0].VerifiedAt); holds != 7*24*time.Hour {
+		// The moments are of the clock at the check, and at its transaction.
+		if holds := got[0].ExpiresAt.Sub(got[0].VerifiedAt); (7*24*time.Hour - holds).Abs() > time.Minute {
 			t.Errorf("%s holds for %s", uri, holds)
 		}
 		proven[uri] = got[0]

@@ -28,7 +28,7 @@ func (s *Server) health(ctx context.Context) ([]byte, int, error) {
 	if v == nil {
 		v = struct{}{}
 	}
-	body, err := encodeJSON(v)
+	body, err := EncodeJSON(v)
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode health: %w", err)
 	}

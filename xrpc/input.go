@@ -109,7 +109,7 @@ func (in *input) decode(body io.Reader, r *http.Request, dst any) error {
 // names, but the decoder also takes "Amount" for amount and the last of two, so that
 // {"amount": 1, "Amount": -1} would get past a check of the bytes alone.
 func (in *input) recheck(dst any) error {
-	again, err := encodeJSON(dst)
+	again, err := EncodeJSON(dst)
 	if err != nil {
 		return fmt.Errorf("encode the decoded input: %w", err)
 	}

@@ -153,7 +153,7 @@ func (s *Server) run(ctx context.Context, m *method, w http.ResponseWriter, r *h
 	if m.output == nil {
 		return nil, nil
 	}
-	body, err := encodeJSON(out)
+	body, err := EncodeJSON(out)
 	if err != nil {
 		return nil, fmt.Errorf("encode the output of %s: %w", m.nsid, err)
 	}

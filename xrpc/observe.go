@@ -95,7 +95,7 @@ func (s *Server) fail(c echo.Context, method string, err error) {
 	if e.Status == http.StatusUnauthorized {
 		c.Response().Header().Set("WWW-Authenticate", challenge(e))
 	}
-	body, err := encodeJSON(struct {
+	body, err := EncodeJSON(struct {
 		Error   string `json:"error"`
 		Message string `json:"message"`
 	}{e.Name, e.Message})

@@ -77,9 +77,19 @@ func newBodySchema(cat lexicon.Catalog, b *lexicon.SchemaBody) (*bodySchema, err
 	return &bodySchema{catalog: cat, def: *b.Schema}, nil
 }
 
-// encodeJSON writes v as JSON.stringify would: no escapes for HTML, which nobody
-// can make a browser take this for.
-func encodeJSON(v any) ([]byte, error) {
+// Encoder is an output that consists of JSON already, and puts it together itself.
+type Encoder interface {
+	// EncodeJSON returns the output as [EncodeJSON] would have encoded it.
+	EncodeJSON() ([]byte, error)
+}
+
+// EncodeJSON writes v as JSON.stringify would: no escapes for HTML, which nobody
+// can make a browser take this for. What it returns for an [Encoder] is not looked
+// at: it is not for what strangers wrote.
+func EncodeJSON(v any) ([]byte, error) {
+	if e, ok := v.(Encoder); ok {
+		return e.EncodeJSON()
+	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)

@@ -166,7 +166,7 @@ func (s *Server) serveDID(c echo.Context) error {
 	if err := onlyGet(c); err != nil {
 		return err
 	}
-	body, err := encodeJSON(s.didDocument())
+	body, err := EncodeJSON(s.didDocument())
 	if err != nil {
 		return fmt.Errorf("encode the DID document: %w", err)
 	}

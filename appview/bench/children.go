@@ -41,6 +41,10 @@ func Child(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&c.upstream, "upstream", "", "what to follow")
 	flags.StringVar(&c.answers, "answers", "", "file of answers")
 	flags.StringVar(&c.profile, "profile", "", "file for a CPU profile")
+	flags.Func("began", "when the present began to be the end of the data", func(at string) (err error) {
+		c.began, err = time.Parse(time.RFC3339Nano, at)
+		return err
+	})
 	flags.IntVar(&c.clients, "clients", 1, "how many ask at the same time")
 	flags.DurationVar(&c.span.warmUp, "warm-up", time.Second, "")
 	flags.DurationVar(&c.span.measure, "measure", time.Second, "")
@@ -67,15 +71,14 @@ func Child(ctx context.Context, args []string, out io.Writer) error {
 type childConfig struct {
 	out                                          io.Writer
 	database, escrow, upstream, answers, profile string
+	began                                        time.Time
 	clients                                      int
 	span                                         span
 }
 
-// presentClock goes on from the moment at which the data ends.
-func presentClock() func() time.Time {
-	began := time.Now()
-	return func() time.Time { return ends.Add(time.Since(began)) }
-}
+// present goes on from the moment at which the data ends, in all processes alike: they
+// read one another's cursors.
+func (c *childConfig) present() time.Time { return ends.Add(time.Since(c.began)) }
 
 // serve is the whole AppView.
 func (c *childConfig) serve(ctx context.Context) (err error) {
@@ -83,7 +86,7 @@ func (c *childConfig) serve(ctx context.Context) (err error) {
 		Bind: "127.0.0.1:0", DatabaseURL: "sqlite://" + c.database, RelayURLs: []string{c.upstream}, PLCURL: c.upstream,
 		PublicURL: "http://localhost:8080", TrustedEscrows: []syntax.DID{syntax.DID(c.escrow)}, Version: "bench",
 	}, appview.Options{
-		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), Clock: presentClock(),
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), Clock: c.present,
 	})
 	if err != nil {
 		return err
@@ -131,15 +134,14 @@ func (c *childConfig) ask(ctx context.Context) (err error) {
 	if err := load(c.answers, &targets); err != nil {
 		return err
 	}
-	clock := presentClock()
 	escrow := policy(syntax.DID(c.escrow))
-	st, err := store.Open(ctx, store.Config{Path: c.database, Policy: escrow}, store.Options{Log: slog.New(slog.DiscardHandler), Clock: clock})
+	st, err := store.Open(ctx, store.Config{Path: c.database, Policy: escrow}, store.Options{Log: slog.New(slog.DiscardHandler), Clock: c.present})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	server, err := xrpc.New(xrpc.Config{PublicURL: "http://localhost:8080"}, xrpc.Options{
-		Catalog: lexicons.Catalog(), Methods: appview.Methods(), MapError: appview.WireError, Now: clock,
+		Catalog: lexicons.Catalog(), Methods: appview.Methods(), MapError: appview.WireError, Now: c.present,
 	})
 	if err != nil {
 		return err

@@ -198,6 +198,27 @@ func settle(ctx context.Context, path string, from *data) (err error) {
 	return nil
 }
 
+// resume makes it look as if the service had followed the upstream for long: it has
+// a cursor there, and asked lately about each account and each address that a project
+// claims. Otherwise it would ask about all of them at once while it is measured.
+func resume(ctx context.Context, path, upstream string, cursor int64) (err error) {
+	db, err := openDatabase(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if _, err := db.ExecContext(ctx, `INSERT INTO cursor (upstream, seq) VALUES ($1, $2)`, upstream, cursor); err != nil {
+		return fmt.Errorf("bench: note the cursor of the upstream: %w", err)
+	}
+	if _, err := db.ExecContext(ctx, `UPDATE repo SET swept_at = $1`, ends.UnixMilli()); err != nil {
+		return fmt.Errorf("bench: note the last sweeps: %w", err)
+	}
+	if _, err := db.ExecContext(ctx, `UPDATE claim SET due_at = $1`, ends.AddDate(0, 0, 1).UnixMilli()); err != nil {
+		return fmt.Errorf("bench: put the claims off: %w", err)
+	}
+	return nil
+}
+
 func root(n int) string { return fmt.Sprintf("root %d", n) }
 
 // fill applies all records as commits, and then derives each proposal once.

@@ -14,10 +14,14 @@
 // methods called without HTTP. What a client costs is in the figures of the
 // service and of echo alike, since they share the processors with it.
 //
-// Each method is asked in two ways. Warm, the same questions come again and
-// again, as first pages do. Cold, no question comes twice, so that nothing but
-// the queries can answer it. At last requests come at a fixed rate, whether the
-// one before was answered or not, while an upstream of indexer/bench sends signed
-// records about the popular proposals; a request's time counts from when it was
-// meant to be sent, so that a stall costs all who would have come.
+// Each method is asked in three ways. Warm, the same questions come again, as first
+// pages do, and each was asked before. Again, no question comes twice, but those before
+// were about the same: it is what a first page costs after anything was written. Cold,
+// no question comes twice and lists go on from page to page, so that nothing but the
+// queries can answer it; so do the methods without HTTP. At last requests come at a
+// fixed rate, whether the one before was answered or not, while an upstream of
+// indexer/bench sends signed records about the popular proposals; a request's time
+// counts from when it was meant to be sent, so that a stall costs all who would have
+// come. There are no searches among these requests, which have their target at a number
+// of connections: so many of the hardest would need both processors for themselves.
 package bench

@@ -9,13 +9,25 @@ import (
 // pageLength is how many items the lists are asked for.
 const pageLength = 50
 
-// draws is how many questions are drawn of a kind that has many.
-const draws = 10_000
+// mostPages of a list are asked for, so many that what the service keeps of the first
+// is gone when they come again: as much as three times its bound.
+const mostPages = 800
+
+// draws is how many questions are drawn of a kind that has many, and searches how many
+// are of a kind that takes long.
+const (
+	draws    = 10_000
+	searches = 2_000
+)
 
 // kind is a method with questions as its clients ask them.
 type kind struct {
 	name    string
 	targets []string // drawn by popularity: the popular ones come again
+	// paged: the answers are pages of a list that goes on. What cold asks for are the
+	// pages that follow.
+	paged bool
+	pages []string
 	// firstPage: it is among those whose answers should cost no more than twice
 	// what an echo handler takes.
 	firstPage bool
@@ -32,7 +44,7 @@ func kinds(d *dataset, seed uint64) []kind {
 	out := []kind{proposals}
 	for _, sort := range []string{"hot", "new", "estimated", "pledged", "closing"} {
 		out = append(out, kind{
-			name: "listProposals " + sort, firstPage: true,
+			name: "listProposals " + sort, firstPage: true, paged: true,
 			targets: []string{fmt.Sprintf("/xrpc/fund.stratos.feature.listProposals?sort=%s&limit=%d", sort, pageLength)},
 		})
 	}
@@ -49,7 +61,7 @@ func kinds(d *dataset, seed uint64) []kind {
 	narrowed := kind{name: "searchProposals narrowed", search: true}
 	similar := kind{name: "searchSimilar", search: true}
 	projects := kind{name: "listProjects words", search: true}
-	for range draws {
+	for range searches {
 		search.targets = append(search.targets, fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d", common(), pageLength))
 		sorted.targets = append(sorted.targets, fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d&sort=new", common(), pageLength))
 		narrowed.targets = append(narrowed.targets,
@@ -63,9 +75,18 @@ func kinds(d *dataset, seed uint64) []kind {
 // warm is the n-th question where questions come again.
 func (k *kind) warm(n int64) string { return k.targets[n%int64(len(k.targets))] }
 
-// cold is the n-th question where none comes twice: it has a parameter that the
-// service does not know and therefore ignores.
-func (k *kind) cold(n int64) string { return fmt.Sprintf("%s&again=%d", k.warm(n), n) }
+// again is the n-th question where none comes twice, but what they are about does: it
+// has a parameter that the service does not know and therefore ignores.
+func (k *kind) again(n int64) string { return fmt.Sprintf("%s&again=%d", k.warm(n), n) }
+
+// cold is the n-th question where none comes twice, and of lists none is about what
+// another one was about a short while ago.
+func (k *kind) cold(n int64) string {
+	if len(k.pages) == 0 {
+		return k.again(n)
+	}
+	return fmt.Sprintf("%s&again=%d", k.pages[n%int64(len(k.pages))], n)
+}
 
 // distinct are the questions, once each.
 func (k *kind) distinct() []string {

@@ -3,11 +3,13 @@ package bench
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,7 +30,7 @@ type Config struct {
 	Folder string
 	// Only, when set, names the methods to measure; the start of a name will do.
 	Only []string
-	// Clients are the numbers of connections.
+	// Clients are the numbers of connections; none leaves out the closed loops.
 	Clients []int
 	// WarmUp and Measure are how long each figure takes.
 	WarmUp, Measure time.Duration
@@ -80,7 +82,11 @@ func Run(ctx context.Context, cfg Config, out, progress io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.upstream.Close()) }()
-	args := []string{"serve", "--database", s.path, "--escrow", s.data.Escrow.String(), "--upstream", s.upstream.URL()}
+	if err := resume(ctx, s.path, s.upstream.URL(), s.upstream.FirstSeq()-1); err != nil {
+		return err
+	}
+	s.began = time.Now().Format(time.RFC3339Nano)
+	args := []string{"serve", "--database", s.path, "--escrow", s.data.Escrow.String(), "--upstream", s.upstream.URL(), "--began", s.began}
 	if cfg.Profile != "" {
 		args = append(args, "--profile", cfg.Profile)
 	}
@@ -108,6 +114,7 @@ type suite struct {
 	progress io.Writer
 	load     string // of the machine before all this
 	asked    atomic.Int64
+	began    string // see childConfig.present
 }
 
 func (s *suite) say(format string, args ...any) {
@@ -118,6 +125,8 @@ func (s *suite) say(format string, args ...any) {
 func (s *suite) follow() (err error) {
 	cfg := bench.FeedConfig{
 		Seed: s.cfg.Seed, Accounts: liveAccounts, Ours: liveAccounts, Records: 20,
+		// What is told as long past, the service takes for a backlog.
+		Told:   ends.Add(time.Hour),
 		Events: max(1, s.cfg.Indexed*int((s.cfg.Live+s.cfg.WarmUp).Seconds()+1)),
 	}
 	r := random(s.cfg.Seed, kindLive, 0)
@@ -199,14 +208,18 @@ func (s *suite) measure(ctx context.Context, service *server) (*report, error) {
 		}
 	}
 	for _, k := range served {
+		if len(s.cfg.Clients) == 0 {
+			break
+		}
 		rows, err := s.closedLoops(ctx, service, k)
 		if err != nil {
 			return nil, err
 		}
 		r.closed = append(r.closed, rows...)
 	}
-	if s.cfg.Rate > 0 && len(served) > 0 {
-		if err := s.openLoop(ctx, service.addr, served, r); err != nil {
+	others := slices.DeleteFunc(served, func(k kind) bool { return k.search })
+	if s.cfg.Rate > 0 && len(others) > 0 {
+		if err := s.openLoop(ctx, service.addr, others, r); err != nil {
 			return nil, err
 		}
 	}
@@ -238,27 +251,42 @@ func (s *suite) closedLoops(ctx context.Context, service *server, k kind) (rows 
 	if err != nil {
 		return nil, err
 	}
+	if k.paged {
+		if k.pages, err = s.turnPages(ctx, service.addr, k.targets[0]); err != nil {
+			return nil, err
+		}
+	}
 	echo, err := s.serve(ctx, "echo", "--answers", answers)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, echo.stop()) }()
 	questions := filepath.Join(s.dir, "questions")
-	if err := save(questions, k.targets); err != nil {
+	asked := k.targets
+	if k.paged {
+		asked = k.pages
+	}
+	if err := save(questions, asked); err != nil {
 		return nil, err
 	}
 	for _, clients := range s.cfg.Clients {
 		row := closedRow{kind: k, clients: clients, bytes: bytes}
+		if err := s.warmUp(ctx, service.addr, k); err != nil {
+			return nil, err
+		}
 		if row.warm, err = s.closed(ctx, service, clients, k.warm); err != nil {
 			return nil, err
 		}
 		if row.echo, err = s.closed(ctx, echo, clients, k.warm); err != nil {
 			return nil, err
 		}
+		if row.again, err = s.closed(ctx, service, clients, k.again); err != nil {
+			return nil, err
+		}
 		if row.cold, err = s.closed(ctx, service, clients, k.cold); err != nil {
 			return nil, err
 		}
-		ask, err := start(ctx, s.cfg.Program, "ask", "--database", s.path, "--escrow", s.data.Escrow.String(), "--answers", questions,
+		ask, err := start(ctx, s.cfg.Program, "ask", "--database", s.path, "--escrow", s.data.Escrow.String(), "--answers", questions, "--began", s.began,
 			"--clients", strconv.Itoa(clients), "--warm-up", s.cfg.WarmUp.String(), "--measure", s.cfg.Measure.String())
 		if err != nil {
 			return nil, err
@@ -269,12 +297,57 @@ func (s *suite) closedLoops(ctx context.Context, service *server, k kind) (rows 
 		if err := ask.stop(); err != nil {
 			return nil, err
 		}
-		s.say("%-24s %3d connections: %6.0f/s warm (CPU %s), %6.0f/s cold (%s); echo %6.0f/s (%s), without HTTP %6.0f/s (%s)",
-			k.name, clients, row.warm.PerSecond, row.warm.CPU, row.cold.PerSecond, row.cold.CPU,
+		s.say("%-24s %3d connections: %6.0f/s warm (CPU %s), %6.0f/s again (%s), %6.0f/s cold (%s); echo %6.0f/s (%s), without HTTP %6.0f/s (%s)",
+			k.name, clients, row.warm.PerSecond, row.warm.CPU, row.again.PerSecond, row.again.CPU, row.cold.PerSecond, row.cold.CPU,
 			row.echo.PerSecond, row.echo.CPU, row.ask.PerSecond, row.ask.CPU)
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// warmUp asks each of the questions once whose answers are to be warm.
+func (s *suite) warmUp(ctx context.Context, addr string, k kind) error {
+	if !k.firstPage {
+		return nil
+	}
+	c, err := dial(ctx, addr)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for _, target := range k.distinct() {
+		if _, err := c.get(target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turnPages goes from page to page of a list, and returns the questions.
+func (s *suite) turnPages(ctx context.Context, addr, first string) (pages []string, err error) {
+	c, err := dial(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	for next := first; len(pages) < mostPages; {
+		pages = append(pages, next)
+		var body bytes.Buffer
+		if _, err := c.getInto(next, &body); err != nil {
+			return nil, err
+		}
+		var list struct {
+			Cursor string `json:"cursor"`
+		}
+		if err := json.Unmarshal(body.Bytes(), &list); err != nil {
+			return nil, fmt.Errorf("bench: read the answer to %s: %w", next, err)
+		}
+		if list.Cursor == "" {
+			break
+		}
+		next = first + "&cursor=" + url.QueryEscape(list.Cursor)
+	}
+	return pages, nil
 }
 
 func (s *suite) span() span { return span{s.cfg.WarmUp, s.cfg.Measure} }
@@ -325,7 +398,7 @@ func (s *suite) collect(ctx context.Context, addr string, k kind) (average int, 
 	return total / len(answers), path, save(path, answers)
 }
 
-// openLoop lets requests of all kinds come at the rate while records are indexed.
+// openLoop lets requests of the kinds come at the rate while records are indexed.
 func (s *suite) openLoop(ctx context.Context, addr string, served []kind, r *report) (err error) {
 	st, err := store.OpenReadOnly(ctx, s.path, store.Options{Log: slog.New(slog.DiscardHandler), Clock: time.Now})
 	if err != nil {
@@ -379,7 +452,11 @@ func copyFile(from, to string) (err error) {
 		return fmt.Errorf("bench: %w", err)
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	if _, err := io.Copy(out, in); err != nil {
+	_, err = io.Copy(out, in)
+	if err == nil {
+		err = out.Sync() // or the disk would be writing it while the service is measured
+	}
+	if err != nil {
 		return fmt.Errorf("bench: copy the data: %w", err)
 	}
 	return nil

@@ -2,7 +2,10 @@
 // directory and a real PDS, lets developers and backers write records, and serves
 // them with the AppView until it is stopped.
 //
-// The story that the records tell has a proposal in every stage. An account plays
+// Two stories are told. One is sample data; the other one happens while it is told, with
+// the real escrow and a simulated payment processor.
+//
+// The first story that the records tell has a proposal in every stage. An account plays
 // the escrow in it: it writes what an escrow would, marked as test money, and the
 // AppView is told to trust it. No money exists. The story is told for a moment,
 // which the escrow's service record remembers, so a demo that is started again
@@ -49,11 +52,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			&cli.IntFlag{Name: "plc-port", Value: 2582, Usage: "port of the PLC directory"},
 			&cli.IntFlag{Name: "pds-port", Value: 2583, Usage: "port of the PDS"},
 			&cli.IntFlag{Name: "port", Value: 8080, Usage: "port of the AppView"},
+			&cli.IntFlag{Name: "escrow-port", Value: 8090, Usage: "port of the escrow"},
+			&cli.IntFlag{Name: "processor-port", Value: 8095, Usage: "port of the simulated payment processor"},
 		},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			return demo(ctx, settings{
 				dataDir: cmd.String("data-dir"),
 				plcPort: cmd.Int("plc-port"), pdsPort: cmd.Int("pds-port"), port: cmd.Int("port"),
+				escrowPort: cmd.Int("escrow-port"), processorPort: cmd.Int("processor-port"),
 			}, stdout, stderr)
 		},
 	}
@@ -61,8 +67,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 type settings struct {
-	dataDir                string
-	plcPort, pdsPort, port int
+	dataDir                   string
+	plcPort, pdsPort, port    int
+	escrowPort, processorPort int
 }
 
 // demo starts the parts from the bottom up and stops them from the top down.
@@ -85,7 +92,12 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 	if err != nil {
 		return stoppedEarly(ctx, err)
 	}
-	service, base, err := buildAppView(ctx, s, network, cast, logFile)
+	broker, err := newBroker(ctx, s, network)
+	defer func() { err = errors.Join(err, broker.Close()) }()
+	if err != nil {
+		return stoppedEarly(ctx, err)
+	}
+	service, base, err := buildAppView(ctx, s, network, []syntax.DID{cast.escrow.DID, broker.account.DID}, logFile)
 	if err != nil {
 		return stoppedEarly(ctx, err)
 	}
@@ -93,6 +105,7 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return service.Run(ctx) })
+	g.Go(func() error { return broker.Run(ctx) })
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
@@ -102,22 +115,33 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 		}
 	})
 	g.Go(func() error {
-		fmt.Fprintln(stdout, "Writing records through the PDS ...")
-		told, err := toldAt(ctx, cast, time.Now())
-		if err != nil {
-			return stoppedEarly(ctx, err)
-		}
-		scenes, err := tell(ctx, pds{}, cast, told)
-		if err != nil {
-			return stoppedEarly(ctx, err)
-		}
-		sum := summary{base: base, network: network, cast: cast, scenes: scenes, logName: logFile.Name()}
-		return stoppedEarly(ctx, sum.print(ctx, stdout))
+		sum := &summary{base: base, network: network, cast: cast}
+		show := &live{cast: cast, network: network, broker: broker, appview: base, dataDir: s.dataDir, out: stdout}
+		return stoppedEarly(ctx, tellAll(ctx, sum, show, stdout))
 	})
 	return g.Wait()
 }
 
-func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, c *cast, log io.Writer) (*appview.Service, *url.URL, error) {
+// tellAll tells both stories, and how to look at them.
+func tellAll(ctx context.Context, sum *summary, show *live, stdout io.Writer) error {
+	fmt.Fprintln(stdout, "Writing records through the PDS ...")
+	told, err := toldAt(ctx, sum.cast, time.Now())
+	if err != nil {
+		return err
+	}
+	if sum.scenes, err = tell(ctx, pds{}, sum.cast, told); err != nil {
+		return err
+	}
+	if err := sum.print(ctx, stdout); err != nil {
+		return err
+	}
+	if err := show.play(ctx); err != nil {
+		return err
+	}
+	return show.end()
+}
+
+func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, trusted []syntax.DID, log io.Writer) (*appview.Service, *url.URL, error) {
 	logger, err := environment.Logger(log, "info", "text")
 	if err != nil {
 		return nil, nil, err
@@ -130,7 +154,7 @@ func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, 
 		PLCURL:      network.PLCURL(),
 		PublicURL:   base.String(),
 		// As APPVIEW_TRUSTED_ESCROWS and APPVIEW_TEST_MONEY say it to the real one.
-		TrustedEscrows: []syntax.DID{c.escrow.DID},
+		TrustedEscrows: trusted,
 		TestMoney:      true,
 		Version:        "demo",
 	}, appview.Options{Log: logger, Clock: time.Now, Transport: network.Transport(), CheckOutput: true})

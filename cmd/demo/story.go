@@ -12,7 +12,7 @@ import (
 type plot struct {
 	*teller
 	skylight, atlas comatproto.RepoStrongRef
-	trusted         escrow
+	trusted         playedEscrow
 }
 
 // story is told in the order of the stages, the last first. Days are counted back
@@ -331,7 +331,7 @@ func (s *plot) untrusted() {
 		"Translate posts", "Without sending them to anybody.", forProject(s.atlas), []string{"languages"},
 	})
 	s.estimate(s.chloe, 24, translate, 1500, "USD")
-	other := escrow{s.stranger, s.put(s.stranger, terms())}
+	other := playedEscrow{s.stranger, s.put(s.stranger, terms())}
 	a := s.develop(s.lin, 14, translate, other, plan{
 		title: "Translation on the device", summary: "A small model for six languages.", currency: "USD", goal: 25000, expected: 6,
 	})

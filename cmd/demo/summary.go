@@ -18,8 +18,10 @@ import (
 )
 
 const (
-	patience  = 30 * time.Second
+	patience  = 2 * time.Minute
 	pollEvery = 2 * time.Millisecond
+	// lookEvery is how often a step that takes seconds is looked for.
+	lookEvery = 50 * time.Millisecond
 	// measureKey is the key of the record that is written to be waited for.
 	measureKey = syntax.RecordKey("3mbd35zzzzz22")
 )
@@ -30,31 +32,27 @@ type summary struct {
 	network *atmosphere.Network
 	cast    *cast
 	scenes  []scene
-	logName string
 }
 
-// print waits until the AppView shows the story, and says how to look at it.
+// print waits until the AppView shows the story, and says how to look at it. All but the
+// first line can be given to a shell as it is.
 func (s *summary) print(ctx context.Context, w io.Writer) error {
 	client := atclient.NewAPIClient(s.base.String())
-	if err := until(ctx, func() (bool, error) { return s.shown(ctx, client) }); err != nil {
-		return fmt.Errorf("wait for the AppView to show the records: %w", err)
+	if err := eventually(ctx, "the AppView shows the records", func() (bool, error) { return s.shown(ctx, client) }); err != nil {
+		return err
 	}
 	took, err := s.measure(ctx, client)
 	if err != nil {
 		return fmt.Errorf("measure how fast a record is visible: %w", err)
 	}
-	fmt.Fprint(w, "\nStratosFund is running. An account plays the escrow; no money exists.\n\n")
+	fmt.Fprint(w, "\nStratosFund is running, with sample data in which an account plays the escrow. No money exists.\n\n")
 	if err := s.printStages(w); err != nil {
 		return err
 	}
 	s.printQueries(w)
 	s.printByHand(w)
-	fmt.Fprintf(w, `
-A record that was just written to the PDS was in the AppView %d ms later.
-The PDS is %s, the PLC directory %s, the AppView's log %s.
-Everybody's password is %s. Ctrl-C ends everything.
-`, took.Milliseconds(), s.network.PDSURL(), s.network.PLCURL(), s.logName, password)
-	return nil
+	_, err = fmt.Fprintf(w, "\n# A record that was just written to the PDS was in the AppView %d ms later.\n", took.Milliseconds())
+	return err
 }
 
 // shown reports whether the AppView has each proposal in its stage, handles
@@ -77,7 +75,7 @@ func (s *summary) shown(ctx context.Context, client *atclient.APIClient) (bool, 
 }
 
 // until polls until done says so, for as long as a person would wait.
-func until(ctx context.Context, done func() (bool, error)) error {
+func until(ctx context.Context, every time.Duration, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
@@ -91,9 +89,17 @@ func until(ctx context.Context, done func() (bool, error)) error {
 				err = ctx.Err()
 			}
 			return err
-		case <-time.After(pollEvery):
+		case <-time.After(every):
 		}
 	}
+}
+
+// eventually is until, for what takes a moment, with words for when it does not come.
+func eventually(ctx context.Context, what string, done func() (bool, error)) error {
+	if err := until(ctx, lookEvery, done); err != nil {
+		return fmt.Errorf("wait until %s: %w", what, err)
+	}
+	return nil
 }
 
 // measure writes an estimate about the last proposal and waits until it is in the
@@ -115,7 +121,7 @@ func (s *summary) measure(ctx context.Context, client *atclient.APIClient) (time
 		return 0, err
 	}
 	began := time.Now()
-	err = until(ctx, func() (bool, error) {
+	err = until(ctx, pollEvery, func() (bool, error) {
 		out, err := stratos.FeatureListEstimates(ctx, client, "", "", nil, about.String())
 		if err != nil {
 			return false, err
@@ -135,7 +141,7 @@ func (s *summary) printStages(w io.Writer) error {
 	fmt.Fprintf(w, "API=%s\n\n", s.base.JoinPath("xrpc"))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, scene := range s.examples() {
-		fmt.Fprintf(t, "%s\t%s\tcurl \"$API/%s\"\n", scene.stage, scene.title, ofStage(scene))
+		fmt.Fprintf(t, "curl \"$API/%s\"\t# %s\n", ofStage(scene), scene.title)
 	}
 	return t.Flush()
 }
@@ -180,11 +186,11 @@ func (s *summary) aboutAll() []string {
 
 func (s *summary) printQueries(w io.Writer) {
 	completed := s.scenes[0]
-	fmt.Fprintf(w, "\nAll about %q:\n\nURI=%s\n\n", completed.title, completed.uri)
+	fmt.Fprintf(w, "\n# All about %q:\n\nURI=%s\n\n", completed.title, completed.uri)
 	for _, query := range aboutOne {
 		fmt.Fprintf(w, "curl \"$API/%s?uri=$URI\"\n", query)
 	}
-	fmt.Fprint(w, "\nAnd the rest:\n\n")
+	fmt.Fprint(w, "\n# And the rest:\n\n")
 	for _, query := range s.aboutAll() {
 		fmt.Fprintf(w, "curl \"$API/%s\"\n", query)
 	}
@@ -193,7 +199,7 @@ func (s *summary) printQueries(w io.Writer) {
 // printByHand prints how to write a record with nothing but curl.
 func (s *summary) printByHand(w io.Writer) {
 	fmt.Fprintf(w, `
-Write a proposal by hand and see it:
+# Write a proposal by hand and see it:
 
 PDS=%[1]s/xrpc
 TOKEN=$(curl -s $PDS/com.atproto.server.createSession \

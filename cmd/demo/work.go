@@ -16,7 +16,7 @@ import (
 // attempt is a developer's work on a proposal, as far as it has come.
 type attempt struct {
 	by                             *atmosphere.Account
-	escrow                         escrow
+	escrow                         playedEscrow
 	rkey                           syntax.RecordKey
 	proposal, development, preview comatproto.RepoStrongRef
 	release                        comatproto.RepoStrongRef
@@ -41,7 +41,7 @@ type plan struct {
 // wholeShare is all of the money, in basis points.
 const wholeShare = 10000
 
-func (t *teller) develop(by *atmosphere.Account, daysAgo int, proposal comatproto.RepoStrongRef, e escrow, p plan) *attempt {
+func (t *teller) develop(by *atmosphere.Account, daysAgo int, proposal comatproto.RepoStrongRef, e playedEscrow, p plan) *attempt {
 	a := &attempt{by: by, escrow: e, rkey: t.key(), proposal: proposal, title: p.title, currency: p.currency}
 	record := &stratos.WorkDevelopment{
 		LexiconTypeID: lexicons.CollectionDevelopment.String(),

@@ -94,23 +94,28 @@ func (c Campaign) Upcoming() *lifecycle.Next {
 
 // Add keeps a campaign that opens, with the moment of the transaction.
 func Add(ctx context.Context, tx *store.Tx, c Campaign) error {
-	now := tx.Now().UnixMilli()
+	c.Phase, c.Reason, c.Pot, c.Totals = lifecycle.PhaseOpen, "", nil, Totals{}
+	c.OpenedAt, c.UpdatedAt = tx.Now(), tx.Now()
+	return insert(ctx, tx, c)
+}
+
+func insert(ctx context.Context, tx *store.Tx, c Campaign) error {
 	commitment, err := commitmentText(c.Commitment)
 	if err != nil {
 		return err
 	}
-	totals, err := json.Marshal(Totals{})
+	totals, err := json.Marshal(c.Totals)
 	if err != nil {
-		return fmt.Errorf("campaign: encode no totals: %w", err)
+		return fmt.Errorf("campaign: encode the totals of %s: %w", c.Development.Uri, err)
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO campaign (attempt, development, development_cid, preview, preview_cid, proposal, proposal_cid, terms, terms_cid,
-			author, title, currency, fee, commitment, opens_at, closes_at, release_by, final_at, phase, totals, opened_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21)`,
+			author, title, currency, fee, commitment, opens_at, closes_at, release_by, final_at, phase, reason, totals, opened_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, nullif($20, ''), $21, $22, $23)`,
 		c.Attempt, c.Development.Uri, c.Development.Cid, c.Preview.Uri, c.Preview.Cid, c.Proposal.Uri, c.Proposal.Cid, c.Terms.Uri, c.Terms.Cid,
 		c.Author, c.Title, c.Currency, c.Fee, commitment,
 		c.OpensAt.UnixMilli(), c.ClosesAt.UnixMilli(), c.ReleaseBy.UnixMilli(), c.FinalAt.UnixMilli(),
-		lifecycle.PhaseOpen, string(totals), now)
+		c.Phase, c.Reason, string(totals), c.OpenedAt.UnixMilli(), c.UpdatedAt.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("campaign: keep that of %s: %w", c.Development.Uri, err)
 	}

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/stratosfund/stratosfund/escrow/campaign"
@@ -14,9 +15,8 @@ import (
 
 // Adopt keeps the payment of a pledge that this database has lost, because it was restored
 // from a backup, as the mark of its session tells. Nobody could write the mark but this
-// escrow. Where the payer wanted to return to is lost. It returns campaign.ErrNotFound
-// when the campaign is lost as well, and ledger.ErrTaken when the pledge was paid by
-// another one.
+// escrow. Where the payer wanted to return to is lost. It returns ledger.ErrNotYet while the
+// campaign is lost as well, and ledger.ErrTaken when the pledge was paid by another one.
 func (d *Desk) Adopt(ctx context.Context, session payments.Session) error {
 	payer, err := session.Mark.Subject.Authority().AsDID()
 	if err != nil {
@@ -59,6 +59,9 @@ func (d *Desk) makeWay(ctx context.Context, p Payment) error {
 
 func (d *Desk) restore(ctx context.Context, tx *store.Tx, p Payment, session payments.Session) error {
 	c, err := campaign.Load(ctx, tx, p.Attempt)
+	if errors.Is(err, campaign.ErrNotFound) {
+		return fmt.Errorf("%w: the campaign of %s, for session %s", ledger.ErrNotYet, p.Development, session.ID)
+	}
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/proof"
 	"github.com/stratosfund/stratosfund/escrow/repo"
+	"github.com/stratosfund/stratosfund/escrow/returnuri"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -40,9 +41,9 @@ func (d *Desk) Begin(ctx context.Context, caller syntax.DID, subject comatproto.
 }
 
 func (d *Desk) begin(ctx context.Context, caller syntax.DID, subject comatproto.RepoStrongRef, returnURI string) (Payment, error) {
-	back, err := ParseReturnURI(returnURI, d.cfg.Local)
+	back, err := returnuri.Parse(returnURI, d.cfg.Local)
 	if err != nil {
-		return Payment{}, refuseFor(err, InvalidReturnURI, "returnUri: an https address without credentials, of at most %d bytes, is needed", maxReturnURI)
+		return Payment{}, refuseFor(err, InvalidReturnURI, "returnUri: an https address without credentials, of at most %d bytes, is needed", returnuri.MaxLength)
 	}
 	uri, cid, err := parseSubject(subject, caller)
 	if err != nil {

@@ -290,7 +290,7 @@ func TestBegin_WithoutTheProcessorAnEditWaits(t *testing.T) {
 func TestBegin_ForAnotherAttemptNeedsAnotherRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.campaign(campaign.Campaign{Development: ref(donatedURI, someCID)})
+	w.campaign(campaign.Campaign{Development: ref(donatedURI, someCID), Proposal: ref(otherProposalURI, someCID)})
 	w.begin(w.pledge(1, 2500))
 	_, err := w.Begin(t.Context(), backer, w.pledge(1, 2500, on(donatedURI)), backURL)
 	refused(t, err, InvalidSubject)
@@ -323,6 +323,7 @@ func TestR16_TheFloatCoversWhatIsPromised(t *testing.T) {
 func TestBegin_ZeroDecimalCurrencies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.phase(lifecycle.PhaseRefunding) // one campaign at a time
 	w.campaign(campaign.Campaign{Development: ref(donatedURI, someCID), Currency: "JPY"})
 	w.topUp(100_000, "JPY")
 	p := w.begin(w.pledge(1, 0, on(donatedURI), value(3500, "JPY")))

@@ -164,15 +164,23 @@ func TestDonation_ThatABankTookBack(t *testing.T) {
 	w := newWorld(t)
 	w.account(developer, true)
 	p := w.begin(w.donation(backer, 2500))
-	w.donate(p)
-	w.ok(w.DonationReversed(t.Context(), payments.IntentID(p.ID), true))
-	w.ok(w.DonationReversed(t.Context(), payments.IntentID(p.ID), false))
+	session := w.donate(p)
+	w.ok(w.DonationReversed(t.Context(), p.Account, payments.IntentID(p.ID), true))
+	w.ok(w.DonationReversed(t.Context(), p.Account, payments.IntentID(p.ID), false))
 	w.want(p.ID, StateReversed, EndingNone, "reversed")
-	if err := w.DonationReversed(t.Context(), "nobody's", true); !errors.Is(err, ErrNotFound) {
-		t.Errorf("%v, want ErrNotFound", err)
-	}
-	if err := w.DonationReversed(t.Context(), payments.IntentID(w.begin(w.pledge(1, 2500)).ID), true); err == nil {
-		t.Error("a pledge is reversed like a donation")
+	w.ok(w.Observe(t.Context(), p.Account, session)) // which says that it was paid, as ever
+	w.want(p.ID, StateReversed, EndingNone, "reversed")
+	for name, c := range map[string]struct {
+		account payments.AccountID
+		intent  payments.IntentID
+	}{
+		"nobody's":              {p.Account, "nobody's"},
+		"told of another one's": {"acct_other", payments.IntentID(p.ID)},
+		"a pledge":              {payments.Platform, payments.IntentID(w.begin(w.pledge(1, 2500)).ID)},
+	} {
+		if err := w.DonationReversed(t.Context(), c.account, c.intent, true); !errors.Is(err, ErrForeign) {
+			t.Errorf("%s: %v, want ErrForeign", name, err)
+		}
 	}
 }
 

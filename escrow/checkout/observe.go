@@ -106,17 +106,17 @@ func (d *Desk) reject(ctx context.Context, session payments.Session) error {
 
 // settle does what follows from a session that is the payment's.
 func (d *Desk) settle(ctx context.Context, p Payment, session payments.Session) error {
-	charge, err := payments.Accept(session, d.order(p), d.cfg.Mode)
+	charge, err := payments.Taken(session, d.order(p), d.cfg.Mode)
 	rejected, ok := errors.AsType[*payments.Rejection](err)
 	switch {
+	case err == nil && p.Kind == KindDonation && charge.Refunded.Amount != 0:
+		return d.sentBack(ctx, p, charge)
 	case err == nil:
 		return d.paid(ctx, p, charge)
 	case !ok:
 		return err
 	case rejected.Reason == payments.ReasonExpired:
 		return d.update(ctx, func(ctx context.Context, tx *store.Tx) error { return d.void(ctx, tx, p, EndingExpired) })
-	case rejected.Reason == payments.ReasonRefunded:
-		return d.wentBack(ctx, p, session, err)
 	case rejected.Reason.Waiting() && session.Status == payments.SessionComplete:
 		return d.update(ctx, func(ctx context.Context, tx *store.Tx) error { return move(ctx, tx, p.ID, StateProcessing) })
 	case rejected.Reason.Waiting():
@@ -125,7 +125,9 @@ func (d *Desk) settle(ctx context.Context, p Payment, session payments.Session) 
 	return err
 }
 
-// paid posts a charge: held, unless it came too late or its pledge is gone.
+// paid posts a charge: held, unless it came too late or its pledge is gone. What of it
+// has gone back since is for whoever looks at refunds: a ledger that was restored knows
+// of neither, and a refund that nobody here decided stops outgoing money there.
 func (d *Desk) paid(ctx context.Context, p Payment, charge payments.Charge) error {
 	if err := d.Crash.At(crashpoint.BeforeCharge); err != nil {
 		return err
@@ -141,7 +143,7 @@ func (d *Desk) paid(ctx context.Context, p Payment, charge payments.Charge) erro
 		} else {
 			err = d.hold(ctx, tx, p, charge)
 		}
-		if err != nil {
+		if err != nil || p.State == StateReversed {
 			return err
 		}
 		return move(ctx, tx, p.ID, StatePaid)
@@ -181,60 +183,29 @@ func (d *Desk) returns(ctx context.Context, q sqlite.Querier, p Payment, charge 
 	return "", nil
 }
 
-// wentBack is a charge of which something was refunded. Of a pledge that is our own doing,
-// after its charge was posted; a donation's developer may send it back.
-func (d *Desk) wentBack(ctx context.Context, p Payment, session payments.Session, rejection error) error {
-	if p.Kind == KindPledge {
-		var h *ledger.Hold
-		err := d.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-			h, err = ledger.LoadHold(ctx, q, p.ID)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		switch charge := session.Payment.Charge; {
-		case h.Charge == string(charge.ID):
-			return nil
-		case h.Charge == "" && charge.Refunded == p.Value: // we refund the whole or nothing
-			return d.chargeBefore(ctx, p, session)
-		}
-		return rejection
-	}
-	charge := session.Payment.Charge
+// sentBack is a donation that its developer refunded. A part is a matter between the two.
+func (d *Desk) sentBack(ctx context.Context, p Payment, charge payments.Charge) error {
 	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := d.Repo.DonationPaid(ctx, tx, repo.Donation{Subject: p.Subject, CID: p.CID, Value: p.Value}); err != nil {
 			return err
 		}
 		if charge.Refunded != p.Value {
-			return move(ctx, tx, p.ID, StatePaid) // a part is a matter between the two
+			return move(ctx, tx, p.ID, StatePaid)
 		}
 		return d.reverse(ctx, tx, p, false)
 	})
 }
 
-// chargeBefore posts a charge that has gone back already: the database was restored, and
-// has forgotten it. That it went back, its refund tells.
-func (d *Desk) chargeBefore(ctx context.Context, p Payment, session payments.Session) error {
-	paid, charge := *session.Payment, *session.Payment.Charge
-	charge.Refunded.Amount = 0
-	paid.Charge, session.Payment = &charge, &paid
-	accepted, err := payments.Accept(session, d.order(p), d.cfg.Mode)
-	if err != nil {
-		return err
-	}
-	return d.paid(ctx, p, accepted)
-}
-
-// DonationReversed tells that all of a donation went back, perhaps because a bank said so.
-func (d *Desk) DonationReversed(ctx context.Context, intent payments.IntentID, byBank bool) error {
+// DonationReversed tells that all of a donation went back from the account that it was paid
+// to, perhaps because a bank said so. It returns ErrForeign for what is no donation to it.
+func (d *Desk) DonationReversed(ctx context.Context, account payments.AccountID, intent payments.IntentID, byBank bool) error {
 	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		p, err := load(ctx, tx, ledger.HoldID(intent))
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		if p.Kind != KindDonation {
-			return fmt.Errorf("checkout: %s is no donation", p.ID)
+		if err != nil || p.Kind != KindDonation || p.Account != account {
+			return fmt.Errorf("%w: %s is no donation to %s", ErrForeign, intent, account)
 		}
 		return d.reverse(ctx, tx, p, byBank)
 	})

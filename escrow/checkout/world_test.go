@@ -41,10 +41,11 @@ const (
 	maintainer syntax.DID = "did:plc:maintainermaintainermain"
 	payee      syntax.DID = "did:plc:payeepayeepayeepayeepaye"
 
-	proposalURI    syntax.ATURI = "at://did:plc:proposerproposerproposer/fund.stratos.feature.proposal/3l6oveex3ii2l"
-	projectURI     syntax.ATURI = "at://did:plc:developerdeveloperdevelo/fund.stratos.project.profile/thing"
-	developmentURI syntax.ATURI = "at://did:plc:developerdeveloperdevelo/fund.stratos.work.development/3l6ovf2k7dk2a"
-	donatedURI     syntax.ATURI = "at://did:plc:developerdeveloperdevelo/fund.stratos.work.development/3l6ovf2k7dk2b"
+	otherProposalURI syntax.ATURI = "at://did:plc:proposerproposerproposer/fund.stratos.feature.proposal/3l6oveex3ii2m"
+	proposalURI      syntax.ATURI = "at://did:plc:proposerproposerproposer/fund.stratos.feature.proposal/3l6oveex3ii2l"
+	projectURI       syntax.ATURI = "at://did:plc:developerdeveloperdevelo/fund.stratos.project.profile/thing"
+	developmentURI   syntax.ATURI = "at://did:plc:developerdeveloperdevelo/fund.stratos.work.development/3l6ovf2k7dk2a"
+	donatedURI       syntax.ATURI = "at://did:plc:developerdeveloperdevelo/fund.stratos.work.development/3l6ovf2k7dk2b"
 
 	someCID = "bafyreidfayvfuwqa7qlnopdjiqrxzs6blmoeu4rujcjtnci5beludirz2a"
 	backURL = "https://app.example.org/done"
@@ -66,6 +67,7 @@ type world struct {
 	t       *testing.T
 	clock   time.Time
 	path    string
+	index   string // its path
 	control simulator.Control
 	stripe  *stripe.Client
 	key     *Key
@@ -89,7 +91,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, clock: began, path: filepath.Join(t.TempDir(), "escrow.db"),
+		t: t, clock: began, path: filepath.Join(t.TempDir(), "escrow.db"), index: filepath.Join(t.TempDir(), "index.db"),
 		signed: map[syntax.ATURI]proof.Proof{}, indexed: map[syntax.DID]map[syntax.ATURI]index.Record{},
 		accounts: map[syntax.DID]payments.AccountID{},
 	}
@@ -144,7 +146,7 @@ func (w *world) open() {
 	s, err := store.Open(w.t.Context(), store.Config{Path: w.path, Mode: payments.Simulator}, store.Options{Clock: w.now, Crash: w.pass})
 	w.ok(err)
 	ix, err := index.Open(w.t.Context(), index.Config{
-		Path: w.path + "-index", Policy: lifecycle.Policy{TrustedEscrows: []syntax.DID{escrowDID}, TestMoney: true},
+		Path: w.index, Policy: lifecycle.Policy{TrustedEscrows: []syntax.DID{escrowDID}, TestMoney: true},
 	}, index.Options{Log: slog.New(slog.DiscardHandler), Clock: w.now})
 	w.ok(err)
 	w.Desk = New(Config{
@@ -185,6 +187,20 @@ func (w *world) restart() {
 	w.t.Helper()
 	w.crash, w.call = nil, nil
 	w.close()
+	w.open()
+}
+
+// backup copies the database as it is.
+func (w *world) backup() {
+	w.t.Helper()
+	w.ok(w.Store.Backup(w.t.Context(), w.path+".backup"))
+}
+
+// restore is another process on the copy.
+func (w *world) restore() {
+	w.t.Helper()
+	w.close()
+	w.path += ".backup"
 	w.open()
 }
 
@@ -384,7 +400,10 @@ func (w *world) campaign(c campaign.Campaign) ledger.AttemptKey {
 		c.Currency = "USD"
 	}
 	c.Attempt = ledger.AttemptOf(syntax.ATURI(c.Development.Uri))
-	c.Preview, c.Proposal, c.Terms = ref("at://did:plc:developerdeveloperdevelo/fund.stratos.work.preview/3l6ovf2k7dk2a", someCID), ref(proposalURI, someCID), w.terms.Ref
+	c.Preview, c.Terms = ref("at://did:plc:developerdeveloperdevelo/fund.stratos.work.preview/3l6ovf2k7dk2a", someCID), w.terms.Ref
+	if c.Proposal.Uri == "" {
+		c.Proposal = ref(proposalURI, someCID)
+	}
 	c.Author, c.Title, c.Fee = developer, "Dark mode", 500
 	c.Payees = []campaign.Payee{{DID: developer, Share: 7000, Account: "acct_1"}, {DID: payee, Share: 3000, Account: "acct_2"}}
 	c.OpensAt, c.ClosesAt = began.Add(-time.Hour), closes
@@ -397,7 +416,15 @@ func (w *world) campaign(c campaign.Campaign) ledger.AttemptKey {
 func (w *world) phase(phase lifecycle.Phase) {
 	w.t.Helper()
 	w.do(func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE campaign SET phase = $1 WHERE development = $2`, phase, developmentURI)
+		var pot, reason any
+		switch phase {
+		case lifecycle.PhaseOpen:
+		case lifecycle.PhaseRefunding, lifecycle.PhaseRefunded:
+			reason = campaign.ReasonCancelled
+		default:
+			pot = 0
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE campaign SET phase = $1, pot = $2, reason = $3 WHERE development = $4`, phase, pot, reason, developmentURI)
 		return err
 	})
 }

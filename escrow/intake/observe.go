@@ -37,6 +37,9 @@ func (w *Worker) observe(ctx context.Context, o object) error {
 		return w.Payees.Observe(ctx, payments.AccountID(o.id))
 	}
 	if o.account != payments.Platform {
+		if o.kind == kindDispute {
+			return w.donationDispute(ctx, o.account, payments.DisputeID(o.id))
+		}
 		return errIgnored // a payee's own money
 	}
 	switch o.kind {
@@ -85,6 +88,33 @@ func (w *Worker) session(ctx context.Context, account payments.AccountID, id pay
 		}
 	}
 	return w.Checkouts.Observe(ctx, account, id)
+}
+
+// donationDispute is a chargeback on a payee's own account: of a donation, or none of our
+// business. It counts once it is lost; the money is the payee's until then.
+func (w *Worker) donationDispute(ctx context.Context, account payments.AccountID, id payments.DisputeID) error {
+	if w.Checkouts == nil {
+		return fmt.Errorf("%w: %s", errNobody, kindDispute)
+	}
+	d, err := w.Processor.Dispute(ctx, account, id)
+	if err != nil {
+		return err
+	}
+	c, err := w.Processor.Charge(ctx, account, d.Charge)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !c.Mark.By(w.Escrow):
+		return fmt.Errorf("%w: dispute %s", errStranger, id)
+	case d.Status != payments.DisputeLost || d.Amount != c.Amount:
+		return errIgnored
+	}
+	// It may not be known yet that it was paid.
+	if err := w.payment(ctx, account, c.Payment); err != nil {
+		return err
+	}
+	return w.Checkouts.DonationReversed(ctx, account, c.Mark.Intent, true)
 }
 
 func (w *Worker) holdKnown(ctx context.Context, id ledger.HoldID) (known bool, err error) {

@@ -15,7 +15,7 @@ import (
 
 // ObserveDispute fetches a chargeback, or an inquiry, and posts what it tells.
 func (s *Sender) ObserveDispute(ctx context.Context, id payments.DisputeID) error {
-	d, err := s.processor.Dispute(ctx, id)
+	d, err := s.processor.Dispute(ctx, payments.Platform, id)
 	if err != nil {
 		return err
 	}

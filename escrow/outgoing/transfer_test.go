@@ -190,8 +190,8 @@ func TestR17_WhileHeldAndWonIsHeldAgain(t *testing.T) {
 // early is a processor that says won before the money is back.
 type early struct{ Processor }
 
-func (p early) Dispute(ctx context.Context, id payments.DisputeID) (payments.Dispute, error) {
-	d, err := p.Processor.Dispute(ctx, id)
+func (p early) Dispute(ctx context.Context, account payments.AccountID, id payments.DisputeID) (payments.Dispute, error) {
+	d, err := p.Processor.Dispute(ctx, account, id)
 	d.Status = payments.DisputeWon
 	return d, err
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payee"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
 )
@@ -32,7 +33,15 @@ type Desk interface {
 	Terms(context.Context, syntax.RecordKey) (repo.Agreed, error)
 }
 
-var _ Desk = (*checkout.Desk)(nil)
+// Visits are payees who come back from the processor; *payee.Payees has them.
+type Visits interface {
+	Visit(ctx context.Context, token string) (payee.Visit, error)
+}
+
+var (
+	_ Desk   = (*checkout.Desk)(nil)
+	_ Visits = (*payee.Payees)(nil)
+)
 
 // Config is how the escrow shows itself.
 type Config struct {
@@ -46,6 +55,7 @@ type Config struct {
 type Pages struct {
 	cfg       Config
 	desk      Desk
+	visits    Visits
 	log       *slog.Logger
 	templates map[string]*template.Template
 }
@@ -54,8 +64,8 @@ type Pages struct {
 var names = []string{"home", "pay", "paid", "terms", "payout", "problem"}
 
 // New returns the pages.
-func New(cfg Config, desk Desk, log *slog.Logger) *Pages {
-	p := &Pages{cfg: cfg, desk: desk, log: log.With("component", "pages"), templates: map[string]*template.Template{}}
+func New(cfg Config, desk Desk, visits Visits, log *slog.Logger) *Pages {
+	p := &Pages{cfg: cfg, desk: desk, visits: visits, log: log.With("component", "pages"), templates: map[string]*template.Template{}}
 	for _, name := range names {
 		p.templates[name] = template.Must(template.ParseFS(files, "templates/layout.html", "templates/"+name+".html"))
 	}
@@ -75,14 +85,14 @@ func (p *Pages) Register(s Server) {
 		p.problem(w, r, http.StatusForbidden, "That did not come from this page", "Open the page of the payment again, and confirm there.")
 	}))
 	for pattern, handler := range map[string]http.HandlerFunc{
-		"GET /{$}":            p.home,
-		"GET /pay/{payment}":  p.showPay,
-		"POST /pay/{payment}": p.confirm,
-		"GET /paid/{payment}": p.showPaid,
-		"GET /terms/{key}":    p.showTerms,
-		"GET /payout/return":  p.payout,
-		"GET /pages.css":      p.css,
-		"GET /":               p.nothing,
+		"GET /{$}":                p.home,
+		"GET /pay/{payment}":      p.showPay,
+		"POST /pay/{payment}":     p.confirm,
+		"GET /paid/{payment}":     p.showPaid,
+		"GET /terms/{key}":        p.showTerms,
+		"GET " + payee.ReturnPath: p.payout,
+		"GET /pages.css":          p.css,
+		"GET /":                   p.nothing,
 	} {
 		s.Handle(pattern, p.guarded(own.Handler(handler)))
 	}
@@ -105,7 +115,7 @@ func (p *Pages) guarded(next http.Handler) http.Handler {
 // processorPages are where a form may lead: browsers hold that against a redirect, too.
 func (p *Pages) processorPages() string {
 	if p.cfg.Mode == payments.Simulator {
-		return "http://localhost:* http://127.0.0.1:* http://[::1]:*"
+		return "http://localhost:* http://127.0.0.1:*" // a policy cannot name an IPv6 address
 	}
 	return "https://checkout.stripe.com"
 }
@@ -206,6 +216,15 @@ func (p *Pages) showTerms(w http.ResponseWriter, r *http.Request) {
 	p.render(w, r, http.StatusOK, "terms", "Terms", 0, termsPage{string(terms.Text), terms.Ref.Uri})
 }
 
+// payoutPage is for a payee who is back. Return is empty when nobody knows the visit, or it
+// was long ago.
+type payoutPage struct{ Return returning }
+
 func (p *Pages) payout(w http.ResponseWriter, r *http.Request) {
-	p.render(w, r, http.StatusOK, "payout", "Back from the payment processor", 0, nil)
+	visit, err := p.visits.Visit(r.Context(), r.URL.Query().Get(payee.VisitParam))
+	if err != nil && !errors.Is(err, payee.ErrVisit) {
+		p.failed(w, r, err)
+		return
+	}
+	p.render(w, r, http.StatusOK, "payout", "Back from the payment processor", 0, payoutPage{returnTo(visit.ReturnURI)})
 }

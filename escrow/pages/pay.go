@@ -12,6 +12,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/returnuri"
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
@@ -60,7 +61,7 @@ func (p *Pages) showPay(w http.ResponseWriter, r *http.Request) {
 	}
 	page := payPage{
 		Offer: o, Amount: o.Value.String(), Payer: named(o, o.Payer), Until: moment(o.ExpiresAt),
-		TermsText: string(o.Terms.Text), TermsKey: syntax.ATURI(o.Terms.Ref.Uri).RecordKey().String(), Return: returnOf(o),
+		TermsText: string(o.Terms.Text), TermsKey: syntax.ATURI(o.Terms.Ref.Uri).RecordKey().String(), Return: returnTo(o.ReturnURI),
 	}
 	if o.Campaign == nil {
 		page.Work = named(o, o.Donee)
@@ -116,7 +117,7 @@ func (p *Pages) showPaid(w http.ResponseWriter, r *http.Request) {
 	}
 	page := paidPage{
 		Amount: o.Value.String(), Title: o.Title, Since: moment(o.Since), Receipt: o.Receipt,
-		Acknowledgement: o.Acknowledgement, Return: returnOf(o),
+		Acknowledgement: o.Acknowledgement, Return: returnTo(o.ReturnURI),
 	}
 	page.Head, page.Sentence = told(o)
 	if o.Payable {
@@ -207,13 +208,8 @@ func named(o checkout.Offer, did syntax.DID) person {
 	return person{Name: did.String(), DID: did}
 }
 
-func returnOf(o checkout.Offer) returning {
-	u, err := url.Parse(o.ReturnURI)
-	if err != nil {
-		return returning{} // it was checked when it was kept
-	}
-	return returning{u.Host, u.String()}
-}
+// returnTo is empty for no address.
+func returnTo(address string) returning { return returning{returnuri.Host(address), address} }
 
 func moment(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
 

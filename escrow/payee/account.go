@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -106,6 +109,25 @@ func scan(row interface{ Scan(...any) error }) (a Account, err error) {
 		a.CheckedAt = time.UnixMilli(checkedAt).UTC()
 	}
 	return a, errors.Join(json.Unmarshal(against, &a.Against), json.Unmarshal(requirements, &a.Requirements))
+}
+
+// adopt keeps a payee that this database has lost, because it was restored from a backup:
+// whoever asked for an account is noted before it is opened, and nobody but this escrow
+// could write its mark. It returns ErrNotFound for a mark that no payee's account has.
+func adopt(ctx context.Context, tx *store.Tx, found payments.Account) error {
+	a := Account{DID: found.Mark.Payee, Country: found.Country, try: 1}
+	if number, ok := strings.CutPrefix(string(found.Mark.Intent), a.DID.String()+"/"); ok {
+		a.try, _ = strconv.Atoi(number) // what is no number makes another intent
+	}
+	if a.try < 1 || a.intent() != found.Mark.Intent {
+		return fmt.Errorf("%w: %s", ErrNotFound, a.DID)
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO payee (did, country, try, created_at) VALUES ($1, $2, $3, $4)`,
+		a.DID, a.Country, a.try, found.CreatedAt.UnixMilli())
+	if err != nil {
+		return fmt.Errorf("payee: keep %s again: %w", a.DID, err)
+	}
+	return intent.Adopt(ctx, tx, a.intent(), intent.KindAccount, a.DID.String(), string(found.ID))
 }
 
 // note keeps what the processor says of an account. One that is not the payee's first is

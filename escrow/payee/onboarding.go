@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/returnuri"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
@@ -46,8 +46,9 @@ type Visit struct {
 // Beside an error of the processor it returns ErrCountry, ErrUnsupported, ErrReturn, or
 // payments.ErrDoubled.
 func (p *Payees) Begin(ctx context.Context, did syntax.DID, country, returnURI string) (Account, payments.Link, error) {
-	if err := p.checkReturn(returnURI); err != nil {
-		return Account{}, payments.Link{}, err
+	returnURI, err := returnuri.Parse(returnURI, p.cfg.Local)
+	if err != nil {
+		return Account{}, payments.Link{}, fmt.Errorf("%w: %w", ErrReturn, err)
 	}
 	a, err := p.opened(ctx, did, country)
 	if err != nil {
@@ -195,26 +196,4 @@ func keepVisit(ctx context.Context, tx *store.Tx, token string, v Visit) error {
 		return fmt.Errorf("payee: keep a visit of %s: %w", v.Payee, err)
 	}
 	return nil
-}
-
-// maxReturn is how long an address to return to may be.
-const maxReturn = 2000
-
-// checkReturn takes addresses of web pages, whose host can be shown to people.
-func (p *Payees) checkReturn(address string) error {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil || len(address) > maxReturn:
-		return fmt.Errorf("%w: no address, or too long", ErrReturn)
-	case u.Host == "" || u.Hostname() == "" || u.User != nil || u.Opaque != "":
-		return fmt.Errorf("%w: it has to name a host and nobody", ErrReturn)
-	case u.Scheme == "https", u.Scheme == "http" && p.cfg.Local && loopback(u.Hostname()):
-		return nil
-	}
-	return fmt.Errorf("%w: it has to begin with https://", ErrReturn)
-}
-
-func loopback(host string) bool {
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
 }

@@ -257,6 +257,27 @@ func TestObserve_OthersAccountsAreStrangers(t *testing.T) {
 	}
 }
 
+func TestObserve_APayeeWhomTheDatabaseLostIsKeptAgain(t *testing.T) {
+	t.Parallel()
+	for name, mark := range map[string]payments.IntentID{"the first try": payments.IntentID(ann), "the third": payments.IntentID(ann + "/3")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			opened, err := w.processor.OpenAccount(t.Context(), payments.AccountOrder{
+				Key: "before", Mark: payments.PayeeMark{Escrow: escrow, Payee: ann, Intent: mark}, Country: "US",
+			})
+			w.ok(err)
+			for range 2 {
+				w.ok(w.payees.Observe(t.Context(), opened.ID))
+			}
+			a, _, err := w.payees.Begin(t.Context(), ann, "", home) // the country is known
+			if err != nil || a.ID != opened.ID || a.Country != "US" {
+				t.Errorf("the payee has %+v, %v", a, err)
+			}
+		})
+	}
+}
+
 func TestPass_AsksAboutTheAccountsOfCampaignsOnceAnHour(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -302,7 +323,7 @@ func TestBegin_RefusesWhatNobodyCanActOn(t *testing.T) {
 	}
 	for _, address := range []string{
 		"", "/settings", "//evil.example.org", "http://work.example.org", "javascript:alert(1)", "data:text/html,x",
-		"https://", "https://user@work.example.org", "https:work.example.org", "http://127.0.0.1/", "https://work.example.org\n", "https://a/" + strings.Repeat("x", 2000),
+		"https://", "https://user@work.example.org", "https:work.example.org", "http://127.0.0.1/", "https://work.example.org\n", "https://a/" + strings.Repeat("x", 2100),
 	} {
 		if _, _, err := w.payees.Begin(t.Context(), ann, "US", address); !errors.Is(err, payee.ErrReturn) {
 			t.Errorf("return to %q: %v", address, err)

@@ -102,6 +102,11 @@ func (p *Payees) observe(ctx context.Context, id payments.AccountID) (payments.A
 	return found, p.stop(ctx, p.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		err := note(ctx, tx, found)
 		if errors.Is(err, ErrNotFound) {
+			if err = adopt(ctx, tx, found); err == nil {
+				err = note(ctx, tx, found)
+			}
+		}
+		if errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("%w: %s", ErrStranger, id) // marked as ours, and nobody asked for it
 		}
 		if err != nil {

@@ -68,6 +68,16 @@ func (r Reason) Waiting() bool {
 // What could be another's is looked at first, so that a Waiting reason is said only of
 // a session that is the intent's.
 func Accept(s Session, want Checkout, mode Mode) (Charge, error) {
+	c, err := Taken(s, want, mode)
+	if err == nil && c.Refunded.Amount != 0 {
+		return Charge{}, &Rejection{ReasonRefunded, s.ID, fmt.Sprint(c.Refunded), fmt.Sprint(money.Money{Currency: want.Amount.Currency})}
+	}
+	return c, err
+}
+
+// Taken is [Accept] for whoever asks only whether the money came: some of it, or all,
+// may have gone back since.
+func Taken(s Session, want Checkout, mode Mode) (Charge, error) {
 	no := func(reason Reason, got, wanted any) (Charge, error) {
 		return Charge{}, &Rejection{reason, s.ID, fmt.Sprint(got), fmt.Sprint(wanted)}
 	}
@@ -120,7 +130,7 @@ func Accept(s Session, want Checkout, mode Mode) (Charge, error) {
 		return no(reason, p.Received, want.Amount)
 	}
 
-	// Its charge took this money from a card, and it is still there.
+	// Its charge took this money from a card.
 	c := p.Charge
 	if c == nil {
 		return notYet(ReasonNoCharge)
@@ -132,8 +142,6 @@ func Accept(s Session, want Checkout, mode Mode) (Charge, error) {
 		return no(ReasonNoCharge, c.Payment, p.ID)
 	case c.Method != MethodCard:
 		return no(ReasonMethod, c.Method, MethodCard)
-	case c.Refunded.Amount != 0:
-		return no(ReasonRefunded, c.Refunded, money.Money{Currency: want.Amount.Currency})
 	}
 	if reason := differs(c.Amount, want.Amount); reason != "" {
 		return no(reason, c.Amount, want.Amount)

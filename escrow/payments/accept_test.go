@@ -138,6 +138,25 @@ func TestR9_PaymentIsRefusedWithTheReason(t *testing.T) {
 	}
 }
 
+func TestTaken_IsAcceptForMoneyThatMayHaveGoneBack(t *testing.T) {
+	t.Parallel()
+	in := testCheckout()
+	for _, refunded := range []int64{0, 1, in.Amount.Amount} {
+		s := paid(in, false)
+		s.Payment.Charge.Refunded.Amount = refunded
+		got, err := Taken(s, in, Test)
+		if err != nil || got.Refunded.Amount != refunded {
+			t.Errorf("with %d back: %+v, %v", refunded, got, err)
+		}
+	}
+	s := paid(in, false)
+	s.Payment.Charge.Refunded, s.Payment.Charge.Movement = in.Amount, nil
+	_, err := Taken(s, in, Test)
+	if no, ok := errors.AsType[*Rejection](err); !ok || no.Reason != ReasonNoMovement {
+		t.Errorf("before it is on the balance: %v", err)
+	}
+}
+
 // What another payment says is never a reason to wait for it.
 func TestR9_AnotherIntentsPaymentIsRefusedForGoodHoweverFarItIs(t *testing.T) {
 	t.Parallel()

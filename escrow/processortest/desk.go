@@ -78,13 +78,10 @@ func (w *World) Observe(ctx context.Context, account payments.AccountID, id paym
 			return w.Ledger.VoidHold(ctx, tx, hold)
 		}
 		want := payments.Checkout{Mark: s.Mark, Amount: h.Value}
-		charge, err := payments.Accept(s, want, payments.Simulator)
+		charge, err := payments.Taken(s, want, payments.Simulator)
 		var rejection *payments.Rejection
-		if errors.As(err, &rejection) && (rejection.Reason.Waiting() || rejection.Reason == payments.ReasonRefunded && h.Charge != "") {
+		if errors.As(err, &rejection) && rejection.Reason.Waiting() {
 			return nil
-		}
-		if rejection != nil && rejection.Reason == payments.ReasonRefunded {
-			charge, err = *s.Payment.Charge, nil // of a ledger that has forgotten it
 		}
 		if err != nil {
 			return fmt.Errorf("%w: %w", ledger.ErrUnknown, err)
@@ -102,6 +99,12 @@ func (w *World) Adopt(ctx context.Context, s payments.Session) error {
 			Hold: ledger.HoldID(s.Mark.Intent), Pledge: s.Mark.Subject, CID: s.Mark.CID, Attempt: ledger.AttemptOf(s.Mark.Attempt), Value: s.Amount,
 		})
 	})
+}
+
+// DonationReversed keeps what it is told.
+func (w *World) DonationReversed(_ context.Context, _ payments.AccountID, intent payments.IntentID, _ bool) error {
+	w.Reversed = append(w.Reversed, intent)
+	return nil
 }
 
 // Hold reads a hold.

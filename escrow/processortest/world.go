@@ -61,6 +61,8 @@ type World struct {
 	Log     *slog.Logger
 	// Account is Ann's at the processor.
 	Account payments.AccountID
+	// Reversed are the donations of which it was told that they went back.
+	Reversed []payments.IntentID
 
 	mu    sync.Mutex
 	clock time.Time
@@ -68,6 +70,13 @@ type World struct {
 
 // New starts a world, with a float, a payee and an open campaign.
 func New(t *testing.T, changes ...func(*simulator.Config)) *World {
+	t.Helper()
+	return NewUnder(t, Escrow, changes...)
+}
+
+// NewUnder is New with a campaign under terms in the repository of an account, where its
+// record can be published.
+func NewUnder(t *testing.T, repository syntax.DID, changes ...func(*simulator.Config)) *World {
 	t.Helper()
 	cfg := simulator.Config{Bind: "127.0.0.1:0", DatabasePath: filepath.Join(t.TempDir(), "simulator.db"), Key: Key, Terms: simulator.StripeTerms()}
 	cfg.Terms.HangFor = time.Second
@@ -94,7 +103,7 @@ func New(t *testing.T, changes ...func(*simulator.Config)) *World {
 	t.Cleanup(func() { w.OK(w.Store.Close()) })
 	w.topUp()
 	w.openAccount()
-	w.openCampaign()
+	w.openCampaign(repository)
 	return w
 }
 
@@ -184,16 +193,16 @@ func (w *World) openAccount() {
 	w.Account = account.ID
 }
 
-func (w *World) openCampaign() {
+func (w *World) openCampaign(repository syntax.DID) {
 	w.T.Helper()
-	of := func(collection string) comatproto.RepoStrongRef {
-		return comatproto.RepoStrongRef{Uri: "at://" + Ann.String() + "/" + collection + "/3lbqxkdzvqk2a", Cid: CID}
+	of := func(did syntax.DID, collection string) comatproto.RepoStrongRef {
+		return comatproto.RepoStrongRef{Uri: "at://" + did.String() + "/" + collection + "/3lbqxkdzvqk2a", Cid: CID}
 	}
 	day := 24 * time.Hour
 	w.Update(func(ctx context.Context, tx *store.Tx) error {
 		return campaign.Add(ctx, tx, campaign.Campaign{
 			Attempt: ledger.AttemptOf(Development), Development: comatproto.RepoStrongRef{Uri: Development.String(), Cid: CID},
-			Preview: of("fund.stratos.work.preview"), Proposal: of("fund.stratos.feature.proposal"), Terms: of("fund.stratos.escrow.terms"),
+			Preview: of(Ann, "fund.stratos.work.preview"), Proposal: of(Ann, "fund.stratos.feature.proposal"), Terms: of(repository, "fund.stratos.escrow.terms"),
 			Author: Ann, Title: "Dark mode", Payees: []campaign.Payee{{DID: Ann, Share: 10_000, Account: w.Account}}, Currency: "USD", Fee: 500,
 			OpensAt: Begin, ClosesAt: Begin.Add(14 * day), ReleaseBy: Begin.Add(28 * day), FinalAt: Begin.Add(80 * day),
 		})

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -139,12 +141,36 @@ func upload(ctx context.Context, client *atclient.APIClient, text []byte) error 
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		var body atclient.ErrorBody
-		// What does not parse leaves the name empty, and the status says enough.
-		_ = json.NewDecoder(resp.Body).Decode(&body)
-		return body.APIError(resp.StatusCode)
+		return refusal(resp)
 	}
 	return nil
+}
+
+// blob fetches what a record refers to by its hash, and not much more than so many bytes.
+func (a *account) blob(ctx context.Context, c syntax.CID, size int64) (content []byte, err error) {
+	err = a.call(ctx, func(ctx context.Context, client *atclient.APIClient) error {
+		req := atclient.NewAPIRequest(http.MethodGet, "com.atproto.sync.getBlob", nil)
+		req.QueryParams = url.Values{"did": {a.login.DID.String()}, "cid": {c.String()}}
+		resp, err := client.Do(ctx, req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return refusal(resp)
+		}
+		content, err = io.ReadAll(io.LimitReader(resp.Body, size+1))
+		return err
+	})
+	return content, err
+}
+
+// refusal is what an answer other than 200 says.
+func refusal(resp *http.Response) error {
+	var body atclient.ErrorBody
+	// What does not parse leaves the name empty, and the status says enough.
+	_ = json.NewDecoder(resp.Body).Decode(&body)
+	return body.APIError(resp.StatusCode)
 }
 
 // get returns the CID of what is under a key; an empty one when nothing is.

@@ -30,22 +30,15 @@ type Ahead struct {
 // unless [Outside] says otherwise.
 func (p *Publisher) Ahead(ctx context.Context) ([]Ahead, error) {
 	var published []Ahead
-	var unreadable error
-	err := p.account.list(ctx, lexicons.CollectionReceipt, func(rkey syntax.RecordKey, _ syntax.CID, value json.RawMessage) {
-		receipt, err := p.parse(rkey, value)
-		switch {
-		case err != nil:
-			// Somebody else's work, or damaged: comparing the repository finds it.
-			unreadable = err
-		case syntax.ATURI(receipt.Pledge).Collection() == lexicons.CollectionPledge:
+	err := p.published(ctx, lexicons.CollectionReceipt, func(_ syntax.RecordKey, _ syntax.CID, record lexicons.Record) error {
+		receipt, err := receiptAhead(record.(*stratos.EscrowReceipt))
+		if err == nil && receipt.Pledge.Collection() == lexicons.CollectionPledge {
 			published = append(published, receipt)
 		}
+		return err
 	})
 	if err != nil {
-		return nil, &outsideError{err}
-	}
-	if unreadable != nil {
-		p.log.Warn("the escrow's repository holds a receipt that is none", "err", unreadable)
+		return nil, err
 	}
 	var ahead []Ahead
 	err = p.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
@@ -70,18 +63,32 @@ func Outside(err error) bool {
 	return ok && !foreign
 }
 
-func (p *Publisher) parse(rkey syntax.RecordKey, value json.RawMessage) (Ahead, error) {
-	record, err := lexicons.ParseRecordJSON(p.account.login.DID, lexicons.CollectionReceipt, rkey, value)
+// published calls each with every record of a collection in the repository. What cannot
+// be read is somebody else's work, or damaged: comparing the repository finds it.
+func (p *Publisher) published(ctx context.Context, collection syntax.NSID, each func(syntax.RecordKey, syntax.CID, lexicons.Record) error) error {
+	var unreadable error
+	err := p.account.list(ctx, collection, func(rkey syntax.RecordKey, cid syntax.CID, value json.RawMessage) {
+		record, err := lexicons.ParseRecordJSON(p.account.login.DID, collection, rkey, value)
+		if err == nil {
+			err = each(rkey, cid, record)
+		}
+		if err != nil {
+			unreadable = fmt.Errorf("repo: read %s %s: %w", collection, rkey, err)
+		}
+	})
 	if err != nil {
-		return Ahead{}, fmt.Errorf("repo: read receipt %s: %w", rkey, err)
+		return &outsideError{err}
 	}
-	receipt, ok := record.(*stratos.EscrowReceipt)
-	if !ok {
-		return Ahead{}, fmt.Errorf("repo: receipt %s is a %T", rkey, record)
+	if unreadable != nil {
+		p.log.Warn("the escrow's repository holds a record that is none", "err", unreadable)
 	}
+	return nil
+}
+
+func receiptAhead(receipt *stratos.EscrowReceipt) (Ahead, error) {
 	at, err := syntax.ParseDatetime(receipt.UpdatedAt)
 	if err != nil {
-		return Ahead{}, fmt.Errorf("repo: read receipt %s: %w", rkey, err)
+		return Ahead{}, err
 	}
 	a := Ahead{Pledge: syntax.ATURI(receipt.Subject.Uri), Status: lifecycle.ReceiptStatus(receipt.Status), At: at.Time()}
 	if receipt.Reason != nil {

@@ -2,13 +2,20 @@ package repo
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 // campaign is what was frozen for a development, and where it stands, as a record. It
@@ -45,4 +52,39 @@ func totalsRecord(t campaign.Totals) *stratos.EscrowCampaign_Totals {
 	return &stratos.EscrowCampaign_Totals{
 		Pledgers: t.Pledgers, Held: t.Held, Released: t.Released, Refunded: t.Refunded, ChargedBack: t.ChargedBack, Fee: t.Fee,
 	}
+}
+
+// campaignOf reads a campaign's record. It does not say the fee, which its terms do.
+func campaignOf(content *stratos.EscrowCampaign) (campaign.Campaign, error) {
+	c := campaign.Campaign{
+		Attempt:     ledger.AttemptOf(syntax.ATURI(content.Development.Uri)),
+		Development: content.Development, Preview: content.Preview, Proposal: content.Proposal, Terms: content.Terms,
+		Author: syntax.DID(content.Author), Title: content.Title, Currency: money.Currency(content.Currency), Commitment: content.Commitment,
+		Phase: lifecycle.Phase(content.Phase),
+	}
+	for _, p := range content.Payees {
+		if p.Account == nil {
+			return c, fmt.Errorf("repo: the campaign of %s names no account of %s", content.Development.Uri, p.Did)
+		}
+		c.Payees = append(c.Payees, campaign.Payee{DID: syntax.DID(p.Did), Share: p.Share, Account: payments.AccountID(*p.Account)})
+	}
+	if content.Pot != nil {
+		c.Pot = &content.Pot.Amount
+	}
+	if content.Reason != nil {
+		c.Reason = campaign.Reason(*content.Reason)
+	}
+	if t := content.Totals; t != nil {
+		c.Totals = campaign.Totals{Pledgers: t.Pledgers, Held: t.Held, Released: t.Released, Refunded: t.Refunded, ChargedBack: t.ChargedBack, Fee: t.Fee}
+	}
+	var errs []error
+	for at, text := range map[*time.Time]string{
+		&c.OpensAt: content.OpensAt, &c.ClosesAt: content.ClosesAt, &c.ReleaseBy: content.ReleaseBy, &c.FinalAt: content.FinalAt,
+		&c.OpenedAt: content.CreatedAt, &c.UpdatedAt: content.UpdatedAt,
+	} {
+		said, err := syntax.ParseDatetime(text)
+		errs = append(errs, err)
+		*at = said.Time()
+	}
+	return c, errors.Join(errs...)
 }

@@ -8,10 +8,12 @@ import (
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -111,5 +113,30 @@ func TestCampaign_WhatWasFrozenCannotBeChanged(t *testing.T) {
 		if err == nil {
 			t.Errorf("the database takes %s", statement)
 		}
+	}
+}
+
+func TestCampaign_ItsRecordSaysAllButTheFee(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.opens()
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE campaign SET phase = 'refunding', reason = 'cancelled', pot = 2500, totals = '{"pledgers":1,"held":2,"released":3,"refunded":4,"chargedBack":5,"fee":6}', updated_at = $1`, tx.Now().UnixMilli())
+		return err
+	})
+	w.settle()
+	got, err := campaignOf(w.campaignRecord())
+	w.ok(err)
+	w.ok(w.store.Read(t.Context(), func(ctx context.Context, q sqlite.Querier) error {
+		want, err := campaign.LoadByDevelopment(ctx, q, development)
+		want.Fee = 0
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("read back (-want +got):\n%s", diff)
+		}
+		return err
+	}))
+	ahead, err := w.pub.CampaignsAhead(t.Context())
+	if err != nil || len(ahead) != 0 {
+		t.Errorf("what was published from here is ahead: %+v, %v", ahead, err)
 	}
 }

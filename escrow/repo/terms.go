@@ -125,10 +125,14 @@ func (r *Repo) addTerms(ctx context.Context, tx *store.Tx, t Terms, at time.Time
 	if err != nil {
 		return nil, err
 	}
+	return terms, keepTerms(ctx, tx, terms)
+}
+
+func keepTerms(ctx context.Context, tx *store.Tx, terms *record) error {
 	if _, err := tx.ExecContext(ctx, `INSERT INTO terms (rkey, record, text) VALUES ($1, $2, $3)`, terms.rkey, terms.cbor, terms.text); err != nil {
-		return nil, fmt.Errorf("repo: note the terms: %w", err)
+		return fmt.Errorf("repo: note the terms: %w", err)
 	}
-	return terms, want(ctx, tx, terms.collection, terms.rkey.String())
+	return want(ctx, tx, terms.collection, terms.rkey.String())
 }
 
 // CurrentTerms is what new campaigns agree to. It returns ErrNoTerms before the first

@@ -1,13 +1,15 @@
 // Package restored keeps a database that was restored from a backup from doing harm. It
-// compares the receipts that the escrow has published with the ledger, before anything
-// goes out and anything is published. A receipt that tells more than the ledger knows
-// means that the ledger is older than its own word.
+// compares the receipts and campaigns that the escrow has published with the database,
+// before anything goes out and anything is published. A record that tells more than the
+// database knows means that this is older than its own word.
 //
 // Then nothing is published, no money goes out and none is taken in (a halt of the reason
-// behind stands from the moment the process starts), until the ledger has caught up: the
+// behind stands from the moment the process starts), until the ledger has caught up. Terms
+// and campaigns that were lost come back from their records, as they opened. The
 // processor's objects are adopted by their marks, sessions and charges first; then what the
 // receipts say was decided to go back is decided again, for the same reason; then all else.
-// Receipts that are still ahead after that are for a person.
+// In the end campaigns stand where they were published. Records that are still ahead after
+// that are for a person.
 //
 // What it cannot bring back is a settlement that was decided after the backup.
 package restored

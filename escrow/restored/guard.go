@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/intake"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
@@ -16,6 +17,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
 // A comparison that could not be made, or failed, is made again: soon at first, then after
@@ -30,7 +32,22 @@ const (
 // Repository is what the escrow has published.
 type Repository interface {
 	Ahead(context.Context) ([]repo.Ahead, error)
+	CampaignsAhead(context.Context) ([]campaign.Campaign, error)
+	RestoreTerms(context.Context) error
 }
+
+// Campaigns keeps those that the database has lost.
+type Campaigns interface {
+	RestoreCampaign(context.Context, *store.Tx, campaign.Campaign) error
+}
+
+// ahead is what was published and the database does not know, or not as far.
+type ahead struct {
+	receipts  []repo.Ahead
+	campaigns []campaign.Campaign
+}
+
+func (a ahead) some() bool { return len(a.receipts)+len(a.campaigns) > 0 }
 
 // Intake reads the processor's lists and works them off.
 type Intake interface {
@@ -44,6 +61,7 @@ type Guard struct {
 	store      *store.Store
 	ledger     *ledger.Ledger
 	repository Repository
+	campaigns  Campaigns
 	intake     Intake // nil without a processor
 	log        *slog.Logger
 	done       chan struct{}
@@ -51,8 +69,8 @@ type Guard struct {
 }
 
 // New wires a guard; in may be nil when there is no processor to catch up with.
-func New(s *store.Store, l *ledger.Ledger, r Repository, in Intake, log *slog.Logger) *Guard {
-	return &Guard{store: s, ledger: l, repository: r, intake: in, log: log.With("component", "restored"), done: make(chan struct{})}
+func New(s *store.Store, l *ledger.Ledger, r Repository, c Campaigns, in Intake, log *slog.Logger) *Guard {
+	return &Guard{store: s, ledger: l, repository: r, campaigns: c, intake: in, log: log.With("component", "restored"), done: make(chan struct{})}
 }
 
 // Raise lets everything stand still until the comparison was made. It belongs before
@@ -90,16 +108,22 @@ func (g *Guard) Run(ctx context.Context) error {
 // Pass compares, and catches up once if need be. Done says that the ledger knows what was
 // published; trouble outside is for a later pass.
 func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
-	ahead, err := g.compare(ctx)
+	ahead, err := g.look(ctx)
+	if err == nil {
+		ahead, err = g.catchUp(ctx, ahead)
+	}
 	switch {
 	case err != nil && (payments.Outside(err) || repo.Outside(err)):
 		g.log.Warn("what was published cannot be compared with the ledger now", "err", err)
 		return false, nil
 	case err != nil:
 		return false, err
-	case len(ahead) > 0:
-		for _, a := range ahead {
+	case ahead.some():
+		for _, a := range ahead.receipts {
 			g.log.Error("a published receipt tells more than the ledger knows", "pledge", a.Pledge, "status", a.Status, "reason", a.Reason, "at", a.At)
+		}
+		for _, c := range ahead.campaigns {
+			g.log.Error("a published campaign is further than the database knows", "development", c.Development.Uri, "phase", c.Phase, "at", c.UpdatedAt)
 		}
 		return false, nil
 	}
@@ -113,51 +137,128 @@ func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 	return true, nil
 }
 
-// compare brings the ledger to what the receipts and the processor know, and returns which
-// receipts are ahead of it even so. What the processor did since this database last heard
-// of it is heard in any case: not each order that a restored database has forgotten shows
-// in a receipt, and none may be sent again.
-func (g *Guard) compare(ctx context.Context) ([]repo.Ahead, error) {
-	ahead, err := g.repository.Ahead(ctx)
-	if err != nil {
-		return nil, err
+func (g *Guard) look(ctx context.Context) (a ahead, err error) {
+	if a.receipts, err = g.repository.Ahead(ctx); err != nil {
+		return a, err
 	}
-	behind := len(ahead) > 0
+	a.campaigns, err = g.repository.CampaignsAhead(ctx)
+	return a, err
+}
+
+// catchUp brings the database to what the processor and the records know, and returns what
+// is still ahead. Campaigns come first, as they were when they opened: what was paid finds
+// them. Where they stood follows from what became of the money.
+//
+// What the processor did since this database last heard of it is heard also when no record
+// is ahead: not each order that a restored database has forgotten shows in one, and none
+// may be sent again. Sessions come before all else, since what went back presupposes them.
+func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
+	behind := published.some()
 	if behind {
-		if err := g.stop(ctx, ahead); err != nil {
-			return nil, err
+		if err := g.stop(ctx, published); err != nil {
+			return published, err
 		}
 	}
 	if g.intake == nil {
-		return ahead, nil
+		return published, nil
 	}
-	// Sessions first, with their charges: what went back presupposes them, and why.
-	if err := g.intake.SyncSessions(ctx, behind); err != nil {
-		return nil, err
+	steps := []func(context.Context) error{
+		func(ctx context.Context) error { return g.intake.SyncSessions(ctx, behind) },
+		g.intake.Drain,
+		func(ctx context.Context) error { return g.decideAllAgain(ctx, published.receipts) },
+		func(ctx context.Context) error { _, err := g.intake.Sync(ctx, behind); return err },
+		g.intake.Drain,
 	}
-	if err := g.intake.Drain(ctx); err != nil {
-		return nil, err
+	if behind {
+		steps = slices.Concat([]func(context.Context) error{
+			g.repository.RestoreTerms,
+			func(ctx context.Context) error { return g.restoreCampaigns(ctx, published.campaigns) },
+		}, steps, []func(context.Context) error{
+			func(ctx context.Context) error { return g.catchUpCampaigns(ctx, published.campaigns) },
+		})
 	}
-	for _, a := range ahead {
-		if err := g.decideAgain(ctx, a); err != nil {
-			return nil, err
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return ahead{}, err
 		}
 	}
-	if _, err := g.intake.Sync(ctx, behind); err != nil {
-		return nil, err
+	if !behind {
+		return ahead{}, nil
 	}
-	if err := g.intake.Drain(ctx); err != nil || !behind {
-		return nil, err
-	}
-	return g.repository.Ahead(ctx)
+	return g.look(ctx)
 }
 
-// stop says that the ledger is behind.
-func (g *Guard) stop(ctx context.Context, ahead []repo.Ahead) error {
-	g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens", "receipts", len(ahead))
+// stop says that the database is behind.
+func (g *Guard) stop(ctx context.Context, published ahead) error {
+	g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens",
+		"receipts", len(published.receipts), "campaigns", len(published.campaigns))
 	return g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return halt.Stop(ctx, tx, halt.Behind, fmt.Sprintf("%d published receipts tell more than the ledger knows", len(ahead)))
+		return halt.Stop(ctx, tx, halt.Behind, fmt.Sprintf("%d published receipts and %d campaigns tell more than the database knows",
+			len(published.receipts), len(published.campaigns)))
 	})
+}
+
+// restoreCampaigns keeps the campaigns that are lost. One that is known and had gone back
+// makes room for the next one of its proposal.
+func (g *Guard) restoreCampaigns(ctx context.Context, published []campaign.Campaign) error {
+	var lost, known []campaign.Campaign
+	err := g.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
+		for _, c := range published {
+			_, err := campaign.Load(ctx, q, c.Attempt)
+			switch {
+			case err == nil:
+				known = append(known, c)
+			case errors.Is(err, campaign.ErrNotFound):
+				lost = append(lost, c)
+			default:
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range lost {
+		inTheWay := slices.DeleteFunc(slices.Clone(known), func(k campaign.Campaign) bool {
+			return k.Proposal.Uri != c.Proposal.Uri || k.Reason == ""
+		})
+		if err := g.catchUpCampaigns(ctx, inTheWay); err != nil {
+			return err
+		}
+		err := g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error { return g.campaigns.RestoreCampaign(ctx, tx, c) })
+		if errors.Is(err, repo.ErrNoTerms) || errors.Is(err, campaign.ErrMoved) {
+			g.log.Error("a published campaign cannot be brought back", "development", c.Development.Uri, "err", err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		g.log.Warn("a published campaign was lost, and is kept again", "development", c.Development.Uri, "attempt", c.Attempt)
+	}
+	return nil
+}
+
+// catchUpCampaigns brings campaigns to where they were published. One that cannot be
+// brought there stays ahead.
+func (g *Guard) catchUpCampaigns(ctx context.Context, published []campaign.Campaign) error {
+	return g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for _, c := range published {
+			if _, err := campaign.CatchUp(ctx, tx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (g *Guard) decideAllAgain(ctx context.Context, published []repo.Ahead) error {
+	for _, a := range published {
+		if err := g.decideAgain(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // decideAgain decides what a receipt says was decided: the escrow has signed it.

@@ -48,7 +48,8 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	network := atmospheretest.Shared(t)
-	w := &world{World: processortest.New(t), network: network, account: atmospheretest.NewAccount(t, network, "escrow")}
+	w := &world{network: network, account: atmospheretest.NewAccount(t, network, "escrow")}
+	w.World = processortest.NewUnder(t, w.account.DID)
 	w.start()
 	w.guarded(true)
 	return w
@@ -71,7 +72,7 @@ func (w *world) start() {
 	w.worker = intake.New(intake.Parts{
 		Escrow: processortest.Escrow, Store: w.Store, Ledger: w.Ledger, Processor: w.Client, Outgoing: w.sender, Checkouts: pinning{w},
 	}, intake.Options{Log: w.Log, Clock: w.Now})
-	w.guard = New(w.Store, w.Ledger, w.publisher, w.worker, w.Log)
+	w.guard = New(w.Store, w.Ledger, w.publisher, w.repo, w.worker, w.Log)
 	w.OK(w.guard.Raise(w.T.Context()))
 }
 

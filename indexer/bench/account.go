@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -40,6 +41,7 @@ type account struct {
 	records map[string]block // by path; nil: nobody will ask for the repository
 	paths   []string         // of records that may be edited
 	commit  block
+	told    time.Time // see FeedConfig.Told
 }
 
 type block struct {
@@ -127,7 +129,7 @@ func (a *account) apply(edits ...edit) (*comatproto.SyncSubscribeRepos_Commit, e
 	a.revs++
 	at := began.Add(time.Duration(a.revs) * time.Second)
 	msg := &comatproto.SyncSubscribeRepos_Commit{
-		Repo: a.did.String(), Rev: syntax.NewTIDFromTime(at, 0).String(), Time: at.Format(timeLayout),
+		Repo: a.did.String(), Rev: syntax.NewTIDFromTime(at, 0).String(), Time: cmp.Or(a.told, at).Format(timeLayout),
 		Ops: ops, Blobs: []util.LexLink{},
 	}
 	if a.data.Defined() {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/repo/mst"
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -43,6 +44,9 @@ type FeedConfig struct {
 	// About, when there are any, are the proposals that wishes are about, instead
 	// of those of the feed. One that is in the list twice gets twice as many.
 	About []Proposal
+	// Told is when the stream says that its commits happened; the zero time is when they
+	// did, long ago.
+	Told time.Time
 }
 
 // Proposal is a version of a proposal.
@@ -162,7 +166,9 @@ func inParallel(n int, fn func(i int) error) error {
 func newOurs(cfg FeedConfig) ([]*account, *targets, error) {
 	accounts := make([]*account, cfg.Ours)
 	err := inParallel(cfg.Ours, func(i int) (err error) {
-		accounts[i], err = newOurAccount(cfg.Seed, uint64(i))
+		if accounts[i], err = newOurAccount(cfg.Seed, uint64(i)); err == nil {
+			accounts[i].told = cfg.Told
+		}
 		return err
 	})
 	if err != nil {

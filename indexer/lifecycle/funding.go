@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -80,18 +81,63 @@ func EvaluateFunding(f Facts, intervals []Interval, now time.Time) []FundingInte
 			}
 		}
 
-		funding := sums.funding(goal)
-		if n := len(out); n > 0 && slices.EqualFunc(out[n-1].Funding, funding, Funding.equal) {
-			out[n-1].Until = until
-		} else {
-			out = append(out, FundingInterval{Until: until, Funding: funding})
-		}
+		out = appendFunding(out, FundingInterval{Until: until, Funding: sums.funding(goal)})
 		if !until.Before(End) {
 			return out
 		}
 		t = until
 	}
 }
+
+// Recounted returns funding that was evaluated before as it is from now on when nothing
+// has changed since but the estimates, of which the sums say what they count for: there
+// must be none that is still to exist. It spares looking at anything else; see
+// [EstimatesCountUntil] for when sums are enough.
+func Recounted(before []FundingInterval, sums []EstimateSum, now time.Time) []FundingInterval {
+	estimated := map[money.Currency]EstimateSum{}
+	for _, s := range sums {
+		all := estimated[s.Currency]
+		all.addAll(s)
+		estimated[s.Currency] = all
+	}
+	var out []FundingInterval
+	for _, iv := range before {
+		if !now.Before(iv.Until) {
+			continue
+		}
+		funding := make([]Funding, 0, len(iv.Funding)+len(estimated))
+		for _, f := range iv.Funding {
+			funding = append(funding, f.recounted(estimated[f.Currency]))
+		}
+		for currency, sum := range estimated {
+			if !slices.ContainsFunc(iv.Funding, func(f Funding) bool { return f.Currency == currency }) {
+				funding = append(funding, Funding{Currency: currency}.recounted(sum))
+			}
+		}
+		funding = slices.DeleteFunc(funding, Funding.nothing)
+		slices.SortFunc(funding, func(a, b Funding) int { return cmp.Compare(a.Currency, b.Currency) })
+		out = appendFunding(out, FundingInterval{iv.Until, funding})
+	}
+	return out
+}
+
+// appendFunding adds an interval behind others. Neighbours differ.
+func appendFunding(all []FundingInterval, iv FundingInterval) []FundingInterval {
+	if n := len(all); n > 0 && slices.EqualFunc(all[n-1].Funding, iv.Funding, Funding.equal) {
+		all[n-1].Until = iv.Until
+		return all
+	}
+	return append(all, iv)
+}
+
+func (a Funding) recounted(estimates EstimateSum) Funding {
+	a.Estimated, a.Estimators = estimates.Estimated.shown(), estimates.Estimators
+	a.EstimatedProven, a.EstimatorsProven = estimates.EstimatedProven.shown(), estimates.EstimatorsProven
+	return a
+}
+
+// nothing: there is neither an estimate nor a pledge, a receipt or a goal.
+func (a Funding) nothing() bool { return a == Funding{Currency: a.Currency} }
 
 // goal is the development whose goal is shown: the current attempt's, until its
 // money goes back.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -64,6 +65,32 @@ func TestR2_SumsSayWhatTheSingleEstimatesDo(t *testing.T) {
 }
 
 // What was added can be taken away again, beyond what a number can hold.
+// What was derived long ago, from other estimates, becomes what would be derived now.
+func TestR2_RecountedFundingIsWhatIsEvaluatedAnew(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		f := drawFacts(rt, everybody...)
+		now := t0.Add(drawMoment(rt, "now"))
+		earlier := now.Add(-rapid.SampledFrom([]time.Duration{0, time.Hour, 240 * time.Hour}).Draw(rt, "before"))
+		old := clone(f)
+		old.Estimates = drawFacts(rt, everybody...).Estimates
+		for _, facts := range []lifecycle.Facts{f, old} {
+			if _, lasting := lifecycle.EstimatesCountUntil(facts, earlier); !lasting {
+				rt.Skip("the moment until which estimates count is to change")
+			}
+		}
+		f.Estimates = slices.DeleteFunc(f.Estimates, func(e lifecycle.Estimate) bool {
+			return now.Before(e.CreatedAt.Add(-lifecycle.FutureTolerance))
+		})
+		stages := lifecycle.Evaluate(f)
+		want := lifecycle.EvaluateFunding(f, stages, now)
+		got := lifecycle.Recounted(lifecycle.EvaluateFunding(old, stages, earlier), summedUp(f, now).Sums, now)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			rt.Fatalf("(-anew +recounted)\n%s", diff)
+		}
+	})
+}
+
 func TestEstimateSum_IsExact(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

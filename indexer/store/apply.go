@@ -94,30 +94,27 @@ func (s *Store) applyAll(ctx context.Context, upstream string, seq int64, change
 	var out Applied
 	err := s.update(ctx, "apply changes", func(ctx context.Context, tx *tx) error {
 		out = Applied{Outcomes: make([]Outcome, 0, len(changes))}
-		before, err := tx.written(ctx)
-		if err != nil {
-			return err
-		}
-		for _, c := range changes {
-			outcome, err := tx.apply(ctx, c)
-			if err != nil {
-				return fmt.Errorf("%s of %s at %s: %w", c.Kind, c.DID, c.Rev, err)
-			}
-			out.Outcomes = append(out.Outcomes, outcome)
-			switch outcome {
-			case OutcomeTracked, OutcomeDesynchronized:
-				out.MoreResyncs = true
-			}
-		}
-		if out.MoreStale, err = derive(tx, ctx); err != nil {
-			return err
-		}
 		// Most frames on a network are not ours, and only move the cursor.
-		after, err := tx.written(ctx)
+		var err error
+		tx.unseen, err = tx.writesNothing(ctx, func() error {
+			for _, c := range changes {
+				outcome, err := tx.apply(ctx, c)
+				if err != nil {
+					return fmt.Errorf("%s of %s at %s: %w", c.Kind, c.DID, c.Rev, err)
+				}
+				out.Outcomes = append(out.Outcomes, outcome)
+				switch outcome {
+				case OutcomeTracked, OutcomeDesynchronized:
+					out.MoreResyncs = true
+				}
+			}
+			var err error
+			out.MoreStale, err = derive(tx, ctx)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		tx.unseen = after == before && len(tx.stale) == 0
 		return tx.saveCursor(ctx, upstream, seq)
 	})
 	return out, err

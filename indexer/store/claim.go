@@ -118,6 +118,7 @@ func (s *Store) NextClaim(ctx context.Context) (at time.Time, ok bool, err error
 // then.
 func (s *Store) TakeClaim(ctx context.Context, lease time.Duration) (job ClaimJob, ok bool, err error) {
 	err = s.update(ctx, "take a claim", func(ctx context.Context, tx *tx) error {
+		tx.unseen = true // who tries, and when, nobody is shown
 		err := tx.QueryRowContext(ctx, `
 			UPDATE claim SET due_at = $1, tried_at = $2, attempts = attempts + 1
 			WHERE (project, uri) = (
@@ -172,8 +173,14 @@ func (s *Store) ClaimDisproven(ctx context.Context, job ClaimJob, reason string,
 // a verified one counts until it expires.
 func (s *Store) ClaimUndecided(ctx context.Context, job ClaimJob, reason string, dueAt time.Time) error {
 	return s.finishClaim(ctx, "put a claim off", job, func(ctx context.Context, tx *tx, _ ClaimState) (changed bool, err error) {
-		return false, tx.exec(ctx, `UPDATE claim SET due_at = $1, error = $2 WHERE project = $3 AND uri = $4`,
-			millis(dueAt), reason, job.Project, job.URI)
+		tx.unseen, err = tx.writesNothing(ctx, func() error { // an address that is gone stays so
+			return tx.exec(ctx, `UPDATE claim SET error = $1 WHERE project = $2 AND uri = $3 AND error IS NOT $4`,
+				reason, job.Project, job.URI, reason)
+		})
+		if err != nil {
+			return false, err
+		}
+		return false, tx.exec(ctx, `UPDATE claim SET due_at = $1 WHERE project = $2 AND uri = $3`, millis(dueAt), job.Project, job.URI)
 	})
 }
 

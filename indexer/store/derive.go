@@ -15,6 +15,11 @@ import (
 // after a wide fan-out, waits for the transactions that follow.
 const deriveAtOnce = 256
 
+// queuedAtOnce is how many proposals that were queued are derived as a whole in one
+// transaction. The popular among them take milliseconds each, and who writes next waits
+// for all: more would pile up meanwhile than can be derived as it comes.
+const queuedAtOnce = 32
+
 // loadAtOnce is of how many proposals the facts are loaded together. One of them
 // may have very many, and they are in memory at once.
 const loadAtOnce = 32
@@ -22,7 +27,10 @@ const loadAtOnce = 32
 // DeriveStale works off a part of what is queued and reports whether more is.
 func (s *Store) DeriveStale(ctx context.Context) (more bool, err error) {
 	err = s.update(ctx, "derive stale rows", func(ctx context.Context, tx *tx) error {
-		more, err = tx.derive(ctx)
+		tx.unseen, err = tx.writesNothing(ctx, func() error {
+			more, err = tx.derive(ctx)
+			return err
+		})
 		return err
 	})
 	return more, err
@@ -32,8 +40,8 @@ func (s *Store) DeriveStale(ctx context.Context) (more bool, err error) {
 // queued now.
 func (s *Store) StaleTransactions(ctx context.Context) (n int64, err error) {
 	err = s.read.QueryRowContext(ctx, `
-		SELECT max((SELECT count(*) FROM dirty_proposal), (SELECT count(*) FROM dirty_words))
-		       + (SELECT count(*) FROM dirty_standing) + (SELECT count(*) FROM dirty_estimate)`).Scan(&n)
+		SELECT max((SELECT count(*) FROM dirty_proposal) * $1, (SELECT count(*) FROM dirty_words))
+		       + (SELECT count(*) FROM dirty_standing) + (SELECT count(*) FROM dirty_estimate)`, deriveAtOnce/queuedAtOnce).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("store: count what is stale: %w", err)
 	}
@@ -61,22 +69,16 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 	if more, err := tx.takeEstimates(ctx); err != nil || more {
 		return more, err
 	}
-	queued, err := tx.takeStale(ctx, `SELECT uri FROM dirty_proposal LIMIT $1`,
-		`DELETE FROM dirty_proposal WHERE uri IN (SELECT value FROM json_each($1))`)
+	proposals, counted, more, err := tx.takeProposals(ctx)
 	if err != nil {
 		return false, err
 	}
-	var proposals []syntax.ATURI
-	for _, uri := range queued {
-		proposals = append(proposals, syntax.ATURI(uri))
-		delete(tx.stale, syntax.ATURI(uri)) // it is derived once
-	}
-	for uri := range tx.stale {
-		if len(proposals) == deriveAtOnce {
-			break // the rest is queued
+	for together := range slices.Chunk(counted, loadAtOnce) {
+		others, err := tx.recountFunding(ctx, together)
+		if err != nil {
+			return false, err
 		}
-		proposals = append(proposals, uri)
-		delete(tx.stale, uri)
+		proposals = append(proposals, others...)
 	}
 	for together := range slices.Chunk(proposals, loadAtOnce) {
 		if err := tx.deriveProposals(ctx, together); err != nil {
@@ -84,11 +86,50 @@ func (tx *tx) derive(ctx context.Context) (more bool, err error) {
 		}
 	}
 	moreWords, err := tx.reindexWords(ctx)
-	return moreWords || len(proposals) == deriveAtOnce, err
+	return moreWords || more, err
+}
+
+// takeProposals takes those to derive from the queues and from what the transaction
+// itself made stale: apart those of which only estimates changed.
+func (tx *tx) takeProposals(ctx context.Context) (whole, counted []syntax.ATURI, more bool, err error) {
+	queued, err := tx.takeSome(ctx, `SELECT uri FROM dirty_proposal LIMIT $1`,
+		`DELETE FROM dirty_proposal WHERE uri IN (SELECT value FROM json_each($1))`, queuedAtOnce)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	for _, uri := range queued {
+		whole = append(whole, syntax.ATURI(uri))
+		delete(tx.stale, syntax.ATURI(uri)) // it is derived once
+	}
+	recounted, err := tx.takeSome(ctx, `SELECT proposal_uri FROM dirty_estimate WHERE author = '' LIMIT $1`,
+		`DELETE FROM dirty_estimate WHERE author = '' AND proposal_uri IN (SELECT value FROM json_each($1))`, deriveAtOnce-len(queued))
+	if err != nil {
+		return nil, nil, false, err
+	}
+	for _, uri := range recounted {
+		tx.makeStale(syntax.ATURI(uri), byEstimates)
+	}
+	for uri, how := range tx.stale {
+		if len(whole)+len(counted) == deriveAtOnce {
+			break // the rest is queued
+		}
+		if how == byEstimates {
+			counted = append(counted, uri)
+		} else {
+			whole = append(whole, uri)
+		}
+		delete(tx.stale, uri)
+	}
+	return whole, counted, len(queued) == queuedAtOnce || len(whole)+len(counted) == deriveAtOnce, nil
 }
 
 func (tx *tx) takeStale(ctx context.Context, look, take string) ([]string, error) {
-	keys, err := collect(ctx, tx, look, scanString, deriveAtOnce)
+	return tx.takeSome(ctx, look, take, deriveAtOnce)
+}
+
+// takeSome takes as many from a queue as there are, up to most.
+func (tx *tx) takeSome(ctx context.Context, look, take string, most int) ([]string, error) {
+	keys, err := collect(ctx, tx, look, scanString, most)
 	if err != nil {
 		return nil, fmt.Errorf("look into the queue: %w", err)
 	}
@@ -196,13 +237,6 @@ func (tx *tx) deriveProposal(ctx context.Context, facts lifecycle.Facts) (out de
 	for _, iv := range intervals {
 		out.stages = append(out.stages, newStageRow(iv))
 	}
-	from := lifecycle.Beginning
-	for _, f := range lifecycle.EvaluateFunding(facts, intervals, tx.now) {
-		for _, one := range f.Funding {
-			out.funding = append(out.funding, newFundingRow(from, f.Until, one))
-		}
-		out.ranking = append(out.ranking, rankingRow{millis(from), millis(f.Until), lifecycle.Hot(facts.Proposal.CreatedAt, f.Funding)})
-		from = f.Until
-	}
+	out.addFunding(facts.Proposal.CreatedAt, lifecycle.EvaluateFunding(facts, intervals, tx.now))
 	return out, tx.noteMoments(ctx, lifecycle.MomentsAfter(facts, tx.now)...)
 }

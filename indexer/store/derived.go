@@ -23,43 +23,69 @@ type derivedRows struct {
 	claimed []claimedRow
 }
 
+// rowsOf are those of proposals.
+type rowsOf map[syntax.ATURI]derivedRows
+
+func (r rowsOf) add(uri syntax.ATURI, change func(*derivedRows)) {
+	rows := r[uri]
+	change(&rows)
+	r[uri] = rows
+}
+
 // derivedRows reads those of a list of proposals, each in the order of their keys.
-func (tx *tx) derivedRows(ctx context.Context, list proposalList) (map[syntax.ATURI]derivedRows, error) {
-	out := map[syntax.ATURI]derivedRows{}
-	add := func(uri syntax.ATURI, change func(*derivedRows)) {
-		rows := out[uri]
-		change(&rows)
-		out[uri] = rows
+func (tx *tx) derivedRows(ctx context.Context, list proposalList) (rowsOf, error) {
+	out, err := tx.fundingRows(ctx, list)
+	if err != nil {
+		return nil, err
 	}
 	stages, err := collect(ctx, tx, list.many(stagesOf), scanStage, list.arg)
 	if err != nil {
 		return nil, fmt.Errorf("read the stages: %w", err)
 	}
 	for _, s := range stages {
-		add(s.proposal, func(r *derivedRows) { r.stages = append(r.stages, s.fact) })
-	}
-	funding, err := collect(ctx, tx, list.many(fundingOf), scanFunding, list.arg)
-	if err != nil {
-		return nil, fmt.Errorf("read the funding: %w", err)
-	}
-	for _, f := range funding {
-		add(f.proposal, func(r *derivedRows) { r.funding = append(r.funding, f.fact) })
-	}
-	ranking, err := collect(ctx, tx, list.many(rankingOf), scanRanking, list.arg)
-	if err != nil {
-		return nil, fmt.Errorf("read the ranking: %w", err)
-	}
-	for _, k := range ranking {
-		add(k.proposal, func(r *derivedRows) { r.ranking = append(r.ranking, k.fact) })
+		out.add(s.proposal, func(r *derivedRows) { r.stages = append(r.stages, s.fact) })
 	}
 	claimed, err := collect(ctx, tx, list.many(claimedOf), scanClaimed, list.arg)
 	if err != nil {
 		return nil, fmt.Errorf("read the projects by claim: %w", err)
 	}
 	for _, c := range claimed {
-		add(c.proposal, func(r *derivedRows) { r.claimed = append(r.claimed, c.fact) })
+		out.add(c.proposal, func(r *derivedRows) { r.claimed = append(r.claimed, c.fact) })
 	}
 	return out, nil
+}
+
+// fundingRows reads of a list of proposals only the rows of funding and ranking.
+func (tx *tx) fundingRows(ctx context.Context, list proposalList) (rowsOf, error) {
+	out := rowsOf{}
+	funding, err := collect(ctx, tx, list.many(fundingOf), scanFunding, list.arg)
+	if err != nil {
+		return nil, fmt.Errorf("read the funding: %w", err)
+	}
+	for _, f := range funding {
+		out.add(f.proposal, func(r *derivedRows) { r.funding = append(r.funding, f.fact) })
+	}
+	ranking, err := collect(ctx, tx, list.many(rankingOf), scanRanking, list.arg)
+	if err != nil {
+		return nil, fmt.Errorf("read the ranking: %w", err)
+	}
+	for _, k := range ranking {
+		out.add(k.proposal, func(r *derivedRows) { r.ranking = append(r.ranking, k.fact) })
+	}
+	return out, nil
+}
+
+// addFunding adds what lifecycle evaluated of a proposal, from the beginning on: what
+// was before the moment of evaluation is not asked for.
+func (d *derivedRows) addFunding(created time.Time, intervals []lifecycle.FundingInterval) {
+	from := lifecycle.Beginning
+	for _, iv := range intervals {
+		for _, one := range iv.Funding {
+			d.funding = append(d.funding, newFundingRow(from, iv.Until, one))
+		}
+		d.ranking = append(d.ranking, rankingRow{millis(from), millis(iv.Until), lifecycle.Hot(created, iv.Funding)})
+		from = iv.Until
+	}
 }
 
 // replaceDerived writes where what is wanted differs from what is there.
@@ -136,6 +162,24 @@ func newFundingRow(from, until time.Time, f lifecycle.Funding) fundingRow {
 		row.goal = sql.NullInt64{Int64: *f.Goal, Valid: true}
 	}
 	return row
+}
+
+// lifecycle is what newFundingRow was made of.
+func (r fundingRow) lifecycle() lifecycle.Funding {
+	f := lifecycle.Funding{
+		Currency: r.currency, Estimated: r.estimated, Estimators: r.estimators,
+		EstimatedProven: r.estimatedProven, EstimatorsProven: r.provenOnes, Pending: r.pending,
+		Pledged: r.money.pledged, Pledgers: r.money.pledgers, Donated: r.money.donated, Donors: r.money.donors,
+		Releasing: r.money.releasing, Released: r.money.released, Refunding: r.money.refunding, Refunded: r.money.refunded,
+		ChargedBack: r.money.chargedBack,
+	}
+	if r.money.raised.Valid {
+		f.Raised = &r.money.raised.Int64
+	}
+	if r.goal.Valid {
+		f.Goal = &r.goal.Int64
+	}
+	return f
 }
 
 // rankingRow is a row of ranking; its key is from.

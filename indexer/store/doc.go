@@ -17,7 +17,7 @@
 // sums (estimated), with the one estimate of each account that is in them
 // (counted): one estimate more changes them by what it counts for, and nothing
 // looks at all of them but a list of them, and a change of the moment until which
-// they count.
+// they count. Where nothing else has changed, funding follows from them alone.
 //
 // A [Reader] answers from one snapshot, for one moment, under the policy of the
 // store. Lists are skeletons: keys in their order, with what lifecycle or an
@@ -29,7 +29,9 @@
 //
 // Whoever keeps what they read asks for the [Era] in which it holds. It ends with
 // the next write, or at the next of the moments that the table moment lists, at
-// which the clock alone changes what the index says.
+// which the clock alone changes what the index says. A [State] tells which snapshot was
+// read, and [Store.Untouched] whether two of them say the same of some things: triggers
+// note what a transaction changes of what basic views show.
 //
 // It verifies no signature and fetches nothing: what it is given has been proven
 // by reposync and validated by lexicons. A failed write is never swallowed; the

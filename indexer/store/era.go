@@ -128,6 +128,20 @@ func (tx *tx) noteExistence(ctx context.Context, created time.Time) error {
 	return tx.noteMoments(ctx, created.Add(-lifecycle.FutureTolerance))
 }
 
+// writesNothing runs fn and reports whether it left all rows, and what is to be derived,
+// as they were.
+func (tx *tx) writesNothing(ctx context.Context, fn func() error) (bool, error) {
+	before, err := tx.written(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := fn(); err != nil {
+		return false, err
+	}
+	after, err := tx.written(ctx)
+	return after == before && len(tx.stale) == 0, err
+}
+
 // written counts the rows that the connection has written so far.
 func (tx *tx) written(ctx context.Context) (n int64, err error) {
 	if err := tx.QueryRowContext(ctx, `SELECT total_changes()`).Scan(&n); err != nil {

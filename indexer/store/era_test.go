@@ -42,6 +42,51 @@ func TestEra_EndsWithAWriteAndNotWithACursor(t *testing.T) {
 	}
 }
 
+// Each account is asked about every day: most often nothing has happened to it.
+func TestEra_OutlastsLookUpsThatFindNothingNew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, newTestStore(t))
+	w.put(proposal(t, alice, 1, onAccount(bob), nil), living(t, alice, "p", "website https://it.example/"))
+	var job ClaimJob
+	if err := w.s.SetHandle(t.Context(), alice, "alice.example", start); err != nil {
+		t.Fatal(err)
+	}
+	sweep := func(status AccountStatus) func() error {
+		return func() error {
+			due, err := w.s.DueSweeps(t.Context(), start.Add(time.Hour), 10)
+			if err != nil || len(due) == 0 {
+				t.Fatalf("nobody is due: %v", err)
+			}
+			_, err = w.s.Sweep(t.Context(), due[0], Swept{Status: status})
+			return err
+		}
+	}
+	for _, look := range []struct {
+		name  string
+		at    func() error
+		lasts bool
+	}{
+		{"a repository that is where it was", sweep(AccountActive), true},
+		{"a PDS that does not answer", func() error { return w.s.SweepFailed(t.Context(), DueSweep{DID: alice}, start) }, true},
+		{"the same handle", func() error { return w.s.SetHandle(t.Context(), alice, "alice.example", start.Add(time.Hour)) }, true},
+		{"a directory that does not answer", func() error { return w.s.HandleUnavailable(t.Context(), alice, start) }, true},
+		{"an address that is looked at", func() error { job = w.take(projectURI(alice, "p"), "https://it.example"); return nil }, true},
+		{"nobody there", func() error { return w.s.ClaimUndecided(t.Context(), job, "timeout", start) }, false},
+		{"again nobody there", func() error { return w.s.ClaimUndecided(t.Context(), job, "timeout", start) }, true},
+		{"nothing to derive", func() error { _, err := w.s.DeriveStale(t.Context()); return err }, true},
+		{"another handle", func() error { return w.s.SetHandle(t.Context(), alice, "alice.test", start) }, false},
+		{"an account that is gone", sweep(AccountDeactivated), false},
+	} {
+		e := w.s.era(t)
+		if err := look.at(); err != nil {
+			t.Fatal(err)
+		}
+		if lasts := w.s.During(e); lasts != look.lasts {
+			t.Errorf("after %s it lasts: %t", look.name, lasts)
+		}
+	}
+}
+
 func TestEra_EndsAtTheMomentThatIsNext(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, newTestStore(t))

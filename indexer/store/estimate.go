@@ -69,7 +69,9 @@ type newestEstimate struct {
 	stands    bool
 }
 
-// before looks all of that up at once, since most of what arrives are estimates.
+// before looks all of that up at once, since most of what arrives are estimates. The
+// index is named: SQLite would rather go through all estimates for the proposal, which
+// are in the order asked for, than sort the few of the account.
 func (tx *tx) before(ctx context.Context, row typedRow, e lifecycle.Estimate) (b before, err error) {
 	var record, createdAt, counted sql.NullInt64
 	var uri, version, currency sql.NullString
@@ -81,7 +83,7 @@ func (tx *tx) before(ctx context.Context, row typedRow, e lifecycle.Estimate) (b
 		JOIN repo a ON a.did = $1
 		LEFT JOIN standing s ON s.did = $1 AND s.currency = $2
 		LEFT JOIN estimate e ON e.record_id = (
-			SELECT record_id FROM estimate
+			SELECT record_id FROM estimate INDEXED BY estimate_author
 			WHERE author = $1 AND proposal_uri = $3 AND created_at <= min(t.until, $4)
 			ORDER BY created_at DESC, uri DESC LIMIT 1)
 		WHERE t.proposal_uri = $3`, row.author, e.Value.Currency, e.Proposal.URI, millis(existing(tx.now))).
@@ -133,7 +135,7 @@ func (tx *tx) removeEstimate(ctx context.Context, id int64) error {
 	if err := tx.exec(ctx, `DELETE FROM record WHERE id = $1`, id); err != nil {
 		return err
 	}
-	tx.stale[proposal] = true
+	tx.makeStale(proposal, byEstimates)
 	if !stands {
 		return nil
 	}

@@ -49,6 +49,27 @@ func (r *Reader) factsOfOne(ctx context.Context, proposal syntax.ATURI, estimate
 	return found[proposal], nil
 }
 
+// FactsShown is FactsOf for what anybody is shown of the proposals themselves: stage,
+// project, attempts, answer and warnings. Of payments, of which there may be very many,
+// it holds only those that somebody must be warned of.
+func (r *Reader) FactsShown(ctx context.Context, uris []syntax.ATURI) (map[syntax.ATURI]lifecycle.Facts, error) {
+	l, err := loadProposals(ctx, r.tx, r.policy, uris)
+	if err == nil {
+		err = l.acting(ctx)
+	}
+	if err == nil && (l.attempted() || l.has.receipts) {
+		err = l.overdue(ctx, r.now)
+	}
+	if err == nil {
+		l.keep(func(f *lifecycle.Facts) bool { return existsAt(f, r.now) })
+		err = l.estimates(ctx, r.now)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: facts of proposals: %w", err)
+	}
+	return l.result(), nil
+}
+
 func (r *Reader) factsOf(ctx context.Context, uris []syntax.ATURI, estimates func(*loading, context.Context) error) (map[syntax.ATURI]lifecycle.Facts, error) {
 	l, err := loadProposals(ctx, r.tx, r.policy, uris)
 	if err != nil {
@@ -117,7 +138,7 @@ func (r *Reader) FactsOfBacker(ctx context.Context, did syntax.DID, uris []synta
 		func() error {
 			return l.addCampaigns(ctx, ` AND c.escrow IN (SELECT value FROM json_each($2))`, trusted)
 		},
-		func() error { return l.addReceipts(ctx, ` AND t.payer = $2`, did) },
+		func() error { return l.addReceipts(ctx, receiptsOf, ` AND t.payer = $2`, did) },
 	} {
 		if err := load(); err != nil {
 			return nil, fmt.Errorf("store: facts of proposals and %s: %w", did, err)
@@ -142,21 +163,21 @@ func (r *Reader) WithEstimatesOf(ctx context.Context, did syntax.DID, known map[
 	return l.result(), nil
 }
 
-// ProjectsOf returns the projects that the proposals among uris are for now: those
-// that their subjects name, or that proved the address to be their own.
+// ProjectsOf returns the projects that proved the addresses to be their own that the
+// proposals among uris are about, as far as one did that counts now.
 func (r *Reader) ProjectsOf(ctx context.Context, uris []syntax.ATURI) (map[syntax.ATURI]syntax.ATURI, error) {
-	l, err := r.proposals(ctx, uris)
-	if err == nil {
-		err = l.authority(ctx)
-	}
+	out := make(map[syntax.ATURI]syntax.ATURI, len(uris))
+	_, err := collect(ctx, r.tx, `
+		SELECT proposal_uri, project FROM claimed
+		WHERE proposal_uri IN (SELECT value FROM json_each($1)) AND from_at <= $2 AND to_at > $2`,
+		func(rows *sql.Rows) (struct{}, error) {
+			var uri, project syntax.ATURI
+			err := rows.Scan(&uri, &project)
+			out[uri] = project
+			return struct{}{}, err
+		}, jsonList(uris), millis(r.now))
 	if err != nil {
 		return nil, fmt.Errorf("store: projects of proposals: %w", err)
-	}
-	out := make(map[syntax.ATURI]syntax.ATURI, len(uris))
-	for uri, f := range l.facts {
-		if project, ok := lifecycle.ProjectAt(*f, r.now); ok {
-			out[uri] = project.URI
-		}
 	}
 	return out, nil
 }
@@ -246,25 +267,41 @@ func (l *loading) keep(wanted func(*lifecycle.Facts) bool) {
 
 // deciding adds all that moves stage and money, but for the estimates.
 func (l *loading) deciding(ctx context.Context) error {
-	has := l.has
-	attempts := has.developments || has.campaigns
-	for _, part := range []struct {
-		there bool
-		load  func(context.Context) error
-	}{
-		{has.maintainers || has.claims, l.authority},
-		{has.responses, l.responses},
-		{has.developments, l.developments},
-		{attempts, l.campaigns},
-		{attempts, l.parts},
-		{has.pledges, l.pledges},
-		{has.donations, l.donations},
-		{attempts || has.pledges || has.donations || has.receipts, l.receipts},
-	} {
-		if !part.there {
+	if err := l.acting(ctx); err != nil {
+		return err
+	}
+	return loadThose(ctx, []part{
+		{l.has.pledges, l.pledges},
+		{l.has.donations, l.donations},
+		{l.attempted() || l.has.pledges || l.has.donations || l.has.receipts, l.receipts},
+	})
+}
+
+// acting adds all that moves the stage.
+func (l *loading) acting(ctx context.Context) error {
+	return loadThose(ctx, []part{
+		{l.has.maintainers || l.has.claims, l.authority},
+		{l.has.responses, l.responses},
+		{l.has.developments, l.developments},
+		{l.attempted(), l.campaigns},
+		{l.attempted(), l.parts},
+	})
+}
+
+func (l *loading) attempted() bool { return l.has.developments || l.has.campaigns }
+
+// part is one kind of facts, as far as it is there.
+type part struct {
+	there bool
+	load  func(context.Context) error
+}
+
+func loadThose(ctx context.Context, parts []part) error {
+	for _, p := range parts {
+		if !p.there {
 			continue
 		}
-		if err := part.load(ctx); err != nil {
+		if err := p.load(ctx); err != nil {
 			return err
 		}
 	}
@@ -505,12 +542,17 @@ func (l *loading) donations(ctx context.Context) error {
 	return nil
 }
 
-func (l *loading) receipts(ctx context.Context) error { return l.addReceipts(ctx, "") }
+func (l *loading) receipts(ctx context.Context) error { return l.addReceipts(ctx, receiptsOf, "") }
 
-// addReceipts gives a receipt to the proposal that it pins, to those of its
+// overdue adds the receipts that say that money is still held after it should not be.
+func (l *loading) overdue(ctx context.Context, now time.Time) error {
+	return l.addReceipts(ctx, overdueOf, "", millis(now.Add(-lifecycle.OverdueTolerance)))
+}
+
+// addReceipts reads receipts by a statement, and gives a receipt to the proposal that it pins, to those of its
 // attempt, and to that of its pledge or donation.
-func (l *loading) addReceipts(ctx context.Context, also string, args ...any) error {
-	found, err := collect(ctx, l.q, l.list.many(receiptsOf)+also, scanReceipt, append([]any{l.list.arg}, args...)...)
+func (l *loading) addReceipts(ctx context.Context, of, also string, args ...any) error {
+	found, err := collect(ctx, l.q, l.list.many(of)+also, scanReceipt, append([]any{l.list.arg}, args...)...)
 	if err != nil {
 		return fmt.Errorf("load receipts: %w", err)
 	}

@@ -48,6 +48,11 @@ func judge(f lifecycle.Facts, now time.Time) verdict {
 	return v
 }
 
+// shown is what FactsShown must be enough for.
+func (v verdict) shown() verdict {
+	return verdict{Stages: v.Stages, Project: v.Project, Answer: v.Answer, Attempts: v.Attempts, Warnings: v.Warnings}
+}
+
 // withRecord picks an account's payments, but for those whose record is gone:
 // FactsOfBacker need not find them.
 func withRecord(payments []lifecycle.Payment, payer syntax.DID) (out []lifecycle.Payment) {
@@ -94,8 +99,14 @@ func TestFactsOf_DecideAsThoseOfOneProposalDo(t *testing.T) {
 		for _, did := range people {
 			uris = append(uris, proposalURI(did, 1), proposalURI(did, 2))
 		}
+		later := rapid.SampledFrom([]time.Duration{0, 30 * 24 * time.Hour, 100 * 24 * time.Hour}).Draw(rt, "later")
 		mustRead(rt, s, func(r *Reader) error {
+			r = r.At(r.Now().Add(later)) // money is overdue
 			many, err := r.FactsOf(rt.Context(), uris)
+			if err != nil {
+				return err
+			}
+			shown, err := r.FactsShown(rt.Context(), uris)
 			if err != nil {
 				return err
 			}
@@ -105,6 +116,9 @@ func TestFactsOf_DecideAsThoseOfOneProposalDo(t *testing.T) {
 				if (err == nil) != ok {
 					rt.Fatalf("%s is there: %t, among many: %t", uri, err == nil, ok)
 				}
+				if _, there := shown[uri]; there != ok {
+					rt.Fatalf("%s is there: %t, shown: %t", uri, ok, there)
+				}
 				if !ok {
 					continue
 				}
@@ -113,6 +127,9 @@ func TestFactsOf_DecideAsThoseOfOneProposalDo(t *testing.T) {
 				want.Estimates = lifecycle.CountEstimates(facts, r.Now()) // has no other
 				if diff := gocmp.Diff(want, judge(facts, r.Now()), cmpopts.EquateEmpty()); diff != "" {
 					rt.Fatalf("%s (-alone +among many):\n%s", uri, diff)
+				}
+				if diff := gocmp.Diff(want.shown(), judge(shown[uri], r.Now()).shown(), cmpopts.EquateEmpty()); diff != "" {
+					rt.Fatalf("%s (-all +shown):\n%s", uri, diff)
 				}
 				for _, did := range everybody {
 					own, err := r.FactsOfBacker(rt.Context(), did, uris)
@@ -142,6 +159,7 @@ func TestFactsOf_StatementsDoNotGrowAndReadNoWholeTable(t *testing.T) {
 	}
 	for name, load := range map[string]func(*Reader, []syntax.ATURI) error{
 		"facts":   func(r *Reader, uris []syntax.ATURI) error { _, err := r.FactsOf(t.Context(), uris); return err },
+		"shown":   func(r *Reader, uris []syntax.ATURI) error { _, err := r.FactsShown(t.Context(), uris); return err },
 		"answers": func(r *Reader, uris []syntax.ATURI) error { _, err := r.AnswersTo(t.Context(), uris); return err },
 		"backer": func(r *Reader, uris []syntax.ATURI) error {
 			_, err := r.FactsOfBacker(t.Context(), dave, uris)

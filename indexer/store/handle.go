@@ -40,20 +40,28 @@ func (s *Store) DueHandles(ctx context.Context, limit int) ([]syntax.DID, time.T
 func (s *Store) SetHandle(ctx context.Context, did syntax.DID, handle syntax.Handle, dueAt time.Time) error {
 	handle = handle.Normalize()
 	return s.update(ctx, "set a handle", func(ctx context.Context, tx *tx) error {
-		if handle != syntax.HandleInvalid {
-			err := tx.exec(ctx, `UPDATE actor SET handle = $1, due_at = 0 WHERE handle = $2 AND did <> $3`,
-				syntax.HandleInvalid, handle, did)
-			if err != nil {
-				return err
+		var err error
+		tx.unseen, err = tx.writesNothing(ctx, func() error { // most accounts keep theirs
+			if handle != syntax.HandleInvalid {
+				err := tx.exec(ctx, `UPDATE actor SET handle = $1, due_at = 0 WHERE handle = $2 AND did <> $3`,
+					syntax.HandleInvalid, handle, did)
+				if err != nil {
+					return err
+				}
 			}
+			return tx.exec(ctx, `UPDATE actor SET handle = $1 WHERE did = $2 AND handle IS NOT $3`, handle, did, handle)
+		})
+		if err != nil {
+			return err
 		}
-		return tx.exec(ctx, `UPDATE actor SET handle = $1, due_at = $2 WHERE did = $3`, handle, millis(dueAt), did)
+		return tx.exec(ctx, `UPDATE actor SET due_at = $1 WHERE did = $2`, millis(dueAt), did)
 	})
 }
 
 // HandleUnavailable keeps the handle as it is and sets when to look again.
 func (s *Store) HandleUnavailable(ctx context.Context, did syntax.DID, dueAt time.Time) error {
 	return s.update(ctx, "put a handle off", func(ctx context.Context, tx *tx) error {
+		tx.unseen = true
 		return tx.exec(ctx, `UPDATE actor SET due_at = $1 WHERE did = $2`, millis(dueAt), did)
 	})
 }

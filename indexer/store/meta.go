@@ -14,6 +14,7 @@ import (
 const (
 	metaPolicy      = "policy"
 	metaCollections = "collections"
+	metaState       = "state" // see State
 )
 
 // adopt compares what the database was built under with what holds now, and

@@ -142,6 +142,21 @@ const receiptsOf = `
 		SELECT x.record_id FROM donation n JOIN receipt x ON x.subject_uri = n.uri WHERE n.proposal_uri = $1)
 	AND e.status = 'active'`
 
+// overdueOf are those of receiptsOf that count for the proposal, if they do, and whose
+// money is held although its time, or the final date of its campaign, was before $2.
+const overdueOf = `
+	SELECT t.uri, t.escrow, t.created_at, t.subject_uri, t.subject_cid, t.development_uri, coalesce(t.proposal_uri, ''),
+	       t.payer, t.currency, t.amount, t.status, t.expected_at, t.held_until, t.test
+	FROM receipt t JOIN repo e ON e.did = t.escrow
+	WHERE t.record_id IN (
+		SELECT record_id FROM receipt WHERE proposal_uri = $1
+		UNION ALL
+		SELECT x.record_id FROM development d JOIN receipt x ON x.development_uri = d.uri WHERE d.proposal_uri = $1
+		UNION ALL
+		SELECT x.record_id FROM campaign c JOIN receipt x ON x.development_uri = c.development_uri WHERE c.proposal_uri = $1)
+	AND e.status = 'active' AND t.status = 'held'
+	AND (t.held_until <= $2 OR EXISTS (SELECT 1 FROM campaign WHERE development_uri = t.development_uri AND final_at <= $2))`
+
 func scanReceipt(rows *sql.Rows) (r lifecycle.Receipt, err error) {
 	var m metaColumns
 	var expected, until sql.NullInt64

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -132,6 +130,19 @@ const staleEstimates = `
 	SELECT DISTINCT author, proposal_uri FROM estimate WHERE author = $1
 	ON CONFLICT DO NOTHING`
 
+// staleness says what of a proposal's derived rows may be other than they follow to be.
+type staleness int
+
+const (
+	// byEstimates: only estimates have changed, and the sums with them.
+	byEstimates staleness = iota + 1
+	wholly
+)
+
+func (tx *tx) makeStale(proposal syntax.ATURI, how staleness) {
+	tx.stale[proposal] = max(tx.stale[proposal], how)
+}
+
 // touch queues what the record makes stale.
 func (tx *tx) touch(ctx context.Context, id int64, uri syntax.ATURI, collection syntax.NSID) error {
 	if collection == lexicons.CollectionProject {
@@ -155,7 +166,11 @@ func (tx *tx) touchNew(ctx context.Context, id int64, uri syntax.ATURI, r Record
 	if !ok {
 		return tx.touch(ctx, id, uri, r.Collection)
 	}
-	tx.stale[proposal] = true
+	how := wholly
+	if r.Collection == lexicons.CollectionEstimate {
+		how = byEstimates
+	}
+	tx.makeStale(proposal, how)
 	return tx.touchStandings(ctx, id, uri, r.Collection)
 }
 
@@ -216,17 +231,30 @@ func (tx *tx) queue(ctx context.Context, statements []string, id int64) error {
 }
 
 // queueStale puts the proposals that the transaction knows to be stale, and did
-// not derive, into the queue.
+// not derive, into the queues. Of which only estimates changed wait among accounts
+// whose estimates are to be recounted, as nobody's.
 func (tx *tx) queueStale(ctx context.Context) error {
-	if len(tx.stale) == 0 {
-		return nil
+	var whole, counted []syntax.ATURI
+	for uri, how := range tx.stale {
+		if how == byEstimates {
+			counted = append(counted, uri)
+		} else {
+			whole = append(whole, uri)
+		}
 	}
-	uris := slices.Collect(maps.Keys(tx.stale))
-	err := tx.exec(ctx, `
-		INSERT INTO dirty_proposal (uri) SELECT value FROM json_each($1) WHERE true
-		ON CONFLICT DO NOTHING`, jsonList(uris))
-	if err != nil {
-		return fmt.Errorf("queue stale proposals: %w", err)
+	for _, q := range []struct {
+		uris  []syntax.ATURI
+		query string
+	}{
+		{whole, `INSERT INTO dirty_proposal (uri) SELECT value FROM json_each($1) WHERE true ON CONFLICT DO NOTHING`},
+		{counted, `INSERT INTO dirty_estimate (author, proposal_uri) SELECT '', value FROM json_each($1) WHERE true ON CONFLICT DO NOTHING`},
+	} {
+		if len(q.uris) == 0 {
+			continue
+		}
+		if err := tx.exec(ctx, q.query, jsonList(q.uris)); err != nil {
+			return fmt.Errorf("queue stale proposals: %w", err)
+		}
 	}
 	clear(tx.stale)
 	return nil

@@ -56,8 +56,9 @@ type Store struct {
 	// read is for questions without one.
 	writer  *sqlite.Conn
 	readers *sqlite.Readers
-	// versions tell readers whether what they know still holds.
+	// versions tell readers whether what they know still holds, and touches what of it.
 	versions versions
+	touches  touches
 	mu       sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
 	now      func() time.Time
 	policy   lifecycle.Policy
@@ -99,7 +100,7 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash, query: opts.Query}
+	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash, query: opts.Query, touches: newTouches()}
 	if err := requireFTS5(ctx, write); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -114,6 +115,9 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 		if _, err := s.writer.ExecContext(ctx, pragma); err != nil {
 			return nil, errors.Join(fmt.Errorf("store: prepare to write: %w", err), s.Close())
 		}
+	}
+	if err := s.watchTouches(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	if s.checkpoints, err = sqlite.StartCheckpoints(cfg.Path, &s.mu, longLog); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -133,7 +137,7 @@ func OpenReadOnly(ctx context.Context, path string, opts Options) (*Store, error
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("store: there is no index to read: %w", err)
 	}
-	s := &Store{now: opts.Clock, log: opts.Log, query: opts.Query}
+	s := &Store{now: opts.Clock, log: opts.Log, query: opts.Query, touches: newTouches()}
 	if err := s.openReaders(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -176,7 +180,7 @@ type tx struct {
 	policy lifecycle.Policy
 	// stale are proposals to derive. What derive does not take is queued before
 	// the transaction commits: most are derived at once, and never queued.
-	stale map[syntax.ATURI]bool
+	stale map[syntax.ATURI]staleness
 	// projects are those whose claims are to be settled before the commit; true
 	// for one whose record changed.
 	projects map[syntax.ATURI]bool
@@ -212,7 +216,7 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 	}()
 	t := &tx{
 		Conn: s.writer, now: s.now().UTC(), policy: s.policy,
-		stale: map[syntax.ATURI]bool{}, projects: map[syntax.ATURI]bool{},
+		stale: map[syntax.ATURI]staleness{}, projects: map[syntax.ATURI]bool{},
 		untils: map[syntax.ATURI]int64{}, sums: map[sumKey]*lifecycle.EstimateSum{},
 	}
 	if err := fn(ctx, t); err != nil {
@@ -226,6 +230,11 @@ func (s *Store) update(ctx context.Context, act string, fn func(context.Context,
 	}
 	if err := t.queueStale(ctx); err != nil {
 		return fmt.Errorf("store: %s: %w", act, err)
+	}
+	if !t.unseen {
+		if err := s.noteTouched(ctx, t); err != nil {
+			return fmt.Errorf("store: %s: %w", act, err)
+		}
 	}
 	if err := s.crash.At(crashpoint.BeforeCommit); err != nil {
 		return err

@@ -63,14 +63,18 @@ func (s *Store) Sweep(ctx context.Context, due DueSweep, w Swept) (missed bool, 
 		if err != nil || !ok || row.sweepsWanted != due.wanted {
 			return err
 		}
-		if missed, err = tx.swept(ctx, due.DID, w, row); err != nil {
+		// Nearly all repositories are where they should be.
+		tx.unseen, err = tx.writesNothing(ctx, func() error {
+			if missed, err = tx.swept(ctx, due.DID, w, row); err != nil {
+				return err
+			}
+			more, err = tx.derive(ctx)
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		if err := tx.exec(ctx, `UPDATE repo SET swept_at = $1 WHERE did = $2`, millis(tx.now), due.DID); err != nil {
-			return err
-		}
-		more, err = tx.derive(ctx)
-		return err
+		return tx.exec(ctx, `UPDATE repo SET swept_at = $1 WHERE did = $2`, millis(tx.now), due.DID)
 	})
 	for more && err == nil {
 		more, err = s.DeriveStale(ctx)
@@ -101,6 +105,7 @@ func (tx *tx) swept(ctx context.Context, did syntax.DID, w Swept, row repoRow) (
 // was another reason to ask since.
 func (s *Store) SweepFailed(ctx context.Context, due DueSweep, sweptAt time.Time) error {
 	return s.update(ctx, "put a sweep off", func(ctx context.Context, tx *tx) error {
+		tx.unseen = true
 		return tx.exec(ctx, `UPDATE repo SET swept_at = $1 WHERE did = $2 AND sweeps_wanted = $3`, millis(sweptAt), due.DID, due.wanted)
 	})
 }

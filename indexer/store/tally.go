@@ -17,7 +17,8 @@ import (
 // A proposal's estimates are summed up when it is first derived. From then on
 // every change of one estimate, and of its author's status or standing, changes
 // the sums by what it changes: recount looks at one account's estimates only.
-// What moves the moment until which estimates count makes the sums anew.
+// What moves the moment until which estimates count makes the sums anew, and there are
+// none while the clock is to move it.
 
 // standingEstimate is an estimate that is in the sums of a proposal, as its
 // account's.
@@ -51,7 +52,8 @@ type sumKey struct {
 func existing(now time.Time) time.Time { return now.Add(lifecycle.FutureTolerance) }
 
 // recount makes an account's estimates for a proposal count for what they count
-// for now. It changes nothing while no sums are kept of the proposal.
+// for now. It changes nothing while no sums are kept of the proposal. The index is
+// named as in before.
 func (tx *tx) recount(ctx context.Context, proposal syntax.ATURI, author syntax.DID) error {
 	until, kept, err := tx.countsUntil(ctx, proposal)
 	if err != nil || !kept {
@@ -69,7 +71,7 @@ func (tx *tx) recount(ctx context.Context, proposal syntax.ATURI, author syntax.
 	}
 	now, err := collect(ctx, tx, `
 		SELECT e.record_id, e.proposal_cid, e.currency, e.amount, coalesce(s.largest, 0)
-		FROM estimate e
+		FROM estimate e INDEXED BY estimate_author
 		JOIN repo a ON a.did = e.author
 		LEFT JOIN standing s ON s.did = e.author AND s.currency = e.currency
 		WHERE e.author = $1 AND e.proposal_uri = $2 AND e.created_at <= $3 AND a.status = 'active'
@@ -192,7 +194,16 @@ func (tx *tx) tally(ctx context.Context, l *loading) error {
 	}
 	for uri, f := range l.facts {
 		until, lasting := lifecycle.EstimatesCountUntil(*f, tx.now)
-		if have, ok := l.tallied[uri]; !lasting || ok && have == millis(until) {
+		have, kept := l.tallied[uri]
+		if !lasting {
+			// Whoever finds sums takes them to be enough.
+			if err := tx.forgetTally(ctx, uri); err != nil {
+				return err
+			}
+			delete(l.tallied, uri)
+			continue
+		}
+		if kept && have == millis(until) {
 			continue
 		}
 		if err := tx.retally(ctx, uri, *f, millis(until)); err != nil {
@@ -290,7 +301,7 @@ func (tx *tx) takeEstimates(ctx context.Context) (more bool, err error) {
 		author   syntax.DID
 		proposal syntax.ATURI
 	}
-	rows, err := collect(ctx, tx, `SELECT author, proposal_uri FROM dirty_estimate LIMIT $1`,
+	rows, err := collect(ctx, tx, `SELECT author, proposal_uri FROM dirty_estimate WHERE author <> '' LIMIT $1`,
 		func(rows *sql.Rows) (e estimates, err error) {
 			err = rows.Scan(&e.author, &e.proposal)
 			return e, err
@@ -305,7 +316,7 @@ func (tx *tx) takeEstimates(ctx context.Context) (more bool, err error) {
 		if err := tx.recount(ctx, e.proposal, e.author); err != nil {
 			return false, err
 		}
-		tx.stale[e.proposal] = true
+		tx.makeStale(e.proposal, byEstimates)
 	}
 	return len(rows) == deriveAtOnce, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -35,7 +36,7 @@ func command() *cli.Command {
 			&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "the data follows from it"},
 			&cli.StringFlag{Name: "folder", Usage: "where the data is kept (default: the user's cache)"},
 			&cli.StringSliceFlag{Name: "only", Usage: "methods to measure, by the start of their names"},
-			&cli.IntSliceFlag{Name: "connections", Value: []int{1, 8, 64}, Usage: "of the closed loops"},
+			&cli.IntSliceFlag{Name: "connections", Value: []int{1, 8, 64}, Usage: "of the closed loops; 0 leaves them out"},
 			&cli.DurationFlag{Name: "warm-up", Value: time.Second, Usage: "before each measurement"},
 			&cli.DurationFlag{Name: "measure", Value: 3 * time.Second, Usage: "length of each measurement"},
 			&cli.DurationFlag{Name: "live", Value: 30 * time.Second, Usage: "length of the open loop"},
@@ -74,7 +75,7 @@ func run(ctx context.Context, cmd *cli.Command) error {
 		return fmt.Errorf("one-in: must be at least 1, got %d", less)
 	}
 	cfg := bench.Config{
-		Seed: cmd.Uint64("seed"), Size: bench.Full().OneIn(less), Folder: folder, Only: cmd.StringSlice("only"), Clients: cmd.IntSlice("connections"),
+		Seed: cmd.Uint64("seed"), Size: bench.Full().OneIn(less), Folder: folder, Only: cmd.StringSlice("only"), Clients: slices.DeleteFunc(cmd.IntSlice("connections"), func(n int) bool { return n == 0 }),
 		WarmUp: cmd.Duration("warm-up"), Measure: cmd.Duration("measure"), Live: cmd.Duration("live"),
 		Rate: cmd.Int("rate"), Indexed: cmd.Int("indexed"), Program: program, Profile: cmd.String("profile"),
 	}

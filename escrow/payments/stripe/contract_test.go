@@ -425,7 +425,7 @@ var (
 			return c.Topups(t.Context(), testSince)
 		}, raw.topup),
 		object("Dispute", "GET /v1/disputes/dp_1", func(t *testing.T, c *Client) (payments.Dispute, error) {
-			return c.Dispute(t.Context(), "dp_1")
+			return c.Dispute(t.Context(), "acct_1", "dp_1")
 		}, raw.dispute),
 		objects("Disputes", "GET /v1/disputes", func(t *testing.T, c *Client) iter.Seq2[payments.Dispute, error] {
 			return c.Disputes(t.Context(), payments.DisputeQuery{Charge: "ch_1", Since: testSince})

@@ -13,8 +13,8 @@ import (
 func (c *Client) disputes() dispute.Client { return dispute.Client{B: c.backend} }
 
 // Dispute implements payments.Chargebacks.
-func (c *Client) Dispute(ctx context.Context, id payments.DisputeID) (payments.Dispute, error) {
-	answer, err := c.disputes().Get(string(id), &sdk.DisputeParams{Params: params(ctx, payments.Platform)})
+func (c *Client) Dispute(ctx context.Context, account payments.AccountID, id payments.DisputeID) (payments.Dispute, error) {
+	answer, err := c.disputes().Get(string(id), &sdk.DisputeParams{Params: params(ctx, account)})
 	return one(answer, err, disputeOf, "get dispute %s", id)
 }
 

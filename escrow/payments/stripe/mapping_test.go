@@ -107,7 +107,7 @@ func TestGapsInAnswersAreUncertain(t *testing.T) {
 	for body, call := range map[string]func(*Client) error{
 		`{"object":"balance","available":[null]}`: func(c *Client) error { _, err := c.Balance(ctx); return err },
 		`{"object":"dispute","id":"dp_1","amount":1,"currency":"usd","balance_transactions":[null]}`: func(c *Client) error {
-			_, err := c.Dispute(ctx, "dp_1")
+			_, err := c.Dispute(ctx, payments.Platform, "dp_1")
 			return err
 		},
 		`{"object":"account","id":"acct_1","requirements":{"errors":[null]}}`: func(c *Client) error { _, err := c.Account(ctx, "acct_1"); return err },

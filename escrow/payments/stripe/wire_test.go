@@ -347,7 +347,7 @@ func TestEmptyIDAsksForNothing(t *testing.T) {
 		},
 		"account":  func() error { _, err := client.Account(ctx, payments.Platform); return err },
 		"movement": func() error { _, err := client.Movement(ctx, ""); return err },
-		"dispute":  func() error { _, err := client.Dispute(ctx, ""); return err },
+		"dispute":  func() error { _, err := client.Dispute(ctx, payments.Platform, ""); return err },
 		"warning":  func() error { _, err := client.Warning(ctx, ""); return err },
 	} {
 		if err := ask(); !errors.Is(err, payments.ErrInvalid) {

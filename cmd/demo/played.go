@@ -14,9 +14,9 @@ import (
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
-// escrow is an account that plays an escrow: it writes what one would write. It
+// playedEscrow is an account that plays an escrow: it writes what one would write. It
 // holds nothing, and all its money is marked as test money.
-type escrow struct {
+type playedEscrow struct {
 	*atmosphere.Account
 	terms comatproto.RepoStrongRef
 }
@@ -43,14 +43,14 @@ func terms() *stratos.EscrowTerms {
 
 func lasts(seconds int64) time.Duration { return time.Duration(seconds) * time.Second }
 
-func (t *teller) establish(by *atmosphere.Account, name string) escrow {
+func (t *teller) establish(by *atmosphere.Account, name string) playedEscrow {
 	agreed := t.put(by, terms())
 	t.putAs(by, "self", &stratos.EscrowService{
 		LexiconTypeID: lexicons.CollectionService.String(),
 		Name:          name, Uri: "https://" + by.Handle.String() + "/", Terms: agreed,
 		CreatedAt: stamp(t.now.Add(-serviceAge * day)),
 	})
-	return escrow{by, agreed}
+	return playedEscrow{by, agreed}
 }
 
 // payment is a pledge or donation, and what became of its money.
@@ -100,7 +100,7 @@ func (t *teller) receipt(a *attempt, p *payment) {
 	t.putAs(a.escrow.Account, lexicons.DerivedKey(uriOf(p.subject)), record)
 }
 
-func (t *teller) rule(e escrow, daysAgo int, dispute comatproto.RepoStrongRef, outcome lifecycle.Outcome, rationale string) {
+func (t *teller) rule(e playedEscrow, daysAgo int, dispute comatproto.RepoStrongRef, outcome lifecycle.Outcome, rationale string) {
 	t.put(e.Account, &stratos.EscrowRuling{
 		LexiconTypeID: lexicons.CollectionRuling.String(),
 		Dispute:       dispute, Outcome: string(outcome), Rationale: rationale, CreatedAt: t.date(daysAgo),

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/atclient"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stratosfund/stratosfund/lexicons"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+// within bounds how long a demo may take to tell everything, on a machine that is busy.
+const within = 5 * time.Minute
+
+// printed is what a demo prints.
+type printed struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	all  chan struct{} // closed when it has said everything
+}
+
+func (p *printed) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	said := bytes.Contains(p.text.Bytes(), []byte("Ctrl-C"))
+	p.text.Write(b)
+	if !said && bytes.Contains(p.text.Bytes(), []byte("Ctrl-C")) {
+		close(p.all)
+	}
+	return len(b), nil
+}
+
+func (p *printed) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+// showing is a whole demo that runs.
+type showing struct {
+	t       *testing.T
+	out     *printed
+	stop    func()
+	bin     string
+	api     *atclient.APIClient
+	escrow  *atclient.APIClient
+	subject string // the live story's proposal
+}
+
+// show starts a demo in a folder, and returns when it has told everything.
+func show(t *testing.T, dataDir, bin string) *showing {
+	t.Helper()
+	for {
+		out := &printed{all: make(chan struct{})}
+		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+		ended := make(chan error, 1)
+		go func() {
+			ended <- demo(ctx, settings{dataDir: dataDir, port: freePort(t), escrowPort: freePort(t), processorPort: freePort(t)}, out, t.Output())
+		}()
+		stop := sync.OnceFunc(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("the demo ended with: %v", err)
+			}
+		})
+		select {
+		case <-out.all:
+			t.Cleanup(stop)
+		case err := <-ended:
+			cancel()
+			if errors.Is(err, syscall.EADDRINUSE) { // somebody else's by now
+				continue
+			}
+			t.Fatalf("the demo ended with %v, after it said\n%s", err, out)
+		case <-time.After(within):
+			stop()
+			t.Fatalf("the demo said no more than\n%s", out)
+		}
+		s := &showing{t: t, out: out, stop: stop, bin: bin}
+		s.api = atclient.NewAPIClient(strings.TrimSuffix(s.said(`API=(\S+)`), "/xrpc"))
+		s.escrow = atclient.NewAPIClient(strings.TrimSuffix(s.said(`HELD=(\S+)`), "/xrpc"))
+		s.subject = s.said(`PROPOSAL=(\S+)`)
+		return s
+	}
+}
+
+// said finds something in what was printed.
+func (s *showing) said(pattern string) string {
+	s.t.Helper()
+	found := regexp.MustCompile(pattern).FindStringSubmatch(s.out.String())
+	if found == nil {
+		s.t.Fatalf("nothing like %s in\n%s", pattern, s.out)
+	}
+	return found[1]
+}
+
+// pledges are what the AppView says of the pledges: their statuses by amounts.
+func (s *showing) pledges() map[int64]string {
+	s.t.Helper()
+	out, err := stratos.FeatureListPledges(s.t.Context(), s.api, "", nil, s.subject)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	statuses := map[int64]string{}
+	for _, p := range out.Pledges {
+		statuses[p.Value.Amount] = p.Status
+		if (p.Receipt == nil) != (p.Status == "pending") {
+			s.t.Errorf("%s is %s, and its receipt is %v", p.Uri, p.Status, p.Receipt)
+		}
+	}
+	return statuses
+}
+
+// becomes lists what became of a payment, as its receipt tells.
+func (s *showing) becomes(amount int64) (statuses []string) {
+	s.t.Helper()
+	out, err := stratos.EscrowListReceipts(s.t.Context(), s.escrow, "", "", nil, "", "")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, r := range out.Receipts {
+		uri := syntax.ATURI(r.Uri)
+		parsed, err := lexicons.ParseRecordJSON(syntax.DID(uri.Authority()), uri.Collection(), uri.RecordKey(), json.RawMessage(r.Record))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		receipt := parsed.(*stratos.EscrowReceipt)
+		if receipt.Test == nil || !*receipt.Test {
+			s.t.Errorf("%s does not say that it is of play money", uri)
+		}
+		if receipt.Value.Amount != amount {
+			continue
+		}
+		for _, change := range receipt.History {
+			statuses = append(statuses, change.Status)
+		}
+	}
+	return statuses
+}
+
+// typed gives all that was printed to a shell, where curl fails as browsers do not.
+func (s *showing) typed() string {
+	s.t.Helper()
+	_, commands, _ := strings.Cut(s.out.String(), "\nAPI=")
+	cmd := exec.CommandContext(s.t.Context(), "sh", "-eu", "-c", `curl() { command curl -fsS "$@"; }`+"\nAPI="+commands)
+	cmd.Dir = s.bin
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		s.t.Errorf("typed into a shell, what was printed ends with %v: %s\n%s", err, complaints.String(), out)
+	}
+	return string(out)
+}
+
+// movements is what the operator's commands say of the money.
+func (s *showing) movements() string {
+	s.t.Helper()
+	out := s.typed()
+	agree := regexp.MustCompile(`The processor and the ledger agree: \d+ movements, 0 in flight`).FindString(out)
+	whole := regexp.MustCompile(`The ledger is whole: \d+ entries`).FindString(out)
+	if agree == "" || whole == "" {
+		s.t.Errorf("the operator is told\n%s", out)
+	}
+	return agree + ". " + whole
+}
+
+func TestDemo_HoldsAndRefundsForRealAndGoesOnAfterARestart(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "bin")+"/", "github.com/stratosfund/stratosfund/cmd/escrow")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the escrow: %v: %s", err, out)
+	}
+	dir := t.TempDir()
+	s := show(t, dir, bin)
+	if diff := cmp.Diff(map[int64]string{2500: "held", 1200: "pending"}, s.pledges()); diff != "" {
+		t.Errorf("pledges in the AppView (-want +got):\n%s", diff)
+	}
+	if got := s.becomes(1800); !slices.Equal(got, []string{"held", "refunding", "refunded"}) {
+		t.Errorf("the pledge that was taken back became %q", got)
+	}
+	s.said(`AppView says: held\.\n(?s:.*)AppView says: (refunded)\.`)
+	s.typed()
+
+	// Somebody does what the last step asks for.
+	if err := pay(t.Context(), s.said(`within an hour: (\S+)`), cardAsks3DS); err != nil {
+		t.Fatal(err)
+	}
+	if err := eventually(t.Context(), "the AppView shows it", func() (bool, error) { return s.pledges()[1200] == "held", nil }); err != nil {
+		t.Fatal(err)
+	}
+	before := s.movements()
+	s.stop()
+
+	again := show(t, dir, bin)
+	if again.subject != s.subject {
+		t.Errorf("started again, the story is about %s, and was about %s", again.subject, s.subject)
+	}
+	if diff := cmp.Diff(map[int64]string{2500: "held", 1200: "held"}, again.pledges()); diff != "" {
+		t.Errorf("pledges in the AppView after a restart (-want +got):\n%s", diff)
+	}
+	again.said(`tomas-backs.test's (pledge was paid before)`)
+	if after := again.movements(); after != before {
+		t.Errorf("after a restart: %s; before: %s", after, before)
+	}
+}

@@ -1,0 +1,119 @@
+package campaign_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+)
+
+func TestCatchUp_GoesWhereReceiptsAndProcessorLead(t *testing.T) {
+	t.Parallel()
+	pot := int64(2500)
+	for name, c := range map[string]struct {
+		phase  lifecycle.Phase
+		reason campaign.Reason
+		pot    *int64
+		held   bool
+		later  time.Duration
+		there  bool
+		now    lifecycle.Phase
+	}{
+		"closed":                           {lifecycle.PhaseClosed, "", &pot, true, time.Minute, true, lifecycle.PhaseClosed},
+		"refunding":                        {lifecycle.PhaseRefunding, campaign.ReasonCancelled, nil, true, time.Minute, true, lifecycle.PhaseRefunding},
+		"refunded":                         {lifecycle.PhaseRefunded, campaign.ReasonCancelled, nil, false, time.Minute, true, lifecycle.PhaseRefunded},
+		"refunded, and the ledger is not":  {lifecycle.PhaseRefunded, campaign.ReasonCancelled, nil, true, time.Minute, false, lifecycle.PhaseOpen},
+		"settling is for a person":         {lifecycle.PhaseSettling, "", &pot, true, time.Minute, false, lifecycle.PhaseOpen},
+		"a phase that is none":             {"paused", "", &pot, true, time.Minute, false, lifecycle.PhaseOpen},
+		"what was published before is not": {lifecycle.PhaseClosed, "", &pot, true, 0, true, lifecycle.PhaseOpen},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := opened(t)
+			if c.held {
+				w.paid("h1", 2500)
+			}
+			published := w.campaign()
+			published.Phase, published.Reason, published.Pot = c.phase, c.reason, c.pot
+			published.Totals, published.UpdatedAt = campaign.Totals{Held: 7}, published.UpdatedAt.Add(c.later)
+			before := w.campaign()
+			for range 2 {
+				w.do(func(ctx context.Context, tx *store.Tx) error {
+					there, err := campaign.CatchUp(ctx, tx, published)
+					if there != c.there {
+						t.Errorf("it is there: %t, want %t", there, c.there)
+					}
+					return err
+				})
+			}
+			want := before
+			if c.now != lifecycle.PhaseOpen {
+				want = published
+			}
+			if diff := cmp.Diff(want, w.campaign()); diff != "" {
+				t.Errorf("the campaign (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRestore_BeginsAsItOpened(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		proposal string // instead of the one that has a campaign
+		reason   campaign.Reason
+		err      error
+		now      lifecycle.Phase
+	}{
+		"of its own":                  {"at://did:plc:other/fund.stratos.feature.proposal/3lbqxkdzvqk2a", campaign.ReasonCancelled, nil, lifecycle.PhaseOpen},
+		"beside the one that is open": {"", campaign.ReasonCancelled, nil, lifecycle.PhaseRefunding},
+		"beside it, and open as well": {"", "", campaign.ErrMoved, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := opened(t)
+			lost := w.campaign()
+			lost.Development.Uri = strings.TrimSuffix(lost.Development.Uri, lost.Development.Uri[len(lost.Development.Uri)-1:]) + "z"
+			lost.Attempt = ledger.AttemptOf(syntax.ATURI(lost.Development.Uri))
+			if c.proposal != "" {
+				lost.Proposal.Uri = c.proposal
+			}
+			if lost.Phase, lost.Reason = lifecycle.PhaseRefunded, c.reason; c.reason == "" {
+				lost.Phase = lifecycle.PhaseOpen
+			}
+			lost.Totals, lost.UpdatedAt = campaign.Totals{Refunded: 7}, lost.UpdatedAt.Add(time.Hour)
+			for range 2 { // the second time it is known
+				var err error
+				w.do(func(ctx context.Context, tx *store.Tx) error { err = campaign.Restore(ctx, tx, lost); return nil })
+				if !errors.Is(err, c.err) {
+					t.Fatalf("%v, want %v", err, c.err)
+				}
+			}
+			if c.err != nil {
+				return
+			}
+			want := lost
+			want.Phase, want.Totals, want.UpdatedAt = c.now, campaign.Totals{}, lost.OpenedAt
+			if c.now == lifecycle.PhaseOpen {
+				want.Reason = ""
+			}
+			w.read(func(ctx context.Context, q sqlite.Querier) error {
+				got, err := campaign.Load(ctx, q, lost.Attempt)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("the campaign (-want +got):\n%s", diff)
+				}
+				return err
+			})
+		})
+	}
+}

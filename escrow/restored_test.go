@@ -1,0 +1,153 @@
+package escrow
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/lexicons"
+)
+
+// TestRestored_AnOldBackupCatchesUpWithTheWorld: campaigns, terms, payments and a refund of
+// which the backup knows nothing. In the end ledger, processor and repository agree, and on
+// the way nothing is published or paid a second time.
+func TestRestored_AnOldBackupCatchesUpWithTheWorld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	carol := atmospheretest.NewAccount(t, w.network, "carol")
+	w.onboard(w.developer)
+	first := w.announce("3lbqxkdzvqk2a")
+	w.opened(first)
+	withdrawn := w.pledges(w.backer, "3lbqxkdzvqk2a", first)
+	w.pay(w.backer, withdrawn)
+	w.published()
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	w.ok(w.service.store.Backup(t.Context(), copied))
+
+	// All of this is lost.
+	w.stop()
+	w.terms(400)
+	w.start()
+	second := w.announce("3lbqxkdzvqk2b")
+	w.opened(second)
+	w.pay(carol, w.pledges(carol, "3lbqxkdzvqk2a", first))
+	w.pay(w.backer, w.pledges(w.backer, "3lbqxkdzvqk2b", second))
+	w.ok(w.backer.DeleteRecord(t.Context(), syntax.ATURI(withdrawn.Uri)))
+	w.until("the first pledge is refunded", func() bool {
+		for _, status := range w.receipts() {
+			if status == "refunded withdrawn" {
+				return true
+			}
+		}
+		return false
+	})
+	w.published()
+	before, campaigns, terms := w.receipts(), w.records(lexicons.CollectionCampaign), w.records(lexicons.CollectionTerms)
+	if len(before) != 3 || len(campaigns) != 2 || len(terms) != 2 {
+		t.Fatalf("published are %v, %v, %v", before, campaigns, terms)
+	}
+
+	w.stop()
+	w.cfg.DatabaseURL = "sqlite://" + copied
+	w.start()
+	<-w.service.processor.guard.Done()
+	if diff := cmp.Diff(before, w.receipts()); diff != "" {
+		t.Errorf("receipts after it caught up (-want +got):\n%s", diff)
+	}
+	w.published()
+	if diff := cmp.Diff(before, w.receipts()); diff != "" {
+		t.Errorf("receipts in the end (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(campaigns, w.records(lexicons.CollectionCampaign)); diff != "" {
+		t.Errorf("campaigns in the end (-want +got):\n%s", diff)
+	}
+	now := w.records(lexicons.CollectionTerms)
+	for rkey, cid := range terms {
+		if now[rkey] != cid {
+			t.Errorf("terms %s were %s, and are %s", rkey, cid, now[rkey])
+		}
+	}
+	w.read(func(ctx context.Context, q sqlite.Querier) error {
+		c, err := campaign.LoadByDevelopment(ctx, q, syntax.ATURI(second.development.Uri))
+		if err == nil && (c.Fee != 400 || len(c.Payees) != 1 || c.Payees[0].DID != w.developer.DID) {
+			t.Errorf("the campaign that was lost is %+v", c)
+		}
+		return err
+	})
+	refunds := 0
+	for _, err := range w.client.Refunds(t.Context(), payments.RefundQuery{}) {
+		w.ok(err)
+		refunds++
+	}
+	if n := w.standing(); refunds != 1 || n != 0 {
+		t.Errorf("%d refunds at the processor, want 1; %d things stand still", refunds, n)
+	}
+	report, err := w.service.processor.reconciler.Compare(t.Context(), true)
+	w.ok(err)
+	if !report.Clean() || report.Flying != 0 {
+		t.Errorf("processor and ledger: %+v", report)
+	}
+	verified, err := w.service.ledger.Verify(t.Context(), w.service.store, nil, func(int64) {})
+	w.ok(err)
+	for _, f := range verified.Findings {
+		t.Errorf("the ledger: %s", f)
+	}
+
+	// And it goes on.
+	w.pay(carol, w.pledges(carol, "3lbqxkdzvqk2c", second))
+	w.published()
+	if got := w.receipts(); len(got) != 4 {
+		t.Errorf("receipts: %v", got)
+	}
+}
+
+// records are the CIDs of a collection of the escrow's, by key.
+func (w *world) records(collection syntax.NSID) map[string]string {
+	w.t.Helper()
+	out := map[string]string{}
+	for _, r := range w.listed(collection) {
+		out[r.URI.RecordKey().String()] = r.CID
+	}
+	return out
+}
+
+// receipts are what they say, by pledge.
+func (w *world) receipts() map[syntax.ATURI]string {
+	w.t.Helper()
+	out := map[syntax.ATURI]string{}
+	for _, r := range w.listed(lexicons.CollectionReceipt) {
+		var receipt struct {
+			Subject        struct{ URI syntax.ATURI }
+			Status, Reason string
+		}
+		w.ok(json.Unmarshal(r.Value, &receipt))
+		out[receipt.Subject.URI] = receipt.Status
+		if receipt.Reason != "" {
+			out[receipt.Subject.URI] += " " + receipt.Reason
+		}
+	}
+	return out
+}
+
+type listed struct {
+	URI   syntax.ATURI
+	CID   string
+	Value json.RawMessage
+}
+
+func (w *world) listed(collection syntax.NSID) []listed {
+	w.t.Helper()
+	var page struct{ Records []listed }
+	w.ok(w.account.Client.Get(w.t.Context(), "com.atproto.repo.listRecords", map[string]any{
+		"repo": w.account.DID.String(), "collection": collection.String(), "limit": 100,
+	}, &page))
+	return page.Records
+}
