@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo simulator test contract lint generate bench bench-indexer bench-appview bench-escrow soak oracle mutants mutants-ledger fuzz clean
+.PHONY: help build run demo simulator test contract lint generate bench bench-indexer bench-appview bench-escrow soak oracle oracle-escrow mutants mutants-ledger mutants-escrow fuzz clean
 
 # Full-text search is a build tag of the SQLite driver.
 export GOFLAGS += -tags=sqlite_fts5
@@ -14,7 +14,7 @@ ERRCHECK    := github.com/kisielk/errcheck@v1.30.0
 ERRORLINT   := github.com/polyfloyd/go-errorlint@v1.8.0
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## everything on this machine: PLC, PDS, AppView, escrow, simulated payments, sample data
 	@go build -o bin/ ./cmd/demo ./cmd/escrow
@@ -68,11 +68,17 @@ SEEDS ?= 200
 oracle: ## the indexer against SEEDS (200) simulated networks full of faults
 	ORACLE_SEEDS=$(SEEDS) go test ./indexer/oracle -run '^TestOracle$$' -timeout 60m -count 1
 
+oracle-escrow: ## the escrow in SEEDS (200) simulated societies, killed and lied to; SEEDS=1 SEED=24 is one of them
+	ESCROW_ORACLE_SEEDS=$(SEEDS) ESCROW_ORACLE_SEED=$(or $(SEED),0) go test ./escrow/oracle -run '^TestOracle$$' -timeout 120m -count 1 -v
+
 mutants: ## deliberate bugs, each of which the oracle must catch
 	indexer/oracle/mutants/run
 
 mutants-ledger: ## deliberate bugs, each of which the ledger's tests must catch
 	escrow/ledger/mutants/run
+
+mutants-escrow: ## deliberate bugs, each of which the escrow's oracle must catch
+	escrow/oracle/mutants/run
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME (30s, or a number of inputs: 2000x)

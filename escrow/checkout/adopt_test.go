@@ -9,7 +9,6 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
-	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
@@ -102,10 +101,10 @@ func TestAdopt_APledgeHasOneHold(t *testing.T) {
 	lost := w.begin(pledge)
 	session := w.agreed(lost)
 	w.restore()
-	other := w.begin(pledge)
+	other := w.agreed(w.begin(pledge))
+	w.pay(other)
+	w.observe(other)
 	if err := w.Adopt(t.Context(), w.session1(session)); !errors.Is(err, ledger.ErrTaken) {
 		t.Errorf("%v, want ErrTaken", err)
 	}
-	w.do(func(ctx context.Context, tx *store.Tx) error { return w.void(ctx, tx, other, EndingExpired) })
-	w.ok(w.Adopt(t.Context(), w.session1(session)))
 }

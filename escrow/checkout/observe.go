@@ -74,7 +74,11 @@ func (d *Desk) adopt(ctx context.Context, p Payment, session payments.Session) e
 	if err != nil {
 		return err
 	}
-	if p.Session == "" && p.Confirmed {
+	if p.Session == "" && !p.Confirmed {
+		// The database was restored, and has forgotten that the payer agreed.
+		return d.update(ctx, func(ctx context.Context, tx *store.Tx) error { return ordered(ctx, tx, p.ID, session) })
+	}
+	if p.Session == "" {
 		made, err := d.session(ctx, p)
 		if errors.Is(err, ErrOver) {
 			return d.reject(ctx, session)

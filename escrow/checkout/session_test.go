@@ -277,6 +277,52 @@ func TestObserve_AChargeThatWentBackBeforeAnybodyLookedIsPosted(t *testing.T) {
 	}
 }
 
+// TestObserve_ASessionWhoseAgreementWasForgottenIsThePayments: so nobody opens a second one.
+func TestObserve_ASessionWhoseAgreementWasForgottenIsThePayments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.begin(w.pledge(1, 2500))
+	forgotten := p
+	forgotten.ExpiresAt = w.now().Add(sessionLife).Truncate(time.Second)
+	order := w.order(forgotten)
+	order.Key = "checkout/of-a-life-before"
+	made, err := w.stripe.OpenCheckout(t.Context(), order)
+	w.ok(err)
+	w.observe(made.ID)
+	if got := w.agreed(p); got != made.ID || len(w.sessions()) != 1 {
+		t.Errorf("the payer is sent to %s of %d sessions, and not to %s", got, len(w.sessions()), made.ID)
+	}
+	w.pay(made.ID)
+	w.observe(made.ID)
+	w.want(p.ID, StatePaid, EndingNone, "held")
+}
+
+// TestAdopt_EndsTheOlderOfferThatTheDatabaseRemembers: in the life that was forgotten it had
+// ended, and the newer one was paid.
+func TestAdopt_EndsTheOlderOfferThatTheDatabaseRemembers(t *testing.T) {
+	t.Parallel()
+	for _, agreed := range []bool{false, true} {
+		w := newWorld(t)
+		older := w.begin(w.pledge(1, 2500))
+		if agreed {
+			w.agreed(older)
+		}
+		newer := older
+		newer.ID, newer.ExpiresAt = "newer", w.now().Add(sessionLife).Truncate(time.Second)
+		order := w.order(newer)
+		order.Key = "checkout/newer"
+		made, err := w.stripe.OpenCheckout(t.Context(), order)
+		w.ok(err)
+		w.pay(made.ID)
+		w.ok(w.Adopt(t.Context(), w.session1(made.ID)))
+		w.observe(made.ID)
+		w.want("newer", StatePaid, EndingNone, "held")
+		if p := w.payment(older.ID); p.State != StateEnded {
+			t.Errorf("the older offer is %s", p.State)
+		}
+	}
+}
+
 func (w *world) session1(id payments.SessionID) payments.Session {
 	w.t.Helper()
 	s, err := w.stripe.Session(w.t.Context(), payments.Platform, id)

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
@@ -108,17 +109,22 @@ func every[T any](of func(T) object) func(T) (object, bool, error) {
 	return func(one T) (object, bool, error) { return of(one), true, nil }
 }
 
-// sessionIsNews tells whether a session of ours is over, and the ledger does not know.
+// sessionIsNews tells whether a session of ours is over, and the ledger does not know, or
+// whether this database has forgotten that it was ordered.
 func (w *Worker) sessionIsNews(ctx context.Context, s payments.Session) (news bool, err error) {
 	if !s.Mark.By(w.Escrow) {
 		return false, nil
 	}
 	var h *ledger.Hold
+	var order intent.Intent
 	err = w.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-		h, err = ledger.LoadHold(ctx, q, ledger.HoldID(s.Mark.Intent))
+		if h, err = ledger.LoadHold(ctx, q, ledger.HoldID(s.Mark.Intent)); err != nil {
+			return err
+		}
+		order, err = intent.Load(ctx, q, s.Mark.Intent)
 		return err
 	})
-	if errors.Is(err, ledger.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) || errors.Is(err, intent.ErrNotFound) || err == nil && order.Object != string(s.ID) {
 		return true, nil
 	}
 	if err != nil {
@@ -189,16 +195,16 @@ func (w *Worker) Sync(ctx context.Context, full bool) ([]Read, error) {
 	return reads, nil
 }
 
-// SyncSessions reads only the sessions, all of them. A ledger that has forgotten
-// something begins with them.
-func (w *Worker) SyncSessions(ctx context.Context) error {
+// SyncSessions reads only the sessions, since the last time or all of them. A ledger that
+// has forgotten something begins with them.
+func (w *Worker) SyncSessions(ctx context.Context, full bool) error {
 	select {
 	case w.syncing <- struct{}{}:
 		defer func() { <-w.syncing }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	_, err := w.syncList(ctx, w.lists()[0], true)
+	_, err := w.syncList(ctx, w.lists()[0], full)
 	return err
 }
 

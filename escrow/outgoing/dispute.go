@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
 // ObserveDispute fetches a chargeback, or an inquiry, and posts what it tells.
@@ -24,6 +26,11 @@ func (s *Sender) ObserveDispute(ctx context.Context, id payments.DisputeID) erro
 	object, err := disputeObject(d, hold)
 	if err != nil {
 		return err
+	}
+	if object.Withdrawn != nil {
+		if err := s.refundsOf(ctx, hold, d.Charge); err != nil {
+			return err
+		}
 	}
 	return s.tell(ctx, func(ctx context.Context, tx *store.Tx) error {
 		told := s.ledger.Chargeback(ctx, tx, object)
@@ -42,6 +49,33 @@ func (s *Sender) ObserveDispute(ctx context.Context, id payments.DisputeID) erro
 		s.log.Info("chargeback", "hold", hold, "dispute", id, "status", d.Status, "amount", d.Amount)
 		return told
 	})
+}
+
+// refundsOf observes the refunds of a charge that the ledger has not heard of, before it
+// hears of a bank that took money. The processor refunds nothing that a bank has, so they
+// were made before; told after it, they would be of money that nobody is owed any more.
+func (s *Sender) refundsOf(ctx context.Context, hold ledger.HoldID, charge payments.ChargeID) error {
+	var h *ledger.Hold
+	err := s.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+		h, err = ledger.LoadHold(ctx, q, hold)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for r, err := range s.processor.Refunds(ctx, payments.RefundQuery{Charge: charge}) {
+		if err != nil {
+			return err
+		}
+		known := slices.ContainsFunc(h.Refunds, func(have ledger.Refund) bool { return have.ID == string(r.ID) })
+		if known {
+			continue
+		}
+		if err := s.ObserveRefund(ctx, r.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // over tells whether the bank has decided, or asks no more.

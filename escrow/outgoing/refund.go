@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,8 +138,12 @@ func (s *Sender) orderRefund(ctx context.Context, hold ledger.HoldID, id payment
 		return payments.Refund{}, err
 	}
 	amount := refundable(h)
-	if amount == 0 {
+	switch {
+	case amount == 0 && contested(h):
 		return payments.Refund{}, fmt.Errorf("%w: a refund of hold %s", errNotDue, hold)
+	case amount == 0:
+		// A bank has it for good: nobody is owed anything that this intent could send.
+		return payments.Refund{}, &payments.Failure{Kind: payments.ErrRefused, Code: codeNothingDue}
 	}
 	mark, err := s.mark(ctx, h, id)
 	if err != nil {
@@ -149,9 +154,15 @@ func (s *Sender) orderRefund(ctx context.Context, hold ledger.HoldID, id payment
 		reason = payments.RefundFraudulent
 	}
 	return s.processor.SendRefund(ctx, payments.RefundOrder{
-		Key: key, Mark: mark, Charge: payments.ChargeID(h.Charge), Amount: money.Money{Amount: amount, Currency: h.Value.Currency}, Reason: reason,
+		Key: key, Mark: mark, Charge: payments.ChargeID(h.Charge), Amount: money.Money{Amount: amount, Currency: h.Value.Currency}, Reason: reason, Because: string(h.Exit.Reason),
 	})
 }
+
+// codeNothingDue is our own refusal of an order for which there is no reason any more.
+const codeNothingDue = "nothing_due"
+
+// contested tells whether a bank has not decided about what the hold owes.
+func contested(h *ledger.Hold) bool { return h.Balances[ledger.KindContested] > 0 }
 
 // asked is an error of a question that came before an order: it refuses nothing.
 func asked(err error) error {
@@ -196,6 +207,9 @@ func (s *Sender) ObserveRefund(ctx context.Context, id payments.RefundID) error 
 		if err := intent.Adopt(ctx, tx, r.Mark.Intent, intent.KindRefund, string(hold), string(id)); err != nil {
 			return err
 		}
+		if err := s.decideAgain(ctx, tx, hold, r); err != nil {
+			return err
+		}
 		told := s.ledger.Refund(ctx, tx, object)
 		if told != nil && !errors.Is(told, ledger.ErrNotYet) {
 			return told
@@ -205,6 +219,18 @@ func (s *Sender) ObserveRefund(ctx context.Context, id payments.RefundID) error 
 		}
 		return told
 	})
+}
+
+// decideAgain decides what was decided before this refund was made, if a database that was
+// restored has forgotten it. Nobody could write the mark but this escrow, and beside it
+// stands why.
+func (s *Sender) decideAgain(ctx context.Context, tx *store.Tx, hold ledger.HoldID, r payments.Refund) error {
+	h, err := ledger.LoadHold(ctx, tx, hold)
+	if err != nil || h.Exit != nil || !slices.Contains(ledger.Reasons(), ledger.Reason(r.Because)) {
+		return err
+	}
+	s.log.Warn("a refund is decided again, as the processor's says", "pledge", h.Pledge, "hold", hold, "amount", h.Value, "reason", r.Because, "refund", r.ID)
+	return s.ledger.DecideRefund(ctx, tx, hold, ledger.Reason(r.Because))
 }
 
 func (s *Sender) followRefundUntilSettled(ctx context.Context, tx *store.Tx, hold ledger.HoldID, id payments.RefundID) error {

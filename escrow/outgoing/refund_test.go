@@ -300,3 +300,81 @@ func TestStatements_ParametersAppearInOrder(t *testing.T) {
 	t.Parallel()
 	sqlitetest.ParametersInOrder(t, ".", 4)
 }
+
+// TestObserveDispute_HearsFirstOfTheRefundThatWentBefore: its answer was lost, and the bank
+// was faster than the question.
+func TestObserveDispute_HearsFirstOfTheRefundThatWentBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.Advance(72 * time.Hour) // the funds are there
+	dead := errors.New("died")
+	w.restart(func(p crashpoint.Point) error {
+		if p == crashpoint.AfterSend {
+			return dead
+		}
+		return nil
+	})
+	if _, err := w.sender.Pass(t.Context()); !errors.Is(err, dead) {
+		t.Fatalf("the process ended with %v", err)
+	}
+	w.restart(nil)
+	w.lose(w.dispute("h1", 0, false))
+	w.passes(2 * time.Hour)
+	w.noHalt()
+	w.Want("h1", "refunded(cancelled)")
+	w.oneRefund("h1")
+}
+
+// TestObserveRefund_OfAForgottenDecisionDecidesItAgain: the database was restored, and the
+// refund says why it was made.
+func TestObserveRefund_OfAForgottenDecisionDecidesItAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.Advance(72 * time.Hour)
+	h := w.Hold("h1")
+	charge, err := w.Client.Charge(t.Context(), payments.Platform, payments.ChargeID(h.Charge))
+	w.OK(err)
+	mark := charge.Mark
+	mark.Intent = "h1/1"
+	made, err := w.Client.SendRefund(t.Context(), payments.RefundOrder{
+		Key: "refund/h1/1", Mark: mark, Charge: charge.ID, Amount: h.Value, Reason: payments.RefundRequested, Because: "withdrawn",
+	})
+	w.OK(err)
+	w.OK(w.sender.ObserveRefund(t.Context(), made.ID))
+	w.passes(2 * time.Hour)
+	w.noHalt()
+	w.Want("h1", "refunded(withdrawn)")
+	w.oneRefund("h1")
+}
+
+// TestRefund_WhatABankKeepsIsNotOrderedForEver: the refund was noted, and a bank was faster.
+func TestRefund_WhatABankKeepsIsNotOrderedForEver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.OK(w.sender.noteRefunds(t.Context()))
+	d := w.dispute("h1", 0, false)
+	w.passes(time.Hour)
+	if open := w.openIntents(); open != 1 {
+		t.Errorf("while the bank has not decided, %d intents are open", open)
+	}
+	w.lose(d)
+	w.passes(2 * time.Hour)
+	if open := w.openIntents(); open != 0 {
+		t.Errorf("%d intents are open", open)
+	}
+	w.noHalt()
+	w.Want("h1", "charged-back(chargeback)")
+}
+
+func (w *world) openIntents() (n int) {
+	w.T.Helper()
+	w.Read(func(ctx context.Context, q sqlite.Querier) error {
+		return q.QueryRowContext(ctx, `SELECT count(*) FROM intent WHERE object IS NULL AND refused IS NULL`).Scan(&n)
+	})
+	return n
+}

@@ -109,7 +109,11 @@ func (p *Payees) observe(ctx context.Context, id payments.AccountID) (payments.A
 		if errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("%w: %s", ErrStranger, id) // marked as ours, and nobody asked for it
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		// Its answer may have been lost, also by a database that was restored.
+		return intent.Adopt(ctx, tx, found.Mark.Intent, intent.KindAccount, found.Mark.Payee.String(), string(found.ID))
 	}))
 }
 

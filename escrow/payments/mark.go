@@ -33,6 +33,9 @@ const (
 	metaAttempt = "attempt"
 	metaPayee   = "payee"
 	metaIntent  = "intent"
+
+	// MetaBecause stands beside the mark of a refund: why the escrow made it.
+	MetaBecause = "because"
 )
 
 // maxMeta is how many characters the processor keeps of a value.

@@ -13,7 +13,7 @@ import (
 func TestOrdersAreCheckedBeforeTheyAreSent(t *testing.T) {
 	t.Parallel()
 	dollar := money.Money{Amount: 100, Currency: "USD"}
-	refund := RefundOrder{"refund:1", testMark("1"), "ch_1", dollar, RefundRequested}
+	refund := RefundOrder{"refund:1", testMark("1"), "ch_1", dollar, RefundRequested, "withdrawn"}
 	transfer := TransferOrder{"transfer:1", testMark("1"), "acct_1", "ch_1", dollar}
 	reversal := ReversalOrder{"reversal:1", testMark("1"), "tr_1", dollar}
 	account := AccountOrder{"account:1", PayeeMark{testEscrow, "did:web:payee.example", "1"}, "DE", true}

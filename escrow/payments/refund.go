@@ -26,6 +26,9 @@ type RefundOrder struct {
 	Charge ChargeID
 	Amount money.Money
 	Reason RefundReason
+	// Because is the escrow's own reason. It stands in the refund's metadata, so that a
+	// database that has forgotten the decision finds it there.
+	Because string
 }
 
 // Check refuses what should not be sent, with ErrInvalid.
@@ -38,6 +41,9 @@ func (o RefundOrder) Check() error {
 	}
 	if o.Charge == "" {
 		return fmt.Errorf("%w: a refund is of a charge", ErrInvalid)
+	}
+	if len(o.Because) > maxMeta {
+		return fmt.Errorf("%w: the processor keeps %d characters of metadata", ErrInvalid, maxMeta)
 	}
 	if o.Reason != RefundRequested && o.Reason != RefundFraudulent {
 		return fmt.Errorf("%w: a refund for %q", ErrInvalid, o.Reason)
@@ -69,6 +75,8 @@ type Refund struct {
 	Amount  money.Money
 	Status  RefundStatus
 	Reason  RefundReason
+	// Because is the escrow's own reason, where the mark is its own.
+	Because string
 	// FailureReason is why it failed, if it did.
 	FailureReason string
 	CreatedAt     time.Time

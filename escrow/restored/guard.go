@@ -20,8 +20,14 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
-// again is how soon a comparison is made again that could not be made, or failed.
-const again = 10 * time.Second
+// A comparison that could not be made, or failed, is made again: soon at first, then after
+// up to longest.
+const (
+	again   = time.Second
+	longest = 10 * time.Second
+	// doublings are enough to come there.
+	doublings = 4
+)
 
 // Repository is what the escrow has published.
 type Repository interface {
@@ -45,7 +51,7 @@ func (a ahead) some() bool { return len(a.receipts)+len(a.campaigns) > 0 }
 
 // Intake reads the processor's lists and works them off.
 type Intake interface {
-	SyncSessions(context.Context) error
+	SyncSessions(ctx context.Context, full bool) error
 	Sync(ctx context.Context, full bool) ([]intake.Read, error)
 	Drain(context.Context) error
 }
@@ -81,7 +87,7 @@ func (g *Guard) Done() <-chan struct{} { return g.done }
 // Run compares, and catches up, until the ledger knows what was published or ctx ends,
 // and then returns nil. Any other end is damage of ours.
 func (g *Guard) Run(ctx context.Context) error {
-	for {
+	for tries := 0; ; tries++ {
 		done, err := g.Pass(ctx)
 		if ctx.Err() != nil {
 			return nil
@@ -89,7 +95,7 @@ func (g *Guard) Run(ctx context.Context) error {
 		if err != nil || done {
 			return err
 		}
-		timer := time.NewTimer(again)
+		timer := time.NewTimer(min(longest, again<<min(tries, doublings)))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -103,7 +109,7 @@ func (g *Guard) Run(ctx context.Context) error {
 // published; trouble outside is for a later pass.
 func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 	ahead, err := g.look(ctx)
-	if err == nil && ahead.some() {
+	if err == nil {
 		ahead, err = g.catchUp(ctx, ahead)
 	}
 	switch {
@@ -142,32 +148,54 @@ func (g *Guard) look(ctx context.Context) (a ahead, err error) {
 // catchUp brings the database to what the processor and the records know, and returns what
 // is still ahead. Campaigns come first, as they were when they opened: what was paid finds
 // them. Where they stood follows from what became of the money.
+//
+// What the processor did since this database last heard of it is heard also when no record
+// is ahead: not each order that a restored database has forgotten shows in one, and none
+// may be sent again. Sessions come before all else, since what went back presupposes them.
 func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
-	g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens",
-		"receipts", len(published.receipts), "campaigns", len(published.campaigns))
-	err := g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return halt.Stop(ctx, tx, halt.Behind, fmt.Sprintf("%d published receipts and %d campaigns tell more than the database knows",
-			len(published.receipts), len(published.campaigns)))
-	})
-	if err != nil || g.intake == nil {
-		return published, err
+	behind := published.some()
+	if behind {
+		if err := g.stop(ctx, published); err != nil {
+			return published, err
+		}
+	}
+	if g.intake == nil {
+		return published, nil
 	}
 	steps := []func(context.Context) error{
-		g.repository.RestoreTerms,
-		func(ctx context.Context) error { return g.restoreCampaigns(ctx, published.campaigns) },
-		g.intake.SyncSessions,
+		func(ctx context.Context) error { return g.intake.SyncSessions(ctx, behind) },
 		g.intake.Drain,
 		func(ctx context.Context) error { return g.decideAllAgain(ctx, published.receipts) },
-		func(ctx context.Context) error { _, err := g.intake.Sync(ctx, true); return err },
+		func(ctx context.Context) error { _, err := g.intake.Sync(ctx, behind); return err },
 		g.intake.Drain,
-		func(ctx context.Context) error { return g.catchUpCampaigns(ctx, published.campaigns) },
+	}
+	if behind {
+		steps = slices.Concat([]func(context.Context) error{
+			g.repository.RestoreTerms,
+			func(ctx context.Context) error { return g.restoreCampaigns(ctx, published.campaigns) },
+		}, steps, []func(context.Context) error{
+			func(ctx context.Context) error { return g.catchUpCampaigns(ctx, published.campaigns) },
+		})
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return ahead{}, err
 		}
 	}
+	if !behind {
+		return ahead{}, nil
+	}
 	return g.look(ctx)
+}
+
+// stop says that the database is behind.
+func (g *Guard) stop(ctx context.Context, published ahead) error {
+	g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens",
+		"receipts", len(published.receipts), "campaigns", len(published.campaigns))
+	return g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return halt.Stop(ctx, tx, halt.Behind, fmt.Sprintf("%d published receipts and %d campaigns tell more than the database knows",
+			len(published.receipts), len(published.campaigns)))
+	})
 }
 
 // restoreCampaigns keeps the campaigns that are lost. One that is known and had gone back

@@ -359,3 +359,26 @@ func TestGuard_WhatWasForgottenAndReleasedIsNotHeldAgain(t *testing.T) {
 		t.Errorf("standing: %v", w.halts())
 	}
 }
+
+// TestGuard_HearsOfOrdersThatNoReceiptShows: what was sent after the backup is not sent
+// again, also where the receipt was the same before and after.
+func TestGuard_HearsOfOrdersThatNoReceiptShows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("h1", processortest.RefundPends)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	w.publish()
+	w.backup()
+	w.send() // and it is pending at the bank
+	w.Advance(48 * time.Hour)
+	w.restore()
+	w.guarded(true)
+	w.send()
+	if n := w.refunds(); n != 1 {
+		t.Errorf("%d refunds", n)
+	}
+	w.Want("h1", "refunding(withdrawn)")
+	w.Advance(10 * 24 * time.Hour)
+	w.send()
+	w.Want("h1", "refunded(withdrawn)")
+}

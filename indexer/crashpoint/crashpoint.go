@@ -87,6 +87,14 @@ func Points() []Point {
 	return []Point{BeforeCommit, AfterCommit, AfterReceive, AfterVerify, AfterFetch, AfterDiscoveryPage, AfterSweepAnswer}
 }
 
+// EscrowPoints lists the points of the escrow that its simulations pass.
+func EscrowPoints() []Point {
+	return []Point{
+		BeforeCommit, AfterCommit, BeforePublish, AfterPublish, BeforeSend, AfterSend, AfterOffer, AfterAgreement, BeforeCharge, AfterEnding,
+		AfterHint, AfterObserve, AfterList, BeforeOpening, AfterProof, AfterFinish,
+	}
+}
+
 // Hook is told of each point that is passed. An error is the death of the
 // process: whoever passes the point returns it at once and does nothing more.
 type Hook func(Point) error

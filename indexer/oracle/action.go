@@ -5,6 +5,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/bluesky-social/indigo/events"
+	"github.com/stratosfund/stratosfund/indexer/atmosphere/simulated"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
@@ -108,7 +109,7 @@ func (w *World) write(a *account, ops int) {
 	var edits []edit
 	taken := map[string]bool{}
 	for range ops {
-		e := w.writer.write(a.did)
+		e := w.writer.write(a.DID)
 		if w.foreigner(a) {
 			e = w.writer.foreign()
 		}
@@ -170,8 +171,8 @@ func (w *World) revert(a *account) {
 
 // stow keeps the repository as it is, for a PDS that answers from a stale copy.
 func (w *World) stow(a *account) {
-	if a.rev != "" && w.one(4) {
-		a.older = makeCAR(a.commit.cid, a.snapshot()...)
+	if a.Rev != "" && w.one(4) {
+		a.older = simulated.MakeCAR(a.Commit.CID, a.Snapshot()...)
 	}
 }
 
@@ -186,7 +187,7 @@ func (w *World) setStatus(a *account, status store.AccountStatus) {
 }
 
 func (w *World) rotate(a *account) {
-	a.key, a.rekeyed = w.dice.key(), true
+	a.Key, a.rekeyed = w.dice.key(), true
 	w.note("%s has a new key", a.handle)
 	w.tellIdentity(a)
 	// Its repository is signed anew: what the old key signed proves nothing.
@@ -213,7 +214,7 @@ func (w *World) moveUnheard(a *account) {
 	}
 	w.fire(FaultSilentMove, a)
 	w.lose(a)
-	if a.rev != "" {
+	if a.Rev != "" {
 		w.mustSign(a)
 	}
 }
@@ -225,25 +226,25 @@ func (w *World) settleElsewhere(a *account) bool {
 		return false
 	}
 	a.host = to
-	from.left[a.did] = true
-	delete(to.left, a.did)
-	a.key, a.rekeyed = w.dice.key(), true
+	from.left[a.DID] = true
+	delete(to.left, a.DID)
+	a.Key, a.rekeyed = w.dice.key(), true
 	w.note("%s moves from %s to %s", a.handle, from.name, to.name)
 	return true
 }
 
 // resign signs the same tree anew and says so by a #sync.
 func (w *World) resign(a *account) {
-	if a.rev == "" {
+	if a.Rev == "" {
 		return
 	}
 	w.mustSign(a)
-	w.note("%s is at %s (sync)", a.handle, a.rev)
-	w.tell(a, &events.XRPCStreamEvent{RepoSync: a.sync(w.net.clock.Now())})
+	w.note("%s is at %s (sync)", a.handle, a.Rev)
+	w.tell(a, &events.XRPCStreamEvent{RepoSync: a.Sync(w.net.clock.Now())})
 }
 
 func (w *World) mustSign(a *account) {
-	if err := a.sign(w.net.clock.Now()); err != nil {
+	if err := a.resign(w.net.clock.Now()); err != nil {
 		panic(err) // the simulation is broken
 	}
 }
@@ -252,24 +253,24 @@ func (w *World) mustSign(a *account) {
 // #sync tells about it.
 func (w *World) rewrite(a *account) {
 	w.writer.now = w.net.clock.Now()
-	e := w.writer.write(a.did)
+	e := w.writer.write(a.DID)
 	if w.foreigner(a) {
 		e = w.writer.foreign()
 	}
 	if _, err := a.apply(w.net.clock.Now(), edit{e}); err != nil {
 		panic(err) // the simulation is broken
 	}
-	w.note("%s is rewritten to %s: %s", a.handle, a.rev, e.path)
+	w.note("%s is rewritten to %s: %s", a.handle, a.Rev, e.path)
 	w.lose(a)
 	if !w.one(3) {
-		w.tell(a, &events.XRPCStreamEvent{RepoSync: a.sync(w.net.clock.Now())})
+		w.tell(a, &events.XRPCStreamEvent{RepoSync: a.Sync(w.net.clock.Now())})
 	}
 }
 
 func (w *World) rename(a *account) {
 	a.handle = syntax.Handle(w.letters()[:8] + ".test")
 	a.proven = !w.one(4)
-	w.note("%s is the new name of %s", a.handle, a.did)
+	w.note("%s is the new name of %s", a.handle, a.DID)
 	w.tellIdentity(a)
 }
 
@@ -283,7 +284,7 @@ func (v *voice) restart(a *account) {
 
 func (v *voice) loseAll() {
 	for _, a := range v.net.accounts {
-		v.lost[a.did] = true
+		v.lost[a.DID] = true
 	}
 }
 

@@ -29,12 +29,12 @@ func (r *run) handOver(ctx context.Context) error {
 
 // newcomers are those who work on proposals of an account's project and do not maintain it.
 func (w *World) newcomers(f facts, owner *account) []fields {
-	project := uri(owner.did, lexicons.CollectionProject, projectKey)
+	project := uri(owner.DID, lexicons.CollectionProject, projectKey)
 	now, _ := f.find(lexicons.CollectionProject, project)
 	out := []fields{}
 	for _, d := range f.by[lexicons.CollectionDevelopment] {
 		p, _ := f.find(lexicons.CollectionProposal, text(d.body, "proposal", "uri"))
-		if text(p.body, "subject", "project") == project && d.author != owner.did.String() &&
+		if text(p.body, "subject", "project") == project && d.author != owner.DID.String() &&
 			!slices.Contains(dids(now.body, "maintainers"), d.author) &&
 			!slices.ContainsFunc(out, func(m fields) bool { return m["did"] == d.author }) {
 			out = append(out, fields{"did": d.author})

@@ -72,7 +72,7 @@ func (r *run) unasked(context.Context) ([]string, error) {
 	r.net.mu.Lock()
 	defer r.net.mu.Unlock()
 	if a := r.flickers; a != nil && a.late > 0 {
-		return []string{"status: of " + a.did.String()}, nil
+		return []string{"status: of " + a.DID.String()}, nil
 	}
 	return nil, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bluesky-social/indigo/events"
 	"github.com/ipfs/go-cid"
 
+	"github.com/stratosfund/stratosfund/indexer/atmosphere/simulated"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
@@ -22,20 +23,20 @@ func (n *Network) lie(d *dice, kind Fault, a *account, honest *comatproto.SyncSu
 		// At a rev of the stranger's own, so that who believes it is somewhere
 		// where the account never was.
 		rev := syntax.NewTIDFromInteger(syntax.TID(msg.Rev).Integer() + 1)
-		forged, err := signed(repo.Commit{DID: msg.Repo, Version: repo.ATPROTO_REPO_VERSION, Rev: rev.String(), Data: a.data}, strangersKey)
+		forged, err := simulated.Sign(repo.Commit{DID: msg.Repo, Version: repo.ATPROTO_REPO_VERSION, Rev: rev.String(), Data: a.Data}, strangersKey)
 		if err != nil {
 			return nil
 		}
 		msg.Rev = rev.String()
-		msg.Commit = *link(forged.cid)
-		msg.Blocks = makeCAR(forged.cid, append([]block{forged}, readCAR(msg.Blocks)[1:]...)...)
+		msg.Commit = *link(forged.CID)
+		msg.Blocks = simulated.MakeCAR(forged.CID, append([]simulated.Block{forged}, simulated.ReadCAR(msg.Blocks)[1:]...)...)
 	case FaultForgedSync:
-		forged, err := signed(repo.Commit{DID: msg.Repo, Version: repo.ATPROTO_REPO_VERSION, Rev: msg.Rev, Data: blockOf(nil).cid}, strangersKey)
+		forged, err := simulated.Sign(repo.Commit{DID: msg.Repo, Version: repo.ATPROTO_REPO_VERSION, Rev: msg.Rev, Data: simulated.BlockOf(nil).CID}, strangersKey)
 		if err != nil {
 			return nil
 		}
 		return &events.XRPCStreamEvent{RepoSync: &comatproto.SyncSubscribeRepos_Sync{
-			Did: msg.Repo, Rev: msg.Rev, Time: msg.Time, Blocks: makeCAR(forged.cid, forged),
+			Did: msg.Repo, Rev: msg.Rev, Time: msg.Time, Blocks: simulated.MakeCAR(forged.CID, forged),
 		}}
 	case FaultForgedDelete:
 		if len(msg.Ops) == 0 {
@@ -45,38 +46,38 @@ func (n *Network) lie(d *dice, kind Fault, a *account, honest *comatproto.SyncSu
 		op.Action, op.Cid, op.Prev = "delete", nil, nil
 		msg.Ops = append([]*comatproto.SyncSubscribeRepos_RepoOp{&op}, msg.Ops[1:]...)
 	case FaultForgedPrev:
-		msg.PrevData = link(blockOf(d.bytes(8)).cid)
+		msg.PrevData = link(simulated.BlockOf(d.bytes(8)).CID)
 		if d.one(3) {
 			msg.PrevData = nil
 		}
 		if d.one(3) {
-			msg.PrevData = link(a.data)
+			msg.PrevData = link(a.Data)
 		}
 	case FaultForgedRepo:
 		other := pick(d, n.accounts)
-		if other == a || other.rev == "" {
+		if other == a || other.Rev == "" {
 			return nil
 		}
-		msg.Repo = other.did.String()
+		msg.Repo = other.DID.String()
 	case FaultForgedOps:
 		if len(msg.Ops) == 0 {
 			return nil
 		}
 		msg.Ops = msg.Ops[1:]
 	case FaultForgedBlock:
-		blocks := readCAR(msg.Blocks)
+		blocks := simulated.ReadCAR(msg.Blocks)
 		last := len(blocks) - 1
 		if last == 0 {
 			return nil
 		}
-		blocks[last].data = append(bytes.Clone(blocks[last].data), 0)
-		msg.Blocks = makeCAR(cid.Cid(msg.Commit), blocks...)
+		blocks[last].Data = append(bytes.Clone(blocks[last].Data), 0)
+		msg.Blocks = simulated.MakeCAR(cid.Cid(msg.Commit), blocks...)
 	case FaultForgedFuture:
 		msg.Rev = syntax.NewTIDFromTime(n.clock.Now().AddDate(1, 0, 0), 0).String()
 	case FaultTooBig:
 		msg.TooBig, msg.Blocks, msg.Ops = true, nil, []*comatproto.SyncSubscribeRepos_RepoOp{}
 	case FaultForgedStatus:
-		return accountEvent(a.did, pick(d, []store.AccountStatus{store.AccountDeleted, store.AccountDeleted, store.AccountTakendown}), n.clock.Now())
+		return accountEvent(a.DID, pick(d, []store.AccountStatus{store.AccountDeleted, store.AccountDeleted, store.AccountTakendown}), n.clock.Now())
 	default:
 		return nil
 	}

@@ -86,7 +86,7 @@ func (a *account) expect(rev syntax.TID) []string {
 	var out []string
 	for _, e := range a.history[rev].records {
 		if e.ours() {
-			out = append(out, uri(a.did, e.collection(), e.rkey())+" "+e.cid.String()+" "+string(e.invalid))
+			out = append(out, uri(a.DID, e.collection(), e.rkey())+" "+e.cid.String()+" "+string(e.invalid))
 		}
 	}
 	slices.Sort(out)
@@ -151,18 +151,18 @@ func (w *World) checkEnd(ctx context.Context, db database) ([]string, error) {
 	defer w.net.mu.Unlock()
 	var wrong []string
 	for _, a := range w.net.accounts {
-		h := index.repos[a.did]
+		h := index.repos[a.DID]
 		if h == nil {
-			if len(a.expect(a.rev)) > 0 && a.status == store.AccountActive {
-				wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is not known", a.did, a.handle))
+			if len(a.expect(a.Rev)) > 0 && a.status == store.AccountActive {
+				wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is not known", a.DID, a.handle))
 			}
 			continue
 		}
 		if h.status != a.status && !w.mayBeHidden(a, h) && !w.mayHaveMissed(a, h) {
-			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is %s, not %s", a.did, a.handle, a.status, h.status))
+			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is %s, not %s", a.DID, a.handle, a.status, h.status))
 		}
-		if a.status == store.AccountActive && h.rev != a.rev {
-			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is at %s, not %s", a.did, a.handle, a.rev, h.rev))
+		if a.status == store.AccountActive && h.rev != a.Rev {
+			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is at %s, not %s", a.DID, a.handle, a.Rev, h.rev))
 		}
 	}
 	handles, err := query(ctx, db, `SELECT did, coalesce(handle, '') FROM actor`)
@@ -188,7 +188,7 @@ func (w *World) mayBeHidden(a *account, h *held) bool {
 	if a.status != store.AccountDeleted || h.status != store.AccountDeactivated {
 		return false
 	}
-	return h.rev == "" || slices.ContainsFunc(w.voices, func(v *voice) bool { return v.lost[a.did] })
+	return h.rev == "" || slices.ContainsFunc(w.voices, func(v *voice) bool { return v.lost[a.DID] })
 }
 
 // mayHaveMissed: who came without a cursor missed what was told before.

@@ -140,7 +140,7 @@ func (n *Network) serveHandle(w http.ResponseWriter, handle syntax.Handle) {
 	defer n.mu.Unlock()
 	for _, a := range n.accounts {
 		if a.handle == handle && a.proven {
-			_, _ = w.Write([]byte(a.did)) // the client sees a broken answer
+			_, _ = w.Write([]byte(a.DID)) // the client sees a broken answer
 			return
 		}
 	}
@@ -179,7 +179,7 @@ func (n *Network) listRepos(w http.ResponseWriter, cursor string, in func(*accou
 	dids := slices.SortedFunc(maps.Keys(n.byDID), func(a, b syntax.DID) int { return strings.Compare(a.String(), b.String()) })
 	for _, did := range dids {
 		a := n.byDID[did]
-		if did.String() <= cursor || a.rev == "" || !in(a) {
+		if did.String() <= cursor || a.Rev == "" || !in(a) {
 			continue
 		}
 		if len(repos) == listPage {
@@ -187,8 +187,8 @@ func (n *Network) listRepos(w http.ResponseWriter, cursor string, in func(*accou
 			break
 		}
 		entry := a.repoStatus()
-		entry["head"] = a.commit.cid.String()
-		entry["rev"] = a.rev.String()
+		entry["head"] = a.Commit.CID.String()
+		entry["rev"] = a.Rev.String()
 		repos = append(repos, entry)
 	}
 	out["repos"] = repos

@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/repo"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/indexer/atmosphere/simulated"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
@@ -47,11 +49,11 @@ func (p *pds) serve(w http.ResponseWriter, req *http.Request) {
 		p.state(w, req, did, (*account).repoStatus, true)
 	case "/xrpc/com.atproto.sync.getLatestCommit":
 		p.state(w, req, did, func(a *account) map[string]any {
-			return map[string]any{"cid": a.commit.cid.String(), "rev": a.rev.String()}
+			return map[string]any{"cid": a.Commit.CID.String(), "rev": a.Rev.String()}
 		}, false)
 	case "/xrpc/com.atproto.repo.describeRepo":
 		p.state(w, req, syntax.DID(req.URL.Query().Get("repo")), func(a *account) map[string]any {
-			return map[string]any{"did": a.did, "handle": a.handle, "handleIsCorrect": a.proven, "didDoc": map[string]any{}, "collections": a.collections()}
+			return map[string]any{"did": a.DID, "handle": a.handle, "handleIsCorrect": a.proven, "didDoc": map[string]any{}, "collections": a.collections()}
 		}, false)
 	case "/xrpc/com.atproto.sync.listRepos":
 		p.net.mu.Lock()
@@ -136,12 +138,12 @@ func (p *pds) getRepo(w http.ResponseWriter, req *http.Request, did syntax.DID) 
 	p.net.mu.Lock()
 	a, refusal := p.find(did)
 	fault := p.take(pdsFaults...)
-	var blocks []block
+	var blocks []simulated.Block
 	if refusal == "" {
-		blocks = a.snapshot()
+		blocks = a.Snapshot()
 		blocks, fault = p.falsify(a, blocks, fault)
 		if fault == FaultPDSOlder {
-			a.excused = a.rev
+			a.excused = a.Rev
 		}
 	}
 	if a == nil {
@@ -173,7 +175,7 @@ func (p *pds) getRepo(w http.ResponseWriter, req *http.Request, did syntax.DID) 
 		return
 	}
 	w.Header().Set("Content-Type", "application/vnd.ipld.car")
-	file := makeCAR(blocks[0].cid, blocks...)
+	file := simulated.MakeCAR(blocks[0].CID, blocks...)
 	switch fault {
 	case FaultPDSTruncated:
 		file = file[:len(file)*2/3]
@@ -188,25 +190,25 @@ func (p *pds) getRepo(w http.ResponseWriter, req *http.Request, did syntax.DID) 
 
 // falsify makes the lie of the fault. One that cannot be made of this
 // repository is not one.
-func (p *pds) falsify(a *account, blocks []block, fault Fault) ([]block, Fault) {
+func (p *pds) falsify(a *account, blocks []simulated.Block, fault Fault) ([]simulated.Block, Fault) {
 	switch fault {
 	case FaultPDSMissing:
 		return blocks[:len(blocks)-1], fault
 	case FaultPDSWrongHash:
 		last := blocks[len(blocks)-1]
-		return append(blocks[:len(blocks)-1:len(blocks)-1], block{last.cid, append(bytes.Clone(last.data), 0)}), fault
+		return append(blocks[:len(blocks)-1:len(blocks)-1], simulated.Block{CID: last.CID, Data: append(bytes.Clone(last.Data), 0)}), fault
 	case FaultPDSForged:
-		commit, err := signed(repo.Commit{
-			DID: a.did.String(), Version: repo.ATPROTO_REPO_VERSION, Rev: a.rev.String(), Data: a.data,
+		commit, err := simulated.Sign(repo.Commit{
+			DID: a.DID.String(), Version: repo.ATPROTO_REPO_VERSION, Rev: a.Rev.String(), Data: a.Data,
 		}, strangersKey)
 		if err != nil {
 			panic(err) // it signs anything
 		}
-		return append([]block{commit}, blocks[1:]...), fault
+		return append([]simulated.Block{commit}, blocks[1:]...), fault
 	case FaultPDSOther:
 		for _, other := range p.net.accounts {
-			if other != a && other.rev != "" {
-				return other.snapshot(), fault
+			if other != a && other.Rev != "" {
+				return other.Snapshot(), fault
 			}
 		}
 		return blocks, ""
@@ -216,6 +218,13 @@ func (p *pds) falsify(a *account, blocks []block, fault Fault) ([]block, Fault) 
 		}
 	}
 	return blocks, fault
+}
+
+// padding is a well-formed section of a CAR file that no repository refers to.
+func padding(size int) []byte {
+	b := simulated.BlockOf(bytes.Repeat([]byte{0x40}, size))
+	section := append(b.CID.Bytes(), b.Data...)
+	return append(binary.AppendUvarint(nil, uint64(len(section))), section...)
 }
 
 // flood sends the repository and then never ends.
@@ -233,9 +242,9 @@ func (p *pds) flood(w http.ResponseWriter, file []byte) {
 
 // repoStatus is what com.atproto.sync.getRepoStatus answers.
 func (a *account) repoStatus() map[string]any {
-	out := map[string]any{"did": a.did, "active": a.status == store.AccountActive}
+	out := map[string]any{"did": a.DID, "active": a.status == store.AccountActive}
 	if a.status == store.AccountActive {
-		out["rev"] = a.rev.String()
+		out["rev"] = a.Rev.String()
 	} else {
 		out["status"] = a.status
 	}

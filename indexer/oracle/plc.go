@@ -45,7 +45,7 @@ func (p *plc) serveDocument(w http.ResponseWriter, did syntax.DID) {
 		http.Error(w, "unknown", http.StatusNotFound)
 		return
 	}
-	pub, err := a.key.PublicKey()
+	pub, err := a.Key.PublicKey()
 	if err != nil {
 		panic(err) // every key has one
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
 
+	"github.com/stratosfund/stratosfund/indexer/atmosphere/simulated"
 	"github.com/stratosfund/stratosfund/lexicons"
 )
 
@@ -61,7 +62,7 @@ func newEntry(collection syntax.NSID, rkey syntax.RecordKey, invalid lexicons.Re
 		panic(fmt.Errorf("oracle: encode a record: %w", err))
 	}
 	return entry{
-		path: collection.String() + "/" + rkey.String(), cid: blockOf(raw).cid, value: raw, body: data, invalid: invalid,
+		path: collection.String() + "/" + rkey.String(), cid: simulated.BlockOf(raw).CID, value: raw, body: data, invalid: invalid,
 	}
 }
 

@@ -87,7 +87,7 @@ func (w *World) facts(now time.Time) facts {
 				panic(err) // we wrote it
 			}
 			f.by[e.collection()] = append(f.by[e.collection()], fact{
-				uri: uri(a.did, e.collection(), e.rkey()), author: a.did.String(), rkey: e.rkey().String(), created: created, body: e.body,
+				uri: uri(a.DID, e.collection(), e.rkey()), author: a.DID.String(), rkey: e.rkey().String(), created: created, body: e.body,
 			})
 		}
 	}

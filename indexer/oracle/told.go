@@ -28,7 +28,7 @@ type told struct {
 // tell sends an event as it happened.
 func (r *Relay) tell(a *account, ev *events.XRPCStreamEvent) {
 	r.send(ev)
-	t := told{seq: r.head, did: a.did}
+	t := told{seq: r.head, did: a.DID}
 	switch {
 	case ev.RepoCommit != nil:
 		t.rev = syntax.TID(ev.RepoCommit.Rev)
@@ -55,7 +55,7 @@ func (r *Relay) unheard(after, upTo int64) {
 // it lost track: it must find that without being told.
 func (n *Network) owe() {
 	for _, a := range n.accounts {
-		a.owed = a.rev
+		a.owed = a.Rev
 	}
 }
 
@@ -116,26 +116,26 @@ func (w *World) checkTold(index snapshot) (judged int, wrong []string) {
 		statuses[t.did] = max(statuses[t.did], t.changes)
 	}
 	for _, a := range w.net.accounts {
-		h := index.repos[a.did]
+		h := index.repos[a.DID]
 		if h == nil || putOff(now.Sub(h.sweptAt)) {
 			continue
 		}
 		// What a PDS says is only taken once the directory said that the account
 		// is there; if that failed, the account waits to be fetched.
 		unproven := w.voices[0].relay.pds != nil && h.state == store.RepoDesynchronized
-		if statuses[a.did] == a.changes && !unproven {
+		if statuses[a.DID] == a.changes && !unproven {
 			judged++
 			if h.status != a.status && !w.mayBeHidden(a, h) {
-				wrong = append(wrong, fmt.Sprintf("repo: %s (%s) was told to be %s, not %s", a.did, a.handle, a.status, h.status))
+				wrong = append(wrong, fmt.Sprintf("repo: %s (%s) was told to be %s, not %s", a.DID, a.handle, a.status, h.status))
 			}
 		}
-		must := max(revs[a.did], a.owed)
+		must := max(revs[a.DID], a.owed)
 		if must == "" || must <= a.excused || h.status != store.AccountActive || h.state == store.RepoDesynchronized {
 			continue // hidden ones are not fetched, and the others wait
 		}
 		judged++
 		if h.rev < must {
-			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is at %s, and must know %s", a.did, a.handle, h.rev, must))
+			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is at %s, and must know %s", a.DID, a.handle, h.rev, must))
 		}
 	}
 	return judged, wrong
@@ -144,12 +144,12 @@ func (w *World) checkTold(index snapshot) (judged int, wrong []string) {
 // tellNothing says that something happened, and not what: whoever follows the
 // account must look.
 func (w *World) tellNothing(a *account) {
-	if a.rev == "" {
+	if a.Rev == "" {
 		return
 	}
 	w.tell(a, &events.XRPCStreamEvent{RepoCommit: &comatproto.SyncSubscribeRepos_Commit{
-		Repo: a.did.String(), Rev: a.rev.String(), Time: stamp(w.net.clock.Now()), TooBig: true,
-		Commit: util.LexLink(a.commit.cid), Ops: []*comatproto.SyncSubscribeRepos_RepoOp{}, Blobs: []util.LexLink{},
+		Repo: a.DID.String(), Rev: a.Rev.String(), Time: stamp(w.net.clock.Now()), TooBig: true,
+		Commit: util.LexLink(a.Commit.CID), Ops: []*comatproto.SyncSubscribeRepos_RepoOp{}, Blobs: []util.LexLink{},
 	}})
 }
 
@@ -162,16 +162,16 @@ func (w *World) checkAgain(index snapshot) (judged int, wrong []string) {
 		wrong = append(wrong, fmt.Sprintf("repo: asked %d times for one where it is not", w.net.astray))
 	}
 	for _, a := range w.net.accounts {
-		h := index.repos[a.did]
+		h := index.repos[a.DID]
 		if h == nil || !w.spoken(a) {
 			continue
 		}
 		judged++
 		if h.status != a.status {
-			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is %s, not %s", a.did, a.handle, a.status, h.status))
+			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is %s, not %s", a.DID, a.handle, a.status, h.status))
 		}
-		if a.status == store.AccountActive && (h.rev != a.rev || h.state != store.RepoSynchronized) {
-			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is at %s, not %s at %q", a.did, a.handle, a.rev, h.state, h.rev))
+		if a.status == store.AccountActive && (h.rev != a.Rev || h.state != store.RepoSynchronized) {
+			wrong = append(wrong, fmt.Sprintf("repo: %s (%s) is at %s, not %s at %q", a.DID, a.handle, a.Rev, h.state, h.rev))
 		}
 	}
 	return judged, wrong

@@ -28,12 +28,12 @@ func (w *World) twin(ctx context.Context, x *Index, db database) (path string, e
 	defer w.net.mu.Unlock()
 	for _, i := range w.Perm(len(w.net.accounts)) {
 		a := w.net.accounts[i]
-		h := index.repos[a.did]
+		h := index.repos[a.DID]
 		if h == nil {
 			continue
 		}
 		if err := a.restore(ctx, st, h); err != nil {
-			return "", fmt.Errorf("oracle: restore %s: %w", a.did, err)
+			return "", fmt.Errorf("oracle: restore %s: %w", a.DID, err)
 		}
 	}
 	for more := true; more; {
@@ -46,16 +46,16 @@ func (w *World) twin(ctx context.Context, x *Index, db database) (path string, e
 
 // restore puts the state of an account at a rev into a store.
 func (a *account) restore(ctx context.Context, st *store.Store, h *held) error {
-	if err := st.RequestResync(ctx, a.did); err != nil {
+	if err := st.RequestResync(ctx, a.DID); err != nil {
 		return err
 	}
 	if h.rev != "" && !a.purged(h) {
-		r := store.Replacement{DID: a.did, Rev: h.rev, Data: a.history[h.rev].data.String(), Wanted: 1}
+		r := store.Replacement{DID: a.DID, Rev: h.rev, Data: a.history[h.rev].data.String(), Wanted: 1}
 		for _, e := range a.history[h.rev].records {
 			if !e.ours() {
 				continue
 			}
-			rec, err := store.ParseRecord(a.did, reposync.Record{Collection: e.collection(), RKey: e.rkey(), CID: e.cid, Value: e.value})
+			rec, err := store.ParseRecord(a.DID, reposync.Record{Collection: e.collection(), RKey: e.rkey(), CID: e.cid, Value: e.value})
 			if err != nil {
 				return err
 			}
@@ -69,12 +69,12 @@ func (a *account) restore(ctx context.Context, st *store.Store, h *held) error {
 	case store.AccountActive:
 		return nil
 	case store.AccountDeleted:
-		told := store.Change{Kind: store.ChangeAccount, DID: a.did, Status: h.status}
+		told := store.Change{Kind: store.ChangeAccount, DID: a.DID, Status: h.status}
 		if _, err := st.Apply(ctx, "", 0, []store.Change{told}); err != nil {
 			return err
 		}
 	}
-	return st.SetAccountStatus(ctx, a.did, h.status)
+	return st.SetAccountStatus(ctx, a.DID, h.status)
 }
 
 // compare lists the rows in which two indexes differ.

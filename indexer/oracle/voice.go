@@ -37,8 +37,8 @@ func (v *voice) speaksFor(a *account) bool { return v.relay.pds == nil || v.rela
 // tell hands an event to the relay, which may be honest.
 func (v *voice) tell(a *account, ev *events.XRPCStreamEvent) {
 	if !v.speaksFor(a) {
-		v.lost[a.did] = true
-		if !v.calm && v.relay.pds.left[a.did] && v.one(2) {
+		v.lost[a.DID] = true
+		if !v.calm && v.relay.pds.left[a.DID] && v.one(2) {
 			v.speakOfAnother(a)
 		}
 		return
@@ -47,21 +47,21 @@ func (v *voice) tell(a *account, ev *events.XRPCStreamEvent) {
 		v.release(a)
 		v.relay.tell(a, ev)
 		if ev.RepoCommit != nil {
-			delete(v.lost, a.did)
+			delete(v.lost, a.DID)
 		}
 		return
 	}
-	if before := v.skewed[a.did]; before != nil && ev.RepoCommit != nil {
-		delete(v.skewed, a.did)
+	if before := v.skewed[a.DID]; before != nil && ev.RepoCommit != nil {
+		delete(v.skewed, a.DID)
 		msg := *ev.RepoCommit
 		msg.PrevData, msg.Since = before.PrevData, before.Since
 		v.fire(FaultForgedPrev, a)
 		v.relay.send(&events.XRPCStreamEvent{RepoCommit: &msg})
-		v.lost[a.did] = true
+		v.lost[a.DID] = true
 		return
 	}
-	if len(v.held[a.did]) > 0 {
-		v.held[a.did] = append(v.held[a.did], ev)
+	if len(v.held[a.DID]) > 0 {
+		v.held[a.DID] = append(v.held[a.DID], ev)
 		if v.one(3) {
 			v.release(a)
 		}
@@ -77,14 +77,14 @@ func (v *voice) tell(a *account, ev *events.XRPCStreamEvent) {
 // release lets held frames go. About an account that left meanwhile, a PDS has
 // nothing to say any more.
 func (v *voice) release(a *account) {
-	for _, ev := range v.held[a.did] {
+	for _, ev := range v.held[a.DID] {
 		if v.speaksFor(a) {
 			v.relay.tell(a, ev)
 		} else {
-			v.lost[a.did] = true
+			v.lost[a.DID] = true
 		}
 	}
-	delete(v.held, a.did)
+	delete(v.held, a.DID)
 }
 
 // speakOfAnother lets a PDS tell what became of the copy that an account left
@@ -93,15 +93,15 @@ func (v *voice) speakOfAnother(a *account) {
 	v.fire(FaultNotHosted, a)
 	// Who believes that cannot ask at once.
 	a.host.armed = append([]Fault{FaultPDSError, FaultPDSError}, a.host.armed...)
-	v.relay.send(accountEvent(a.did, pick(v.dice, []store.AccountStatus{store.AccountDeactivated, store.AccountDeleted}), v.net.clock.Now()))
+	v.relay.send(accountEvent(a.DID, pick(v.dice, []store.AccountStatus{store.AccountDeactivated, store.AccountDeleted}), v.net.clock.Now()))
 }
 
 // raise tells that a deleted account is back. Who believed neither that nor the
 // deletion only sees that its PDS does not have it.
 func (v *voice) raise(a *account) {
 	v.fire(FaultForgedReturn, a)
-	v.lost[a.did] = true
-	v.relay.send(accountEvent(a.did, store.AccountActive, v.net.clock.Now()))
+	v.lost[a.DID] = true
+	v.relay.send(accountEvent(a.DID, store.AccountActive, v.net.clock.Now()))
 }
 
 // meddle passes the event on as a bad relay does.
@@ -122,12 +122,12 @@ func (v *voice) meddle(a *account, ev *events.XRPCStreamEvent) {
 		v.withhold(a, ev)
 	case 3:
 		v.fire(FaultHold, a)
-		v.held[a.did] = append(v.held[a.did], ev)
+		v.held[a.DID] = append(v.held[a.DID], ev)
 	case 4:
 		frame := encode(numbered(ev, r.head+1))
 		v.fire(FaultTruncate, a)
 		r.put(frame[:1+v.IntN(len(frame)-1)])
-		v.lost[a.did] = true
+		v.lost[a.DID] = true
 	case 5:
 		v.fire(FaultGarbage, a)
 		r.put(v.bytes(v.IntN(200)))
@@ -144,9 +144,9 @@ func (v *voice) meddle(a *account, ev *events.XRPCStreamEvent) {
 // withhold keeps an event from the stream.
 func (v *voice) withhold(a *account, ev *events.XRPCStreamEvent) {
 	v.fire(FaultWithhold, a)
-	v.lost[a.did] = true
+	v.lost[a.DID] = true
 	if ev.RepoCommit != nil && ev.RepoCommit.PrevData != nil && v.one(2) {
-		v.skewed[a.did] = ev.RepoCommit
+		v.skewed[a.DID] = ev.RepoCommit
 	}
 }
 
@@ -166,7 +166,7 @@ func (v *voice) deceive(a *account, ev *events.XRPCStreamEvent) {
 	a.slandered = a.slandered || kind == FaultForgedStatus
 	v.relay.send(lie)
 	if v.one(2) {
-		v.lost[a.did] = true
+		v.lost[a.DID] = true
 		return
 	}
 	v.relay.tell(a, ev)
@@ -185,10 +185,10 @@ func (v *voice) earlier() *events.XRPCStreamEvent {
 func (v *voice) replay(a *account) {
 	for _, s := range v.relay.log {
 		ev := s.commit()
-		if ev == nil || ev.RepoCommit.Repo != a.did.String() || ev.RepoCommit.PrevData == nil {
+		if ev == nil || ev.RepoCommit.Repo != a.DID.String() || ev.RepoCommit.PrevData == nil {
 			continue
 		}
-		if cid.Cid(*ev.RepoCommit.PrevData).Equals(a.data) {
+		if cid.Cid(*ev.RepoCommit.PrevData).Equals(a.Data) {
 			v.fire(FaultReplay, a)
 			v.relay.send(ev)
 			return

@@ -95,12 +95,12 @@ func (w *World) commit(a *account, edits ...edit) {
 	for _, op := range msg.Ops {
 		did = append(did, op.Action+" "+op.Path)
 	}
-	w.note("%s commits %s: %s", a.handle, a.rev, strings.Join(did, ", "))
+	w.note("%s commits %s: %s", a.handle, a.Rev, strings.Join(did, ", "))
 	w.tell(a, &events.XRPCStreamEvent{RepoCommit: msg})
 }
 
 func (w *World) tellAccount(a *account) {
-	w.tell(a, accountEvent(a.did, a.status, w.net.clock.Now()))
+	w.tell(a, accountEvent(a.DID, a.status, w.net.clock.Now()))
 }
 
 func accountEvent(did syntax.DID, status store.AccountStatus, now time.Time) *events.XRPCStreamEvent {
@@ -115,7 +115,7 @@ func (w *World) tellIdentity(a *account) { w.tell(a, identityEvent(a, w.net.cloc
 
 func identityEvent(a *account, now time.Time) *events.XRPCStreamEvent {
 	return &events.XRPCStreamEvent{RepoIdentity: &comatproto.SyncSubscribeRepos_Identity{
-		Did: a.did.String(), Handle: new(a.handle.String()), Time: stamp(now),
+		Did: a.DID.String(), Handle: new(a.handle.String()), Time: stamp(now),
 	}}
 }
 
@@ -142,7 +142,7 @@ func (w *World) tell(a *account, ev *events.XRPCStreamEvent) {
 // lose notes that no stream tells everything about the account.
 func (w *World) lose(a *account) {
 	for _, v := range w.voices {
-		v.lost[a.did] = true
+		v.lost[a.DID] = true
 	}
 }
 

@@ -200,7 +200,7 @@ func (r raw) refund() payments.Refund {
 	return payments.Refund{
 		ID: payments.RefundID(r.text("id")), Charge: payments.ChargeID(r.text("charge")), Payment: payments.PaymentID(r.text("payment_intent")),
 		Mark: payments.ParseMark(r.meta()), Amount: r.cash("amount"), Status: payments.RefundStatus(r.text("status")),
-		Reason: payments.RefundReason(r.text("reason")), FailureReason: r.text("failure_reason"), CreatedAt: r.time("created"),
+		Reason: payments.RefundReason(r.text("reason")), Because: r.meta()["because"], FailureReason: r.text("failure_reason"), CreatedAt: r.time("created"),
 		Movement: payments.MovementID(r.text("balance_transaction")), Return: payments.MovementID(r.text("failure_balance_transaction")),
 	}
 }

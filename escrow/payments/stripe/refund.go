@@ -25,6 +25,9 @@ func (c *Client) SendRefund(ctx context.Context, in payments.RefundOrder) (payme
 	if err != nil {
 		return payments.Refund{}, err
 	}
+	if in.Because != "" {
+		meta[payments.MetaBecause] = in.Because
+	}
 	answer, err := c.refunds().New(&sdk.RefundParams{
 		Params:   order(ctx, payments.Platform, in.Key),
 		Charge:   sdk.String(string(in.Charge)),
@@ -62,6 +65,7 @@ func refundOf(r *sdk.Refund) (payments.Refund, error) {
 		Amount:        in.money(r.Amount, r.Currency),
 		Status:        payments.RefundStatus(r.Status),
 		Reason:        payments.RefundReason(r.Reason),
+		Because:       r.Metadata[payments.MetaBecause],
 		FailureReason: word(string(r.FailureReason)),
 		CreatedAt:     at(r.Created),
 		Movement:      movementID(r.BalanceTransaction),

@@ -1,0 +1,52 @@
+// Package oracle lets a simulated society happen to a real escrow, and says whether its
+// money and its records are right. A seed decides everything that happens.
+//
+// # What happens
+//
+// People pledge, edit, take back, pay, are declined, abandon, pay late. Developers become
+// payable, open campaigns, cancel them, or let them lapse. Banks charge back in part and
+// in whole, inquire, win, lose, send refunds back weeks later, warn of fraud. The operator
+// puts money in, backs up, restores an older backup. The escrow is the whole service in a
+// process of its own (the program that lives through worlds starts itself again,
+// [Serve]); it is killed at random moments and at each of its crash points. The
+// processor is escrow/simulator with its faults on; webhooks are lost, repeated, late and
+// out of order. The atmosphere is simulated as well, with commits that are really signed;
+// its PDS fails, forgets sessions, loses answers and shows the past, and somebody writes
+// over receipts. [Faults] lists what goes wrong. A fault counts when it happened, and the
+// test wants all of them once enough seeds were run.
+//
+// Time is real, and leaps ([Clock]), for everybody at once.
+//
+// # What is promised
+//
+// Meanwhile: no answer of the escrow is one that nobody should see, and no process of it
+// ends by itself. When all faults have ended and the last day has passed on which a bank
+// may ask for money back, nothing is left to do, and then
+//
+//   - each pledge that was paid is in exactly one end, and for a reason, that a model
+//     also holds possible which knows what people did and what the processor says, and
+//     nothing that the escrow says (model.go); what nobody paid has no receipt;
+//   - nothing was charged, refunded or transferred twice, as the processor's own tables
+//     say; no payee has two accounts there;
+//   - the ledger verifies; added up from the postings alone, it has at the processor what
+//     the processor says that its movements add up to; each movement is there, and no
+//     other; nothing is owed to anybody any more;
+//   - each receipt is valid, and says what follows from the database by the table in
+//     docs/escrow.md, derived a second time (receipt.go); campaigns have ended.
+//
+// # To reproduce
+//
+//	ESCROW_ORACLE_SEED=24 go test ./escrow/oracle     # one seed
+//	ESCROW_ORACLE_SEEDS=100 go test ./escrow/oracle   # many
+//	ESCROW_ORACLE_KEEP=FOLDER ...                     # keep databases and logs
+//
+// A seed takes the same decisions as long as the escrow answers in the same way. How its
+// parts are interleaved with them is up to the machine, so a rare failure may need some
+// runs.
+//
+// # To extend
+//
+// Somebody who does something new is a line in act, and what may follow from it a line in
+// model.go. Nothing here asserts with a testing.T: [Run] returns an error that wraps
+// [ErrWrong] and carries what happened, so that mutants can use it too.
+package oracle
