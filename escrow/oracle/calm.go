@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// looks is how often somebody looks, lookOver after lookOver, until what should have
-	// come does not come any more. It counts only while this process runs.
-	looks    = 6000
+	// looks is how often somebody looks at most, lookOver after lookOver, whether anything
+	// is still written.
+	looks    = 2000
 	lookOver = 10 * time.Millisecond
 	// still is how long nothing must be written until that means that nothing is to do:
 	// longer than any part of the escrow rests.
@@ -21,6 +21,9 @@ const (
 	// stir is after how long of waiting the escrow is started again, since timers that
 	// are set do not see a leap.
 	stir = 5 * time.Second
+	// stirs is after how many of them what should have come does not come any more. They
+	// are counted, and not the time: a machine may be busy, or this process be paused.
+	stirs = 10
 	// calmLeap is how much time passes at once when all is well.
 	calmLeap = 20 * day
 )
@@ -93,7 +96,7 @@ func (w *World) restart(ctx context.Context) error {
 func (w *World) await(ctx context.Context, what string, left func() ([]string, error)) error {
 	var last []string
 	begun := time.Now()
-	for range looks {
+	for stirred := 0; stirred < stirs; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -107,6 +110,7 @@ func (w *World) await(ctx context.Context, what string, left func() ([]string, e
 		}
 		if time.Since(begun) > stir {
 			begun = time.Now()
+			stirred++
 			if err := w.leap(ctx, time.Hour); err != nil {
 				return err
 			}
