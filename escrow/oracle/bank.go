@@ -120,9 +120,7 @@ func (w *World) actAsBank(ctx context.Context) error {
 	}
 	var all []*charge
 	for _, p := range w.pledges { // in an order that the seed decides
-		for _, c := range r.charges[p.uri()] {
-			all = append(all, c)
-		}
+		all = append(all, r.charges[p.uri()]...)
 	}
 	if len(all) == 0 {
 		return nil
