@@ -32,9 +32,9 @@ type attempt struct {
 
 	proposal, development ref
 	opensAt, closesAt     time.Time // as announced
-	// cancelledAt and releasedAt are when the author's records for it were written.
-	cancelledAt, releasedAt time.Time
-	open                    bool // the escrow said so
+	// cancelledAt is when the author's record for it was written.
+	cancelledAt time.Time
+	open        bool // the escrow said so
 }
 
 func (w *World) put(p *person, collection syntax.NSID, rkey syntax.RecordKey, record fields) (ref, error) {
