@@ -148,7 +148,7 @@ func (w *World) untilStill(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("oracle: look at the escrow's database: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // it only read
 	var version int64
 	since := time.Now()
 	for range looks {
