@@ -63,29 +63,26 @@ func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 	return p.guard.Raise(ctx)
 }
 
-// runMoney lets money move, and publishes what became of it, once the guard is done.
+// runMoney publishes what became of money once the guard has compared that, and lets money
+// move once the guard is done.
 func (s *Service) runMoney(ctx context.Context, g *errgroup.Group) {
 	p := s.processor
 	g.Go(func() error { return p.guard.Run(ctx) })
-	after := func(run func(context.Context) error) {
-		g.Go(func() error {
-			select {
-			case <-p.guard.Done():
-				return run(ctx)
-			case <-ctx.Done():
-				return nil
-			}
-		})
+	after := func(reached <-chan struct{}, runs ...func(context.Context) error) {
+		for _, run := range runs {
+			g.Go(func() error {
+				select {
+				case <-reached:
+					return run(ctx)
+				case <-ctx.Done():
+					return nil
+				}
+			})
+		}
 	}
-	after(s.publisher.Run)
-	after(s.campaigns.Run)
-	if p.sender == nil {
-		return
+	after(p.guard.Compared(), s.publisher.Run)
+	after(p.guard.Done(), s.campaigns.Run)
+	if p.sender != nil {
+		after(p.guard.Done(), s.payees.Run, s.taking.desk.Run, p.sender.Run, p.worker.Run, p.worker.RunSync, p.reconciler.Run)
 	}
-	after(s.payees.Run)
-	after(s.taking.desk.Run)
-	after(p.sender.Run)
-	after(p.worker.Run)
-	after(p.worker.RunSync)
-	after(p.reconciler.Run)
 }

@@ -11,5 +11,8 @@
 // In the end campaigns stand where they were published. Records that are still ahead after
 // that are for a person.
 //
+// A database that is not behind publishes at once, also while the processor is away; money
+// waits until the ledger knows what the processor did.
+//
 // What it cannot bring back is a settlement that was decided after the backup.
 package restored

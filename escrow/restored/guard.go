@@ -64,13 +64,24 @@ type Guard struct {
 	campaigns  Campaigns
 	intake     Intake // nil without a processor
 	log        *slog.Logger
-	done       chan struct{}
-	once       sync.Once
+	compared   mark // nothing that is published is ahead of the ledger
+	heard      mark // and neither is what the processor did
 }
+
+// mark is reached once.
+type mark struct {
+	reached chan struct{}
+	once    sync.Once
+}
+
+func (m *mark) reach() { m.once.Do(func() { close(m.reached) }) }
 
 // New wires a guard; in may be nil when there is no processor to catch up with.
 func New(s *store.Store, l *ledger.Ledger, r Repository, c Campaigns, in Intake, log *slog.Logger) *Guard {
-	return &Guard{store: s, ledger: l, repository: r, campaigns: c, intake: in, log: log.With("component", "restored"), done: make(chan struct{})}
+	return &Guard{
+		store: s, ledger: l, repository: r, campaigns: c, intake: in, log: log.With("component", "restored"),
+		compared: mark{reached: make(chan struct{})}, heard: mark{reached: make(chan struct{})},
+	}
 }
 
 // Raise lets everything stand still until the comparison was made. It belongs before
@@ -81,11 +92,14 @@ func (g *Guard) Raise(ctx context.Context) error {
 	})
 }
 
-// Done is closed once the ledger knows what was published.
-func (g *Guard) Done() <-chan struct{} { return g.done }
+// Compared is closed once the ledger knows what was published: from then on the escrow may
+// publish, also while the processor is away.
+func (g *Guard) Compared() <-chan struct{} { return g.compared.reached }
 
-// Run compares, and catches up, until the ledger knows what was published or ctx ends,
-// and then returns nil. Any other end is damage of ours.
+// Done is closed once the ledger knows besides what the processor did: money may move.
+func (g *Guard) Done() <-chan struct{} { return g.heard.reached }
+
+// Run compares, and catches up, until the guard is done or ctx ends, and then returns nil. Any other end is damage of ours.
 func (g *Guard) Run(ctx context.Context) error {
 	for tries := 0; ; tries++ {
 		done, err := g.Pass(ctx)
@@ -110,11 +124,14 @@ func (g *Guard) Run(ctx context.Context) error {
 func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 	ahead, err := g.look(ctx)
 	if err == nil {
+		if !ahead.some() {
+			g.compared.reach()
+		}
 		ahead, err = g.catchUp(ctx, ahead)
 	}
 	switch {
 	case err != nil && (payments.Outside(err) || repo.Outside(err)):
-		g.log.Warn("what was published cannot be compared with the ledger now", "err", err)
+		g.log.Warn("the ledger cannot be compared now with what was published and what the processor did", "err", err)
 		return false, nil
 	case err != nil:
 		return false, err
@@ -133,7 +150,8 @@ func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	g.once.Do(func() { close(g.done) })
+	g.compared.reach()
+	g.heard.reach()
 	return true, nil
 }
 
