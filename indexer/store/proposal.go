@@ -12,7 +12,7 @@ import (
 
 // putProposal stores nothing for a subject of a kind that we do not know: such
 // a proposal is kept and not shown.
-func (tx *tx) putProposal(ctx context.Context, row typedRow, rec *stratos.FeatureProposal) error {
+func (tx *tx) putProposal(ctx context.Context, row typedRow, rec *stratos.FeatureProposal, found ownWords) error {
 	var project, account, uri, form sql.NullString
 	switch s := rec.Subject; {
 	case s.FeatureProposal_ProjectSubject != nil:
@@ -36,10 +36,10 @@ func (tx *tx) putProposal(ctx context.Context, row typedRow, rec *stratos.Featur
 	if err != nil {
 		return err
 	}
-	if err := tx.indexWords(ctx, row.id, row.uri, rec); err != nil {
+	if err := tx.indexWords(ctx, row.id, row.uri, rec, found); err != nil {
 		return err
 	}
-	if err := tx.indexTitle(ctx, row.id, rec.Title); err != nil {
+	if err := tx.indexTitle(ctx, row.id, found.title); err != nil {
 		return err
 	}
 	if account.Valid {

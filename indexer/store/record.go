@@ -25,6 +25,8 @@ type Record struct {
 	// Parsed is what the lexicon makes of it; nil when Invalid is set.
 	Parsed  lexicons.Record
 	Invalid *lexicons.InvalidError
+	// words are a proposal's: whoever parses has time for them, the writer has not.
+	words ownWords
 }
 
 // ParseRecord validates a proven record. An invalid one is a Record as well: it
@@ -40,6 +42,9 @@ func ParseRecord(did syntax.DID, r reposync.Record) (Record, error) {
 		return Record{}, fmt.Errorf("store: parse %s: %w", out.URI(), err)
 	}
 	out.Parsed = parsed
+	if proposal, ok := parsed.(*stratos.FeatureProposal); ok {
+		out.words = wordsOf(proposal)
+	}
 	return out, nil
 }
 
@@ -151,7 +156,7 @@ func (tx *tx) putTyped(ctx context.Context, id int64, uri syntax.ATURI, r Record
 	case *stratos.ProjectProfile:
 		return tx.putProject(ctx, row, rec)
 	case *stratos.FeatureProposal:
-		return tx.putProposal(ctx, row, rec)
+		return tx.putProposal(ctx, row, rec, r.words)
 	case *stratos.FeatureEstimate:
 		return tx.putEstimate(ctx, row, rec)
 	case *stratos.FeaturePledge:

@@ -29,14 +29,14 @@ const readers = 8
 // checkpointChanges is after how many changed rows the log is copied into the
 // database, beside the writer. The same pages change again and again while many
 // events come, and are copied once.
-const checkpointChanges = 8000
+const checkpointChanges = 16_000
 
 const (
 	// longLog is from how many pages of 4 KiB on the log is to begin anew.
-	longLog = 4000
+	longLog = 8000
 	// longestLog is how many pages it collects before the writer itself, in the
 	// middle of a commit, copies what is left.
-	longestLog = 16_000
+	longestLog = 24_000
 )
 
 // Config says where the index is and what its operator decided.
@@ -94,6 +94,7 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 	}
 	write, err := sqlite.Open(cfg.Path, url.Values{
 		"_txlock":      {"immediate"},
+		"_cache_size":  {"-32000"}, // KiB: what a thousand records change is written once
 		"_synchronous": {"normal"}, // in WAL a power loss may cost the last commits, cursor included: they come again
 	})
 	if err != nil {

@@ -65,8 +65,9 @@ func (s *Store) Untouched(a, b State, things []Thing) bool {
 // things that basic views of proposals show: whatever path leads there, none is
 // missed. The triggers are the writer's own and no part of the schema.
 //
-// A repository's row is there before its records and goes after them, an account's row
-// says nothing before it has a handle, and a proposal's nothing that its record does not.
+// A repository's row is there before its records and goes after them, and an account's row
+// says nothing before it has a handle. An edited record gets another row, and one that is
+// not valid has none.
 func (s *Store) watchTouches(ctx context.Context) error {
 	const into = ` BEGIN INSERT INTO touched (thing) VALUES `
 	const or = ` ON CONFLICT DO NOTHING; END`
@@ -77,19 +78,12 @@ func (s *Store) watchTouches(ctx context.Context) error {
 		`CREATE TEMP TRIGGER touched_handle AFTER UPDATE OF handle ON main.actor
 		 WHEN old.handle IS NOT new.handle` + into + `(new.did)` + or,
 	}
-	for _, w := range []struct{ table, key, when string }{
-		{"record", "uri", `.collection = 'fund.stratos.feature.proposal' OR %[1]s.collection = 'fund.stratos.project.profile'`},
-		{"stage_interval", "proposal_uri", ""},
-		{"funding", "proposal_uri", ""},
-		{"claimed", "proposal_uri", ""},
+	for table, key := range map[string]string{
+		"proposal": "uri", "project": "uri", "stage_interval": "proposal_uri", "funding": "proposal_uri", "claimed": "proposal_uri",
 	} {
 		for event, row := range map[string]string{"INSERT": "new", "UPDATE": "new", "DELETE": "old"} {
-			when := ""
-			if w.when != "" {
-				when = ` WHEN ` + row + fmt.Sprintf(w.when, row)
-			}
-			statements = append(statements, `CREATE TEMP TRIGGER touched_`+w.table+`_`+event+` AFTER `+event+` ON main.`+w.table+
-				when+into+`(`+row+`.`+w.key+`)`+or)
+			statements = append(statements, fmt.Sprintf(`CREATE TEMP TRIGGER touched_%[1]s_%[2]s AFTER %[2]s ON main.%[1]s`, table, event)+
+				into+`(`+row+`.`+key+`)`+or)
 		}
 	}
 	for _, statement := range statements {

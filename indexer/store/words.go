@@ -34,14 +34,20 @@ type naming struct {
 	name     string
 }
 
+// ownWords are the words of a proposal's own texts.
+type ownWords struct{ title, description, tags string }
+
+func wordsOf(rec *stratos.FeatureProposal) ownWords {
+	return ownWords{words.Index(rec.Title), words.Index(rec.Description), words.Index(strings.Join(rec.Tags, " "))}
+}
+
 // indexWords makes a proposal findable by its words and, in the times in which it
 // is for a project, by the name of that. A trigger takes the words away again.
-func (tx *tx) indexWords(ctx context.Context, id int64, uri syntax.ATURI, rec *stratos.FeatureProposal) error {
+func (tx *tx) indexWords(ctx context.Context, id int64, uri syntax.ATURI, rec *stratos.FeatureProposal, own ownWords) error {
 	namings, err := tx.namings(ctx, uri, rec)
 	if err != nil {
 		return err
 	}
-	title, description, tags := words.Index(rec.Title), words.Index(rec.Description), words.Index(strings.Join(rec.Tags, " "))
 	for _, n := range namings {
 		var wording int64
 		err := tx.QueryRowContext(ctx, `
@@ -52,7 +58,7 @@ func (tx *tx) indexWords(ctx context.Context, id int64, uri syntax.ATURI, rec *s
 		}
 		err = tx.exec(ctx, `
 			INSERT INTO proposal_fts (rowid, title, description, tags, project) VALUES ($1, $2, $3, $4, $5)`,
-			wording, title, description, tags, words.Index(n.name))
+			wording, own.title, own.description, own.tags, words.Index(n.name))
 		if err != nil {
 			return err
 		}
@@ -62,9 +68,9 @@ func (tx *tx) indexWords(ctx context.Context, id int64, uri syntax.ATURI, rec *s
 
 // indexTitle makes a proposal findable by the words of its title alone, which do not
 // depend on what it is for. A trigger takes them away again.
-func (tx *tx) indexTitle(ctx context.Context, id int64, title string) error {
+func (tx *tx) indexTitle(ctx context.Context, id int64, words string) error {
 	return tx.exec(ctx, `
-		INSERT INTO title_fts (rowid, title) VALUES ($1, $2)`, id, words.Index(title))
+		INSERT INTO title_fts (rowid, title) VALUES ($1, $2)`, id, words)
 }
 
 // indexProject makes a project findable by its words. A trigger takes them away
@@ -158,7 +164,7 @@ func (tx *tx) reindexWords(ctx context.Context) (more bool, err error) {
 		if err := tx.exec(ctx, `DELETE FROM wording WHERE record_id = $1`, r.id); err != nil {
 			return false, fmt.Errorf("forget the words of %s: %w", uri, err)
 		}
-		if err := tx.indexWords(ctx, r.id, uri, rec); err != nil {
+		if err := tx.indexWords(ctx, r.id, uri, rec, wordsOf(rec)); err != nil {
 			return false, fmt.Errorf("index the words of %s: %w", uri, err)
 		}
 		if err := tx.exec(ctx, `DELETE FROM dirty_words WHERE record_id = $1`, r.id); err != nil {
