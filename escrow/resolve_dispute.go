@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -60,8 +61,15 @@ func rule(ctx context.Context, tx *store.Tx, r campaign.Ruling, by string) (camp
 		return d, disputeError(err)
 	}
 	return d, journal.Write(ctx, tx, journal.Line{
-		Action: "rule", Subject: d.URI.String(), Because: r.Rationale, Outcome: fmt.Sprintf("%s %s the dispute.", by, r.Outcome),
+		Action: "rule", Subject: d.URI.String(), Because: shortened(r.Rationale), Outcome: fmt.Sprintf("%s %s the dispute.", by, r.Outcome),
 	})
+}
+
+// mostBecause is how many bytes of a rationale the journal repeats; all of it is published.
+const mostBecause = 1000
+
+func shortened(rationale string) string {
+	return strings.ToValidUTF8(rationale[:min(len(rationale), mostBecause)], "")
 }
 
 // disputeError is what a client hears of a ruling that cannot be.

@@ -118,9 +118,13 @@ func newestVersion(ctx context.Context, q sqlite.Querier, attempt ledger.Attempt
 	return v, nil
 }
 
-// settleFor is how long the checks of a version wait when there were others before: who
-// edits a release all the time has it looked at ever more rarely.
-func settleFor(before int64) time.Duration { return min(time.Hour, time.Duration(before*before)*10*time.Second) }
+// settleFor is how long the checks of a version wait when there were others before: a
+// correction is looked at at once, and who edits a release all the time has that done ever
+// more rarely.
+func settleFor(before int64) time.Duration {
+	again := max(0, before-1)
+	return min(time.Hour, time.Duration(again*again)*10*time.Second)
+}
 
 // addVersion keeps a version that was seen, to be checked.
 func addVersion(ctx context.Context, tx *store.Tx, attempt ledger.AttemptKey, cid syntax.CID, record *stratos.WorkRelease, before *version) error {
