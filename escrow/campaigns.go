@@ -40,7 +40,7 @@ func (s *Service) wirePayees(opts Options) {
 func (s *Service) wireCampaigns(opts Options) {
 	driver := campaign.Options{
 		Escrow: s.cfg.DID, Store: s.store, Ledger: s.ledger, Index: s.index, Progress: s.progress, Terms: s.repo,
-		RecordGone: s.recordGone, AccountGone: s.accountGone, Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
+		RecordGone: s.recordGone, AccountGone: s.accountGone, MirrorURL: s.mirrorURL(), Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
 	}
 	if opts.Progress != nil {
 		driver.Progress = opts.Progress

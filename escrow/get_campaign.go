@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -77,7 +78,7 @@ func campaignView(c campaign.Campaign, record repo.View, counted []ledger.Counte
 	totals := campaign.Sum(counted)
 	v := stratos.EscrowDefs_CampaignView{
 		Uri: record.URI.String(), Cid: record.CID.String(), Record: record.JSON,
-		Development: c.Development.Uri, Phase: string(c.Phase), Next: nextView(c.Upcoming()),
+		Development: c.Development.Uri, Phase: string(c.Phase), Next: nextView(c.Upcoming(time.Time{})),
 		Totals: stratos.EscrowCampaign_Totals{
 			Pledgers: totals.Pledgers, Held: totals.Held, Released: totals.Released, Refunded: totals.Refunded,
 			ChargedBack: totals.ChargedBack, Fee: totals.Fee,

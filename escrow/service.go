@@ -43,6 +43,7 @@ type Service struct {
 	directory identity.Directory
 	payees    *payee.Payees // nil without a processor
 	campaigns *campaign.Driver
+	releases  releases
 	server    *xrpc.Server
 	taking    taking
 	registry  *prometheus.Registry
@@ -124,6 +125,9 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 		return err
 	}
 	s.wireCampaigns(opts)
+	if err := s.wireReleases(opts); err != nil {
+		return err
+	}
 	if err := s.wireProcessor(ctx, opts); err != nil {
 		return err
 	}
@@ -132,7 +136,7 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 
 // methods are those of the API. One whose part is off is not implemented.
 func methods() []syntax.NSID {
-	return []syntax.NSID{createCheckout, getPayment, listPayments, createPayoutAccount, getPayoutAccount, getCampaign, listReceipts}
+	return []syntax.NSID{createCheckout, getPayment, listPayments, createPayoutAccount, getPayoutAccount, getCampaign, listReceipts, resolveDispute}
 }
 
 // pds finds out where the escrow's account is. On the way it looks whether clients can
@@ -179,6 +183,7 @@ func (s *Service) Close() error {
 	if s.server != nil {
 		errs = append(errs, s.server.Close())
 	}
+	errs = append(errs, s.releases.close())
 	if s.index != nil {
 		errs = append(errs, s.index.Close())
 	}

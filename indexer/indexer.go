@@ -148,6 +148,11 @@ func New(cfg Config, st *store.Store, opts Options) (*Indexer, error) {
 	return ix, nil
 }
 
+// Transport is how requests go to addresses that strangers choose, for those who ask them
+// something else than the index does: to public addresses only, unless the whole network is
+// on this machine.
+func Transport(cfg Config) http.RoundTripper { return outgoing(cfg.Local()) }
+
 // outgoing is the transport of requests to addresses that strangers choose. It
 // reaches public addresses only, unless the whole network is on this machine.
 func outgoing(local bool) http.RoundTripper {

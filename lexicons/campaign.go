@@ -17,7 +17,7 @@ func checkCampaign(at origin, r *stratos.EscrowCampaign) error {
 		knownCurrency("currency", r.Currency),
 		inOrder("opensAt, closesAt, releaseBy, finalAt", r.OpensAt, r.ClosesAt, r.ReleaseBy, r.FinalAt),
 		checkCommitment(r.Commitment),
-		optionalURI("mirror", r.Mirror, "https"),
+		optionalOwnURI("mirror", r.Mirror),
 	)
 	if err != nil {
 		return err

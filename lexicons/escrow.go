@@ -48,6 +48,13 @@ func ownURI(name, value string) error {
 	return uriOf(name, value, "https")
 }
 
+func optionalOwnURI(name string, value *string) error {
+	if value == nil {
+		return nil
+	}
+	return ownURI(name, *value)
+}
+
 func checkRuling(_ origin, r *stratos.EscrowRuling) error {
 	return refersTo("dispute", r.Dispute, CollectionDispute)
 }

@@ -37,12 +37,16 @@ type Sync func(ctx context.Context, full bool) ([]intake.Read, error)
 // Compare compares the processor's movements with the ledger.
 type Compare func(ctx context.Context, full bool) (*reconcile.Report, error)
 
+// Rule rules on a dispute, and says what became of it.
+type Rule func(ctx context.Context, in RuleInput) (sentence string, err error)
+
 // Parts are what the actions work with.
 type Parts struct {
 	Store    *store.Store
 	Ledger   *ledger.Ledger
 	Sync     Sync
 	Compare  Compare
+	Rule     Rule
 	Password payments.Secret
 	Log      *slog.Logger
 	Clock    func() time.Time
@@ -77,6 +81,7 @@ func Handler(p Parts) http.Handler {
 	mux.HandleFunc("POST /admin/retry-refund", action(p, p.retryRefund))
 	mux.HandleFunc("POST /admin/paid-otherwise", action(p, p.paidOtherwise))
 	mux.HandleFunc("POST /admin/resume", action(p, p.resume))
+	mux.HandleFunc("POST /admin/rule", action(p, p.rule))
 	limit := rate.NewLimiter(perSecond, burst)
 	want := sha256.Sum256([]byte(p.Password.Reveal()))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -11,6 +11,7 @@ import (
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/checks"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
@@ -45,6 +46,9 @@ type Campaign struct {
 	Commitment *stratos.WorkPreview_Commitment
 
 	OpensAt, ClosesAt, ReleaseBy, FinalAt time.Time
+	// Verification is how long people can look at a release, Ruling how long the escrow
+	// has for a dispute, and Reserve for how long disputes may stop the clock altogether.
+	Verification, Ruling, Reserve time.Duration
 
 	Phase lifecycle.Phase
 	// Reason is why the money goes back; empty while it does not.
@@ -53,9 +57,29 @@ type Campaign struct {
 	ReleaseSeenAt time.Time
 	// Pot is what was held when pledging had closed; nil before.
 	Pot *int64
+	// Checks are what was last looked at of a release, and whether the preview is reachable.
+	Checks []checks.Check
+	// CorrectBy is until when a release whose checks failed may be corrected, where that is
+	// after ReleaseBy; zero before. Corrections counts how often that was granted.
+	CorrectBy   time.Time
+	Corrections int
+	// Accepted is the release that passed its checks; nil before.
+	Accepted *Accepted
+	// PausedAt is since when disputes stop the clock; zero while it goes on.
+	PausedAt time.Time
 	// Totals are what had become of the money when the phase began.
 	Totals              Totals
 	OpenedAt, UpdatedAt time.Time
+}
+
+// Accepted is a release that passed its checks, and how long people can look at it.
+type Accepted struct {
+	Release comatproto.RepoStrongRef
+	At      time.Time
+	// Mirror is where its commit can be cloned.
+	Mirror string
+	// EndsAt is when verification ends, without the pause that goes on.
+	EndsAt time.Time
 }
 
 // Payee is who gets a part of what is released, and where.
@@ -77,26 +101,43 @@ func (c Campaign) Shares() []ledger.Share {
 	return shares
 }
 
-// Upcoming is what the clock will bring; nil when the campaign is over.
-func (c Campaign) Upcoming() *lifecycle.Next {
+// Upcoming is what the clock will bring; nil when the campaign is over. rulingBy is when
+// the first of the disputes that stand must be ruled on.
+func (c Campaign) Upcoming(rulingBy time.Time) *lifecycle.Next {
+	n := lifecycle.Next{Event: lifecycle.NextFinalDate, At: c.FinalAt}
 	switch c.Phase {
 	case lifecycle.PhaseOpen:
-		return &lifecycle.Next{Event: lifecycle.NextPreviewCloses, At: c.ClosesAt}
+		n = lifecycle.Next{Event: lifecycle.NextPreviewCloses, At: c.ClosesAt}
 	case lifecycle.PhaseClosed:
-		return &lifecycle.Next{Event: lifecycle.NextReleaseDue, At: c.ReleaseBy}
+		n = lifecycle.Next{Event: lifecycle.NextReleaseDue, At: c.ReleaseDue()}
+	case lifecycle.PhaseChecking:
+		n = lifecycle.Next{Event: lifecycle.NextChecksFinish, At: c.ReleaseDue()}
+	case lifecycle.PhaseVerifying:
+		n = lifecycle.Next{Event: lifecycle.NextVerificationEnds, At: c.Accepted.EndsAt}
+	case lifecycle.PhaseDisputed:
+		n = lifecycle.Next{Event: lifecycle.NextRulingDue, At: rulingBy}
+	case lifecycle.PhaseSettling:
+		n = lifecycle.Next{Event: lifecycle.NextPayout, At: c.FinalAt}
 	case lifecycle.PhaseRefunding:
-		return &lifecycle.Next{Event: lifecycle.NextRefund, At: c.FinalAt}
+		n = lifecycle.Next{Event: lifecycle.NextRefund, At: c.FinalAt}
 	case lifecycle.PhaseReleased, lifecycle.PhaseRefunded:
 		return nil
 	}
-	return &lifecycle.Next{Event: lifecycle.NextFinalDate, At: c.FinalAt}
+	return &n
 }
 
 // Add keeps a campaign that opens, with the moment of the transaction.
 func Add(ctx context.Context, tx *store.Tx, c Campaign) error {
-	c.Phase, c.Reason, c.Pot, c.Totals = lifecycle.PhaseOpen, "", nil, Totals{}
+	c = c.fresh()
 	c.OpenedAt, c.UpdatedAt = tx.Now(), tx.Now()
 	return insert(ctx, tx, c)
+}
+
+// fresh is a campaign as it was when it opened.
+func (c Campaign) fresh() Campaign {
+	c.Phase, c.Reason, c.Pot, c.Totals, c.ReleaseSeenAt = lifecycle.PhaseOpen, "", nil, Totals{}, time.Time{}
+	c.Checks, c.CorrectBy, c.Corrections, c.Accepted, c.PausedAt = nil, time.Time{}, 0, nil, time.Time{}
+	return c
 }
 
 func insert(ctx context.Context, tx *store.Tx, c Campaign) error {
@@ -110,10 +151,11 @@ func insert(ctx context.Context, tx *store.Tx, c Campaign) error {
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO campaign (attempt, development, development_cid, preview, preview_cid, proposal, proposal_cid, terms, terms_cid,
-			author, title, currency, fee, commitment, opens_at, closes_at, release_by, final_at, phase, reason, totals, opened_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, nullif($20, ''), $21, $22, $23)`,
+			author, title, currency, fee, commitment, verification, ruling, reserve, opens_at, closes_at, release_by, final_at,
+			phase, reason, totals, opened_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, nullif($23, ''), $24, $25, $26)`,
 		c.Attempt, c.Development.Uri, c.Development.Cid, c.Preview.Uri, c.Preview.Cid, c.Proposal.Uri, c.Proposal.Cid, c.Terms.Uri, c.Terms.Cid,
-		c.Author, c.Title, c.Currency, c.Fee, commitment,
+		c.Author, c.Title, c.Currency, c.Fee, commitment, c.Verification.Milliseconds(), c.Ruling.Milliseconds(), c.Reserve.Milliseconds(),
 		c.OpensAt.UnixMilli(), c.ClosesAt.UnixMilli(), c.ReleaseBy.UnixMilli(), c.FinalAt.UnixMilli(),
 		c.Phase, c.Reason, string(totals), c.OpenedAt.UnixMilli(), c.UpdatedAt.UnixMilli())
 	if err != nil {
@@ -143,18 +185,20 @@ func commitmentText(c *stratos.WorkPreview_Commitment) (sql.NullString, error) {
 // Load reads the campaign of an attempt, or returns ErrNotFound.
 func Load(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) (Campaign, error) {
 	c := Campaign{Attempt: attempt}
-	var opensAt, closesAt, releaseBy, finalAt, openedAt, updatedAt int64
-	var commitment, reason sql.NullString
-	var seenAt, pot sql.NullInt64
-	var totals []byte
+	var opensAt, closesAt, releaseBy, finalAt, openedAt, updatedAt, verification, ruling, reserve int64
+	var commitment, reason, release, releaseCID, mirror sql.NullString
+	var seenAt, pot, correctBy, acceptedAt, endsAt, pausedAt sql.NullInt64
+	var totals, checked []byte
 	err := q.QueryRowContext(ctx, `
 		SELECT development, development_cid, preview, preview_cid, proposal, proposal_cid, terms, terms_cid,
-			author, title, currency, fee, commitment, opens_at, closes_at, release_by, final_at,
-			phase, reason, release_seen_at, pot, totals, opened_at, updated_at
+			author, title, currency, fee, commitment, verification, ruling, reserve, opens_at, closes_at, release_by, final_at,
+			phase, reason, release_seen_at, pot, checks, correct_by, corrections,
+			release, release_cid, accepted_at, mirror, verification_ends_at, paused_at, totals, opened_at, updated_at
 		FROM campaign WHERE attempt = $1`, attempt).Scan(
 		&c.Development.Uri, &c.Development.Cid, &c.Preview.Uri, &c.Preview.Cid, &c.Proposal.Uri, &c.Proposal.Cid, &c.Terms.Uri, &c.Terms.Cid,
-		&c.Author, &c.Title, &c.Currency, &c.Fee, &commitment, &opensAt, &closesAt, &releaseBy, &finalAt,
-		&c.Phase, &reason, &seenAt, &pot, &totals, &openedAt, &updatedAt)
+		&c.Author, &c.Title, &c.Currency, &c.Fee, &commitment, &verification, &ruling, &reserve, &opensAt, &closesAt, &releaseBy, &finalAt,
+		&c.Phase, &reason, &seenAt, &pot, &checked, &correctBy, &c.Corrections,
+		&release, &releaseCID, &acceptedAt, &mirror, &endsAt, &pausedAt, &totals, &openedAt, &updatedAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Campaign{}, fmt.Errorf("%w: %s", ErrNotFound, attempt)
 	}
@@ -162,12 +206,17 @@ func Load(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) (Cam
 		return Campaign{}, fmt.Errorf("campaign: read %s: %w", attempt, err)
 	}
 	c.OpensAt, c.ClosesAt, c.ReleaseBy, c.FinalAt = moment(opensAt), moment(closesAt), moment(releaseBy), moment(finalAt)
+	c.Verification, c.Ruling, c.Reserve = milliseconds(verification), milliseconds(ruling), milliseconds(reserve)
 	c.OpenedAt, c.UpdatedAt, c.Reason = moment(openedAt), moment(updatedAt), Reason(reason.String)
-	if seenAt.Valid {
-		c.ReleaseSeenAt = moment(seenAt.Int64)
-	}
+	c.ReleaseSeenAt, c.CorrectBy, c.PausedAt = perhaps(seenAt), perhaps(correctBy), perhaps(pausedAt)
 	if pot.Valid {
 		c.Pot = &pot.Int64
+	}
+	if release.Valid {
+		c.Accepted = &Accepted{
+			Release: comatproto.RepoStrongRef{Uri: release.String, Cid: releaseCID.String},
+			At:      perhaps(acceptedAt), Mirror: mirror.String, EndsAt: perhaps(endsAt),
+		}
 	}
 	if commitment.Valid {
 		c.Commitment = &stratos.WorkPreview_Commitment{}
@@ -177,6 +226,9 @@ func Load(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) (Cam
 	}
 	if err := json.Unmarshal(totals, &c.Totals); err != nil {
 		return Campaign{}, fmt.Errorf("campaign: decode the totals of %s: %w", attempt, err)
+	}
+	if err := json.Unmarshal(checked, &c.Checks); err != nil {
+		return Campaign{}, fmt.Errorf("campaign: decode the checks of %s: %w", attempt, err)
 	}
 	c.Payees, err = payees(ctx, q, attempt)
 	return c, err
@@ -235,6 +287,19 @@ func rivalOf(ctx context.Context, q sqlite.Querier, proposal syntax.ATURI) (phas
 }
 
 func moment(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+
+func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// perhaps is zero for none.
+func perhaps(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return moment(ms.Int64)
+}
+
+// column is NULL for zero.
+func column(at time.Time) sql.NullInt64 { return sql.NullInt64{Int64: at.UnixMilli(), Valid: !at.IsZero()} }
 
 func payees(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) ([]Payee, error) {
 	list, err := sqlite.Collect(ctx, q, `SELECT payee, share, account FROM campaign_payee WHERE attempt = $1 ORDER BY place`,

@@ -2,6 +2,7 @@ package campaign
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,9 +13,11 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stratosfund/stratosfund/escrow/checks"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/escrow/watch"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -55,6 +58,9 @@ type Options struct {
 	Payees Payees
 	// Checkouts is nil where nobody can pay: then there is nothing to finish.
 	Checkouts Checkouts
+	// MirrorURL is where what is accepted can be cloned, but for the attempt's key at the
+	// end.
+	MirrorURL string
 	// RecordGone asks the PDS of a record's account to prove that the record is gone. Nil
 	// where nobody can be asked: then the index decides, after its patience.
 	RecordGone func(context.Context, syntax.ATURI) (bool, error)
@@ -68,7 +74,8 @@ type Options struct {
 	Crash crashpoint.Hook
 }
 
-// Driver opens campaigns and brings each to its end. It belongs to one goroutine.
+// Driver opens campaigns and brings each to its end. It belongs to one goroutine. What the
+// checks say of releases it learns from an [Examiner].
 type Driver struct {
 	escrow      syntax.DID
 	store       *store.Store
@@ -78,22 +85,25 @@ type Driver struct {
 	terms       Terms
 	payees      Payees
 	checkouts   Checkouts
+	mirrorURL   string
 	recordGone  func(context.Context, syntax.ATURI) (bool, error)
 	accountGone func(context.Context, syntax.DID) (bool, error)
 	log         *slog.Logger
 	now         func() time.Time
 	crash       crashpoint.Hook
 	metrics     *metrics
-	watch       watch
+	watch       knowing
+	payable     patience
 }
 
 // NewDriver wires a driver. It looks at nothing yet.
 func NewDriver(opts Options) *Driver {
 	return &Driver{
 		escrow: opts.Escrow, store: opts.Store, ledger: opts.Ledger, index: opts.Index, progress: opts.Progress,
-		terms: opts.Terms, payees: opts.Payees, checkouts: opts.Checkouts,
+		terms: opts.Terms, payees: opts.Payees, checkouts: opts.Checkouts, mirrorURL: opts.MirrorURL,
 		recordGone: opts.RecordGone, accountGone: opts.AccountGone,
 		log: opts.Log.With("component", "campaign"), now: opts.Clock, crash: opts.Crash, metrics: newMetrics(opts.Registry),
+		payable: patience{},
 	}
 }
 
@@ -164,18 +174,20 @@ func (d *Driver) advance(ctx context.Context, key ledger.AttemptKey, known time.
 	if err != nil {
 		return err
 	}
-	told, err := d.lookUp(ctx, c)
+	t, err := d.lookUp(ctx, c)
 	if err != nil {
 		return err
 	}
-	if !told.follows {
+	if !t.follows {
 		known = time.Time{}
 	}
-	if err := d.withdraw(ctx, c, told); err != nil {
-		return err
+	for _, note := range []func(context.Context, Campaign, told) error{d.watchPreview, d.withdraw, d.noteDeletedRelease, d.noteDisputes} {
+		if err := note(ctx, c, t); err != nil {
+			return err
+		}
 	}
 	for range stepsAtOnce {
-		c, s, err := d.see(ctx, key, told)
+		c, s, err := d.see(ctx, key, t)
 		if err != nil {
 			return err
 		}
@@ -184,7 +196,7 @@ func (d *Driver) advance(ctx context.Context, key ledger.AttemptKey, known time.
 		if step.Act == ActNone {
 			return nil
 		}
-		on, err := d.do(ctx, c, step)
+		on, err := d.do(ctx, c, step, s, t)
 		if err != nil || !on {
 			return err
 		}
@@ -201,10 +213,18 @@ func (d *Driver) load(ctx context.Context, key ledger.AttemptKey) (c Campaign, e
 }
 
 // see puts together what the next step depends on, but for the time.
-func (d *Driver) see(ctx context.Context, key ledger.AttemptKey, told told) (c Campaign, s Seen, err error) {
-	s = Seen{Cancelled: told.cancelled, Released: told.released}
+func (d *Driver) see(ctx context.Context, key ledger.AttemptKey, t told) (c Campaign, s Seen, err error) {
+	s = Seen{Cancelled: t.cancelled}
 	err = d.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
 		if c, err = Load(ctx, q, key); err != nil {
+			return err
+		}
+		newest, err := newestVersion(ctx, q, key)
+		if err != nil {
+			return err
+		}
+		s.Unseen, s.Verdict = t.unseen(newest), newest.verdict()
+		if s.Disputes, err = standingOf(ctx, q, c); err != nil {
 			return err
 		}
 		if s.Money, err = ledger.StateOf(ctx, q, key); err != nil {
@@ -218,22 +238,40 @@ func (d *Driver) see(ctx context.Context, key ledger.AttemptKey, told told) (c C
 
 // do takes a step. It reports whether another one may follow at once: not when somebody
 // else has to do something first.
-func (d *Driver) do(ctx context.Context, c Campaign, step Step) (on bool, err error) {
-	switch step.Act {
-	case ActFinish:
+func (d *Driver) do(ctx context.Context, c Campaign, step Step, s Seen, t told) (on bool, err error) {
+	if step.Act == ActFinish {
 		return d.finish(ctx, c)
+	}
+	if step.Act == ActPay {
+		return d.pay(ctx, c)
+	}
+	switch step.Act {
 	case ActNoteRelease:
-		err = d.noteRelease(ctx, c)
+		err = d.noteRelease(ctx, c, s, t)
 	case ActClose:
-		err = d.move(ctx, c, lifecycle.PhaseClosed, "", nil)
+		err = d.move(ctx, c, lifecycle.PhaseClosed, potIsFinal)
+	case ActCheck:
+		err = d.move(ctx, c, lifecycle.PhaseChecking, nil)
+	case ActReopen:
+		err = d.move(ctx, c, lifecycle.PhaseClosed, nil)
+	case ActAccept:
+		err = d.move(ctx, c, lifecycle.PhaseVerifying, d.accept)
+	case ActDispute:
+		err = d.move(ctx, c, lifecycle.PhaseDisputed, pause)
+	case ActResume:
+		err = d.move(ctx, c, lifecycle.PhaseVerifying, resume)
+	case ActRule:
+		err = d.ruleByDefault(ctx, c)
+	case ActSettle:
+		err = d.move(ctx, c, lifecycle.PhaseSettling, undisputed)
+	case ActRelease:
+		err = d.move(ctx, c, lifecycle.PhaseReleased, nil)
 	case ActRefund:
-		err = d.move(ctx, c, lifecycle.PhaseRefunding, step.Reason, nil)
+		err = d.move(ctx, c, lifecycle.PhaseRefunding, goBack(step.Reason))
 	case ActDecide:
-		err = d.move(ctx, c, lifecycle.PhaseRefunding, c.Reason, func(ctx context.Context, tx *store.Tx) error {
-			return d.ledger.DecideRefunds(ctx, tx, c.Attempt, c.Reason.ofRefunds())
-		})
+		err = d.move(ctx, c, lifecycle.PhaseRefunding, d.decideRefunds)
 	case ActEnd:
-		err = d.move(ctx, c, lifecycle.PhaseRefunded, c.Reason, nil)
+		err = d.move(ctx, c, lifecycle.PhaseRefunded, nil)
 	default:
 		return false, fmt.Errorf("campaign: nobody knows how to %s", step.Act)
 	}
@@ -262,87 +300,120 @@ func (d *Driver) finish(ctx context.Context, c Campaign) (on bool, err error) {
 	return open == 0, nil
 }
 
-// noteRelease keeps that the developer's release was seen: from then on no pledge is
-// taken back (rule 9).
-func (d *Driver) noteRelease(ctx context.Context, c Campaign) error {
-	return d.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := stands(ctx, tx, c); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `UPDATE campaign SET release_seen_at = $1 WHERE attempt = $2`, tx.Now().UnixMilli(), c.Attempt)
-		if err != nil {
-			return fmt.Errorf("campaign: note the release of %s: %w", c.Development.Uri, err)
-		}
-		tx.OnCommit(func() { d.log.Info("a release was seen", "development", c.Development.Uri) })
-		return nil
-	})
-}
-
-// stands wants the campaign to be where it was when a step was chosen.
-func stands(ctx context.Context, tx *store.Tx, c Campaign) error {
+// standing wants the campaign to be where it was when a step was chosen, and returns it as
+// it is now.
+func standing(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
 	now, err := Load(ctx, tx, c.Attempt)
 	if err == nil && now.Phase != c.Phase {
-		return fmt.Errorf("%w: %s is %s", ErrMoved, c.Development.Uri, now.Phase)
+		return now, fmt.Errorf("%w: %s is %s", ErrMoved, c.Development.Uri, now.Phase)
 	}
-	return err
+	return now, err
 }
 
-// move brings a campaign into a phase, together with what the ledger decides then, and
-// with what had become of the money. Pledges that nobody may pay for any more must not
-// be pending where the pot becomes final.
-func (d *Driver) move(ctx context.Context, c Campaign, to lifecycle.Phase, reason Reason, decide func(context.Context, *store.Tx) error) error {
-	if to != c.Phase && !slices.Contains(follows[c.Phase], to) {
-		return fmt.Errorf("campaign: %s does not go from %s to %s", c.Development.Uri, c.Phase, to)
+// change is what else happens when a campaign comes into a phase, in the transaction that
+// brings it there. It gets the campaign as it is, and returns it as it is to be.
+type change func(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error)
+
+// move brings a campaign into a phase, with what changes then, and with what had become of
+// the money.
+func (d *Driver) move(ctx context.Context, c Campaign, to lifecycle.Phase, change change) error {
+	from := c.Phase
+	if to != from && !slices.Contains(follows[from], to) {
+		return fmt.Errorf("campaign: %s does not go from %s to %s", c.Development.Uri, from, to)
 	}
 	return d.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := stands(ctx, tx, c); err != nil {
-			return err
-		}
-		if decide != nil {
-			if err := decide(ctx, tx); err != nil {
-				return err
-			}
-		}
-		if to != lifecycle.PhaseOpen {
-			if err := concludeAll(ctx, tx, c.Attempt, OutcomeLate); err != nil {
-				return err
-			}
-		}
-		money, err := ledger.StateOf(ctx, tx, c.Attempt)
+		now, err := standing(ctx, tx, c)
 		if err != nil {
 			return err
 		}
-		if to == lifecycle.PhaseClosed {
-			if money.Pending > 0 {
-				return fmt.Errorf("%w: of %s", ledger.ErrPending, c.Development.Uri)
+		if change != nil {
+			if now, err = change(ctx, tx, now); err != nil {
+				return err
 			}
-			c.Pot = &money.Held
 		}
-		if err := save(ctx, tx, c, to, reason); err != nil {
+		now.Phase = to
+		if to != lifecycle.PhaseOpen {
+			if err := concludeAll(ctx, tx, now.Attempt, OutcomeLate); err != nil {
+				return err
+			}
+		}
+		if !watched(now) {
+			if err := watch.End(ctx, tx, now.Attempt); err != nil {
+				return err
+			}
+		}
+		if now.Totals, err = TotalsOf(ctx, tx, now.Attempt); err != nil {
+			return err
+		}
+		if err := save(ctx, tx, now); err != nil {
 			return err
 		}
 		tx.OnCommit(func() {
 			d.metrics.moved(to)
-			d.log.Info("a campaign is in another phase", "development", c.Development.Uri, "attempt", c.Attempt, "from", c.Phase, "phase", to,
-				"reason", reason, "amount", money.Held, "currency", c.Currency, "holds", money.Holds, "decided", money.Decision != nil)
+			d.log.Info("a campaign is in another phase", "development", now.Development.Uri, "attempt", now.Attempt, "from", from, "phase", to,
+				"reason", now.Reason, "amount", now.Totals.Held, "currency", now.Currency)
 		})
 		return nil
 	})
 }
 
-// save writes a phase, with what became of the money by then.
-func save(ctx context.Context, tx *store.Tx, c Campaign, to lifecycle.Phase, reason Reason) error {
-	sums, err := totalsText(ctx, tx, c.Attempt)
+// potIsFinal keeps what is held at the closing. Pledges that nobody may pay for any more
+// must not be pending then.
+func potIsFinal(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
+	money, err := ledger.StateOf(ctx, tx, c.Attempt)
 	if err != nil {
-		return err
+		return c, err
+	}
+	if money.Pending > 0 {
+		return c, fmt.Errorf("%w: of %s", ledger.ErrPending, c.Development.Uri)
+	}
+	c.Pot = &money.Held
+	return c, nil
+}
+
+// goBack lets no money in any more, and all of it go back. Nobody needs to rule on disputes
+// any more.
+func goBack(reason Reason) change {
+	return func(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
+		c.Reason, c.PausedAt = reason, time.Time{}
+		return c, endDisputes(ctx, tx, c.Attempt, EndedOver)
+	}
+}
+
+func (d *Driver) decideRefunds(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
+	return c, d.ledger.DecideRefunds(ctx, tx, c.Attempt, c.Reason.ofRefunds())
+}
+
+// save writes where a campaign stands, and has its record published.
+func save(ctx context.Context, tx *store.Tx, c Campaign) error {
+	sums, err := json.Marshal(c.Totals)
+	if err != nil {
+		return fmt.Errorf("campaign: encode the totals of %s: %w", c.Development.Uri, err)
+	}
+	list := c.Checks
+	if list == nil {
+		list = []checks.Check{}
+	}
+	looked, err := json.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("campaign: encode the checks of %s: %w", c.Development.Uri, err)
+	}
+	var accepted Accepted
+	if c.Accepted != nil {
+		accepted = *c.Accepted
 	}
 	// A clock that was set back does not put a phase before the one that it follows.
 	at := max(tx.Now().UnixMilli(), c.UpdatedAt.UnixMilli())
 	_, err = tx.ExecContext(ctx, `
-		UPDATE campaign SET phase = $1, reason = nullif($2, ''), pot = $3, totals = $4, updated_at = $5 WHERE attempt = $6`,
-		to, reason, c.Pot, sums, at, c.Attempt)
+		UPDATE campaign SET phase = $1, reason = nullif($2, ''), pot = $3, totals = $4, checks = $5, correct_by = $6, corrections = $7,
+			release = nullif($8, ''), release_cid = nullif($9, ''), accepted_at = $10, mirror = nullif($11, ''), verification_ends_at = $12,
+			paused_at = $13, updated_at = $14
+		WHERE attempt = $15`,
+		c.Phase, c.Reason, c.Pot, string(sums), string(looked), column(c.CorrectBy), c.Corrections,
+		accepted.Release.Uri, accepted.Release.Cid, column(accepted.At), accepted.Mirror, column(accepted.EndsAt),
+		column(c.PausedAt), at, c.Attempt)
 	if err != nil {
-		return fmt.Errorf("campaign: bring %s into phase %s: %w", c.Development.Uri, to, err)
+		return fmt.Errorf("campaign: bring %s into phase %s: %w", c.Development.Uri, c.Phase, err)
 	}
 	return nil
 }

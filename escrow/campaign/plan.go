@@ -167,9 +167,10 @@ func Plan(a Candidate, now time.Time) (Campaign, []Obstacle) {
 		Author: a.State.Author, Title: a.Development.Title, Payees: payees,
 		Currency: money.Currency(a.Development.Currency), Fee: a.Terms.FeeBasisPoints, Commitment: a.Preview.Commitment,
 		OpensAt: opensAt, ClosesAt: closesAt,
-		ReleaseBy: closesAt.Add(seconds(a.Terms.ReleaseSeconds)),
-		FinalAt:   opensAt.Add(seconds(a.Terms.MaximumHoldSeconds)),
-		Phase:     lifecycle.PhaseOpen,
+		ReleaseBy:    closesAt.Add(seconds(a.Terms.ReleaseSeconds)),
+		FinalAt:      opensAt.Add(seconds(a.Terms.MaximumHoldSeconds)),
+		Verification: seconds(a.Terms.VerificationSeconds), Ruling: seconds(a.Terms.RulingSeconds), Reserve: seconds(a.Terms.DisputeReserveSeconds),
+		Phase: lifecycle.PhaseOpen,
 	}, nil
 }
 

@@ -23,8 +23,8 @@ func Restore(ctx context.Context, tx *store.Tx, published Campaign) error {
 	if _, err := Load(ctx, tx, published.Attempt); err == nil || !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	c := published
-	c.Phase, c.Reason, c.Pot, c.Totals, c.UpdatedAt = lifecycle.PhaseOpen, "", nil, Totals{}, c.OpenedAt
+	c := published.fresh()
+	c.UpdatedAt = c.OpenedAt
 	rival, err := rivalOf(ctx, tx, syntax.ATURI(c.Proposal.Uri))
 	if err != nil {
 		return err

@@ -15,17 +15,36 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	index "github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/lexicons"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
 // told is what one look into the index says of a campaign.
 type told struct {
-	// cancelled and released: the author's records for it are there.
-	cancelled, released bool
+	// cancelled: the author's cancellation is there.
+	cancelled bool
+	// release is the author's; nil when the index shows none. releaseDeleted tells whether
+	// that is because its author deleted it: a hidden account takes nothing back.
+	release        *stratos.WorkRelease
+	releaseCID     syntax.CID
+	releaseDeleted bool
+	// preview is where the author says that it is; empty when the index shows none.
+	preview string
 	// follows: the index is in step with the author's repository, or the account is
 	// hidden or gone, and has nothing to say.
 	follows bool
 	// gone are held pledges whose record is not there, and why.
 	gone map[ledger.HeldHold]Cause
+	// disputed are the first disputes of those who hold pledges, and withdrawn those that
+	// stand and whose author deleted them.
+	disputed  []index.DisputeRow
+	withdrawn []syntax.ATURI
+}
+
+// asked is what a look needs to know before.
+type asked struct {
+	newest   *version
+	held     []ledger.HeldHold
+	standing []Dispute
 }
 
 // partOf is the record of an attempt in a collection: it shares repository and key with
@@ -36,54 +55,128 @@ func partOf(development string, collection syntax.NSID) syntax.ATURI {
 }
 
 // lookUp looks into the index once. For pledges it looks only as long as they may be
-// taken back.
+// taken back, and for disputes only where they count.
 func (d *Driver) lookUp(ctx context.Context, c Campaign) (told, error) {
 	t := told{gone: map[ledger.HeldHold]Cause{}}
-	var held []ledger.HeldHold
-	if withdrawable(c) {
-		var err error
-		if held, err = d.held(ctx, c.Attempt); err != nil {
-			return t, err
-		}
+	before, err := d.asked(ctx, c)
+	if err != nil {
+		return t, err
 	}
-	release, cancellation := partOf(c.Development.Uri, lexicons.CollectionRelease), partOf(c.Development.Uri, lexicons.CollectionCancellation)
-	err := d.index.Read(ctx, func(r *index.Reader) error {
-		parts, err := r.Records(ctx, []syntax.ATURI{release, cancellation})
+	release, cancellation := releaseOf(c), partOf(c.Development.Uri, lexicons.CollectionCancellation)
+	preview := syntax.ATURI(c.Preview.Uri)
+	err = d.index.Read(ctx, func(r *index.Reader) error {
+		parts, err := r.Records(ctx, []syntax.ATURI{release, cancellation, preview})
 		if err != nil {
 			return err
 		}
-		t.released, t.cancelled = exists(parts, release, r.Now()), exists(parts, cancellation, r.Now())
-		author, err := r.Presences(ctx, []syntax.ATURI{syntax.ATURI(c.Development.Uri)})
+		_, t.cancelled = existing[*stratos.WorkCancellation](parts, cancellation, r.Now())
+		if now, ok := existing[*stratos.WorkRelease](parts, release, r.Now()); ok {
+			t.release, t.releaseCID = now, parts[release].CID
+		}
+		if now, ok := existing[*stratos.WorkPreview](parts, preview, r.Now()); ok {
+			t.preview = now.Uri
+		}
+		author, err := r.Presences(ctx, []syntax.ATURI{syntax.ATURI(c.Development.Uri), release})
 		if err != nil {
 			return err
 		}
 		at := author[syntax.ATURI(c.Development.Uri)]
 		t.follows = at.Known() || at.Status != "" && at.Status != index.AccountActive
-		if t.released {
+		t.releaseDeleted = author[release].Known() && !author[release].Recorded
+		if disputable(c) {
+			return t.lookForDisputes(ctx, r, release, before)
+		}
+		if !withdrawable(c, before.newest) || t.unseen(before.newest) {
 			return nil // what this look shows together, a release came before
 		}
-		return t.lookFor(ctx, r, held)
+		return t.lookFor(ctx, r, before.held)
 	})
 	return t, err
 }
 
-// withdrawable tells whether pledges may be taken back (rule 9).
-func withdrawable(c Campaign) bool {
-	return c.Phase == lifecycle.PhaseOpen && c.ReleaseSeenAt.IsZero()
+// asked reads what a look needs to know before.
+func (d *Driver) asked(ctx context.Context, c Campaign) (a asked, err error) {
+	err = d.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
+		if a.newest, err = newestVersion(ctx, q, c.Attempt); err != nil {
+			return err
+		}
+		a.standing, err = standingDisputes(ctx, q, c.Attempt)
+		return err
+	})
+	if err == nil && (disputable(c) || withdrawable(c, a.newest)) {
+		a.held, err = d.held(ctx, c.Attempt)
+	}
+	return a, err
 }
 
-// exists tells whether a record is there and exists by now (F3).
-func exists(rows map[syntax.ATURI]index.RecordRow, uri syntax.ATURI, now time.Time) bool {
+// unseen tells whether the release is there in a version that is not noted.
+func (t told) unseen(newest *version) bool {
+	return t.release != nil && (newest == nil || newest.gone || newest.cid != t.releaseCID)
+}
+
+// withdrawable tells whether pledges may be taken back (rule 9).
+func withdrawable(c Campaign, newest *version) bool {
+	return c.Phase == lifecycle.PhaseOpen && !newest.locks()
+}
+
+// disputable tells whether a dispute stops something (rule 13).
+func disputable(c Campaign) bool {
+	return c.Phase == lifecycle.PhaseVerifying || c.Phase == lifecycle.PhaseDisputed
+}
+
+// existing is a record that is there and exists by now (F3).
+func existing[R lexicons.Record](rows map[syntax.ATURI]index.RecordRow, uri syntax.ATURI, now time.Time) (r R, ok bool) {
 	row, ok := rows[uri]
 	if !ok {
-		return false
+		return r, false
 	}
 	record, err := lexicons.ParseRecord(row.Author, uri.Collection(), uri.RecordKey(), row.Value)
 	if err != nil {
-		return false // what is no valid record any more says nothing
+		return r, false // what is no valid record any more says nothing
 	}
 	createdAt, err := lexicons.CreatedAt(record)
-	return err == nil && !now.Before(createdAt.Add(-lifecycle.FutureTolerance))
+	if err != nil || now.Before(createdAt.Add(-lifecycle.FutureTolerance)) {
+		return r, false
+	}
+	r, ok = record.(R)
+	return r, ok
+}
+
+// lookForDisputes finds the disputes of those who hold pledges, and which of those that
+// stand were deleted. Where the index does not follow an account, or hides it, what stands
+// goes on standing.
+func (t *told) lookForDisputes(ctx context.Context, r *index.Reader, release syntax.ATURI, before asked) error {
+	for held := before.held; len(held) > 0; {
+		some := held[:min(len(held), presencesAtOnce)]
+		held = held[len(some):]
+		authors := make([]syntax.DID, 0, len(some))
+		for _, h := range some {
+			did, err := h.Pledge.Authority().AsDID()
+			if err != nil {
+				return err
+			}
+			authors = append(authors, did)
+		}
+		found, err := r.FirstDisputes(ctx, release, authors)
+		if err != nil {
+			return err
+		}
+		t.disputed = append(t.disputed, found...)
+	}
+	uris := make([]syntax.ATURI, len(before.standing))
+	for i, s := range before.standing {
+		uris[i] = s.URI
+	}
+	there, err := r.Presences(ctx, uris)
+	if err != nil {
+		return err
+	}
+	for _, uri := range uris {
+		if p := there[uri]; p.Known() && !p.Recorded {
+			t.withdrawn = append(t.withdrawn, uri)
+		}
+	}
+	return nil
 }
 
 // presencesAtOnce is how many records are looked for by one statement.
@@ -138,7 +231,11 @@ func (d *Driver) withdraw(ctx context.Context, c Campaign, t told) error {
 	if len(t.gone) > 0 {
 		err := d.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 			now, err := Load(ctx, tx, c.Attempt)
-			if err != nil || !withdrawable(now) {
+			if err != nil {
+				return err
+			}
+			newest, err := newestVersion(ctx, tx, c.Attempt)
+			if err != nil || !withdrawable(now, newest) {
 				return err
 			}
 			for h, cause := range t.gone {

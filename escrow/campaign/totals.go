@@ -2,8 +2,6 @@ package campaign
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -48,17 +46,4 @@ func Sum(counted []ledger.Counted) (t Totals) {
 		*sum = min(*sum, lifecycle.MaxTotal)
 	}
 	return t
-}
-
-// totalsText are the totals as the campaign's row keeps them.
-func totalsText(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) (string, error) {
-	t, err := TotalsOf(ctx, q, attempt)
-	if err != nil {
-		return "", err
-	}
-	b, err := json.Marshal(t)
-	if err != nil {
-		return "", fmt.Errorf("campaign: encode the totals of %s: %w", attempt, err)
-	}
-	return string(b), nil
 }

@@ -16,11 +16,14 @@ import (
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/atdata"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
 
 	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/checks"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/mirror"
 	"github.com/stratosfund/stratosfund/escrow/payee"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/repo"
@@ -60,6 +63,10 @@ type world struct {
 	repo   *repo.Repo
 	index  *index.Store
 	driver *campaign.Driver
+	// examiner has releases checked by verdict, and mirrored is what it keeps.
+	examiner *campaign.Examiner
+	verdict  func(checks.Release) (checks.Report, error)
+	mirrored map[ledger.AttemptKey]string
 
 	repos map[syntax.DID]map[syntax.ATURI]index.Record
 	revs  int64
@@ -78,6 +85,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
 		t: t, clock: noon, ledger: ledger.New(payments.Simulator), repo: repo.New(escrowDID, payments.Simulator),
+		verdict: passes, mirrored: map[ledger.AttemptKey]string{},
 		repos: map[syntax.DID]map[syntax.ATURI]index.Record{}, unable: map[syntax.DID]error{}, sessions: map[ledger.HoldID]bool{},
 	}
 	dir := t.TempDir()
@@ -129,7 +137,11 @@ func (w *world) restart(crash crashpoint.Hook) {
 		},
 		RecordGone:  func(_ context.Context, uri syntax.ATURI) (bool, error) { return w.proof(uri) },
 		AccountGone: func(_ context.Context, did syntax.DID) (bool, error) { return w.account(did) },
-		Log:         slog.New(slog.NewTextHandler(w.t.Output(), nil)), Clock: func() time.Time { return w.clock }, Crash: crash,
+		MirrorURL: "https://escrow.example.org/git/",
+		Log:       slog.New(slog.NewTextHandler(w.t.Output(), nil)), Clock: func() time.Time { return w.clock }, Crash: crash,
+	})
+	w.examiner = campaign.NewExaminer(campaign.ExaminerOptions{
+		Store: w.store, Checker: w, Mirror: w, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Clock: func() time.Time { return w.clock }, Crash: crash,
 	})
 }
 
@@ -393,6 +405,140 @@ func (w *world) charge(hold ledger.HoldID, amount int64) {
 		}
 		return w.ledger.Charge(ctx, tx, f)
 	})
+}
+
+// passes are the checks of a release with which all is well.
+func passes(r checks.Release) (checks.Report, error) {
+	return checks.Report{
+		Checks: []checks.Check{{Name: checks.CommitPresent, Passed: true, Evidence: "It is on main.", CheckedAt: noon}, {Name: checks.TreeMatches, Passed: true, CheckedAt: noon}},
+		Copy:   &checks.Copy{Commit: plumbing.NewHash(r.Commit)},
+	}, nil
+}
+
+// withoutTree are those of one whose preview had committed to nothing.
+func withoutTree(r checks.Release) (checks.Report, error) {
+	report, err := passes(r)
+	report.Checks = report.Checks[:1]
+	return report, err
+}
+
+// fails are those of one without a licence.
+func fails(checks.Release) (checks.Report, error) {
+	return checks.Report{Checks: []checks.Check{{Name: checks.LicenseOpen, Evidence: "There is no LICENSE.", CheckedAt: noon}}}, nil
+}
+
+// Check is the checker's word.
+func (w *world) Check(_ context.Context, r checks.Release, _ *checks.Commitment) (checks.Report, error) {
+	return w.verdict(r)
+}
+
+// Keep, Remove and Keys are the mirror.
+func (w *world) Keep(_ context.Context, key ledger.AttemptKey, source mirror.Source) error {
+	if kept, ok := w.mirrored[key]; ok && kept != source.Commit.String() {
+		return mirror.ErrOtherCommit
+	}
+	w.mirrored[key] = source.Commit.String()
+	return nil
+}
+
+func (w *world) Remove(key ledger.AttemptKey) error {
+	delete(w.mirrored, key)
+	return nil
+}
+
+func (w *world) Keys() ([]ledger.AttemptKey, error) {
+	return slices.Collect(maps.Keys(w.mirrored)), nil
+}
+
+// examined lets the checks come to their end, and the driver see it.
+func (w *world) examined() {
+	w.t.Helper()
+	w.ok(w.examiner.Pass(w.t.Context()))
+	w.pass(time.Second)
+}
+
+// released is a world whose release was accepted a moment ago, with two pledges.
+func released(t *testing.T) *world {
+	t.Helper()
+	w := opened(t)
+	w.paid("h1", 2500)
+	w.paid("h2", 1000)
+	w.at(closesAt)
+	w.release()
+	w.pass(time.Second)
+	w.wantPhase("checking")
+	w.examined()
+	w.wantPhase("verifying")
+	return w
+}
+
+// settling is one whose payees are about to be paid.
+func settling(t *testing.T) *world {
+	t.Helper()
+	w := released(t)
+	w.at(w.campaign().Accepted.EndsAt)
+	w.wantPhase("settling")
+	return w
+}
+
+// transferred lets the processor do what is due to a payee out of a hold.
+func (w *world) transferred(hold ledger.HoldID, payee syntax.DID) {
+	w.t.Helper()
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		amount, err := w.ledger.RequestTransfer(ctx, tx, hold, payee)
+		if err != nil {
+			return err
+		}
+		w.moved++
+		return w.ledger.Transfer(ctx, tx, ledger.TransferObject{
+			ID: fmt.Sprintf("tr_%03d", w.moved), Hold: hold, Payee: payee, Settled: true,
+			Created: ledger.Transaction{ID: fmt.Sprintf("txn_%03d", w.moved), Amount: -amount, Currency: "USD"},
+		})
+	})
+}
+
+// dispute is a record of somebody about the release.
+func (w *world) dispute(by syntax.DID, reason string) syntax.ATURI {
+	w.t.Helper()
+	return w.put(by, rkey, &stratos.FeatureDispute{
+		LexiconTypeID: lexicons.CollectionDispute.String(), Proposal: w.campaign().Proposal,
+		Release: comatproto.RepoStrongRef{Uri: uriOf(ann, lexicons.CollectionRelease).String(), Cid: w.campaign().Preview.Cid},
+		Reason:  reason, Statement: "It is something else.", CreatedAt: stamp(w.clock),
+	}).URI()
+}
+
+// rule is the operator's word about a dispute.
+func (w *world) rule(dispute syntax.ATURI, outcome lifecycle.Outcome) {
+	w.t.Helper()
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		d, err := campaign.LoadDispute(ctx, tx, dispute)
+		if err != nil {
+			return err
+		}
+		_, err = campaign.Rule(ctx, tx, campaign.Ruling{Dispute: d.Ref(), Outcome: outcome, Rationale: "I looked."})
+		return err
+	})
+}
+
+// disputes shows how each dispute stands.
+func (w *world) disputes() string {
+	w.t.Helper()
+	var out []string
+	w.read(func(ctx context.Context, q sqlite.Querier) error {
+		list, err := campaign.DisputesOf(ctx, q, ledger.AttemptOf(development))
+		for _, d := range list {
+			s := "standing"
+			if !d.Stands() {
+				s = string(d.Ended)
+			}
+			if d.ByDefault {
+				s += " by default"
+			}
+			out = append(out, s)
+		}
+		return err
+	})
+	return strings.Join(out, ", ")
 }
 
 // refunded lets the processor do what is due of a hold.

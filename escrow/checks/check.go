@@ -24,11 +24,11 @@ const (
 
 // Check is one of them.
 type Check struct {
-	Name   Name
-	Passed bool
+	Name   Name `json:"name"`
+	Passed bool `json:"passed"`
 	// Evidence says what was seen, and what to repair when it failed.
-	Evidence  string
-	CheckedAt time.Time
+	Evidence  string    `json:"evidence"`
+	CheckedAt time.Time `json:"checkedAt"`
 }
 
 // Report is what was found out about a release.

@@ -26,6 +26,8 @@ type AttemptState struct {
 	// came back is owed until it is claimed. A chargeback that is the operator's risk
 	// alone is nobody else's business.
 	Unfinished int64
+	// Unpaid is how many payouts of the attempt's holds are not settled.
+	Unpaid int64
 }
 
 // StateOf reads how far the money of an attempt got.
@@ -47,14 +49,13 @@ func StateOf(ctx context.Context, q sqlite.Querier, attempt AttemptKey) (s Attem
 	if err != nil {
 		return s, fmt.Errorf("ledger: read how far attempt %s is: %w", attempt, err)
 	}
-	var unpaid int64
 	err = q.QueryRowContext(ctx, `
 		SELECT count(*) FROM hold JOIN payout ON payout.hold = hold.id
-		WHERE hold.attempt = $1 AND payout.state <> 'settled'`, attempt).Scan(&unpaid)
+		WHERE hold.attempt = $1 AND payout.state <> 'settled'`, attempt).Scan(&s.Unpaid)
 	if err != nil {
 		return s, fmt.Errorf("ledger: read what attempt %s has to pay out: %w", attempt, err)
 	}
-	s.Unfinished += unpaid
+	s.Unfinished += s.Unpaid
 	return s, nil
 }
 

@@ -152,6 +152,21 @@ func (m *Mirror) Commit(key ledger.AttemptKey) (commit plumbing.Hash, ok bool, e
 	return plumbing.NewHash(name), true, nil
 }
 
+// Keys lists what is kept.
+func (m *Mirror) Keys() ([]ledger.AttemptKey, error) {
+	entries, err := os.ReadDir(m.folder)
+	if err != nil {
+		return nil, fmt.Errorf("mirror: list what is kept: %w", err)
+	}
+	var keys []ledger.AttemptKey
+	for _, entry := range entries {
+		if isKey(entry.Name()) {
+			keys = append(keys, ledger.AttemptKey(entry.Name()))
+		}
+	}
+	return keys, nil
+}
+
 // Remove removes what is kept under a key, if anything is.
 func (m *Mirror) Remove(key ledger.AttemptKey) error {
 	at, err := m.path(key)

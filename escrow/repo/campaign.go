@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/checks"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -19,7 +21,7 @@ import (
 )
 
 // campaign is what was frozen for a development, and where it stands, as a record. It
-// depends on the campaign's row alone, so the same phase makes the same bytes: totals
+// depends on the campaign's rows alone, so the same phase makes the same bytes: totals
 // are those of the moment at which the phase began.
 func (r *Repo) campaign(ctx context.Context, q sqlite.Querier, development syntax.ATURI) (*record, error) {
 	c, err := campaign.LoadByDevelopment(ctx, q, development)
@@ -45,7 +47,59 @@ func (r *Repo) campaign(ctx context.Context, q sqlite.Querier, development synta
 		reason := string(c.Reason)
 		content.Reason = &reason
 	}
+	for _, check := range c.Checks {
+		content.Checks = append(content.Checks, stratos.EscrowCampaign_Check{
+			Name: string(check.Name), Passed: check.Passed, Evidence: optional(check.Evidence), CheckedAt: stamp(check.CheckedAt),
+		})
+	}
+	if a := c.Accepted; a != nil {
+		content.Release, content.Mirror = &a.Release, &a.Mirror
+		content.AcceptedAt, content.VerificationEndsAt = optional(stamp(a.At)), optional(stamp(a.EndsAt))
+	}
+	if content.Pauses, err = pausesOf(ctx, q, c); err != nil {
+		return nil, err
+	}
 	return newRecord(r.did, lexicons.DerivedKey(development), content)
+}
+
+// mostPauses is how many the lexicon lists.
+const mostPauses = 32
+
+// pausesOf are the times in which disputes stopped the clock, those that stand and the
+// newest first when there are too many.
+func pausesOf(ctx context.Context, q sqlite.Querier, c campaign.Campaign) (list []stratos.EscrowCampaign_Pause, err error) {
+	disputes, err := campaign.DisputesOf(ctx, q, c.Attempt)
+	if err != nil {
+		return nil, err
+	}
+	if over := len(disputes) - mostPauses; over > 0 {
+		slices.SortStableFunc(disputes, func(a, b campaign.Dispute) int {
+			if a.Stands() != b.Stands() {
+				if a.Stands() {
+					return 1
+				}
+				return -1
+			}
+			return a.SeenAt.Compare(b.SeenAt)
+		})
+		disputes = disputes[over:]
+	}
+	for _, d := range disputes {
+		p := stratos.EscrowCampaign_Pause{Dispute: d.Ref(), From: stamp(d.SeenAt), RulingBy: optional(stamp(d.RulingBy))}
+		if !d.Stands() {
+			p.To = optional(stamp(d.EndedAt))
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// optional is nil for nothing.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 func totalsRecord(t campaign.Totals) *stratos.EscrowCampaign_Totals {
@@ -77,7 +131,24 @@ func campaignOf(content *stratos.EscrowCampaign) (campaign.Campaign, error) {
 	if t := content.Totals; t != nil {
 		c.Totals = campaign.Totals{Pledgers: t.Pledgers, Held: t.Held, Released: t.Released, Refunded: t.Refunded, ChargedBack: t.ChargedBack, Fee: t.Fee}
 	}
+	for _, check := range content.Checks {
+		at, err := syntax.ParseDatetime(check.CheckedAt)
+		if err != nil {
+			return c, err
+		}
+		evidence := ""
+		if check.Evidence != nil {
+			evidence = *check.Evidence
+		}
+		c.Checks = append(c.Checks, checks.Check{Name: checks.Name(check.Name), Passed: check.Passed, Evidence: evidence, CheckedAt: at.Time()})
+	}
 	var errs []error
+	if content.Release != nil && content.AcceptedAt != nil && content.VerificationEndsAt != nil && content.Mirror != nil {
+		at, err := syntax.ParseDatetime(*content.AcceptedAt)
+		ends, endsErr := syntax.ParseDatetime(*content.VerificationEndsAt)
+		errs = append(errs, err, endsErr)
+		c.Accepted = &campaign.Accepted{Release: *content.Release, At: at.Time(), Mirror: *content.Mirror, EndsAt: ends.Time()}
+	}
 	for at, text := range map[*time.Time]string{
 		&c.OpensAt: content.OpensAt, &c.ClosesAt: content.ClosesAt, &c.ReleaseBy: content.ReleaseBy, &c.FinalAt: content.FinalAt,
 		&c.OpenedAt: content.CreatedAt, &c.UpdatedAt: content.UpdatedAt,

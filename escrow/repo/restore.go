@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -58,6 +59,9 @@ func (r *Repo) RestoreCampaign(ctx context.Context, tx *store.Tx, published camp
 		return fmt.Errorf("repo: restore the campaign of %s: %w", published.Development.Uri, err)
 	}
 	published.Fee = terms.Numbers.FeeBasisPoints
+	seconds := func(n int64) time.Duration { return time.Duration(n) * time.Second }
+	published.Verification, published.Ruling = seconds(terms.Numbers.VerificationSeconds), seconds(terms.Numbers.RulingSeconds)
+	published.Reserve = seconds(terms.Numbers.DisputeReserveSeconds)
 	return campaign.Restore(ctx, tx, published)
 }
 

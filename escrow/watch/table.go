@@ -45,7 +45,7 @@ func hostOf(at *url.URL) string { return strings.ToLower(at.Hostname()) }
 
 // End stops watching. What was seen stays; an outage that goes on stays open.
 func End(ctx context.Context, tx *store.Tx, attempt ledger.AttemptKey) error {
-	_, err := tx.ExecContext(ctx, `UPDATE watch SET ended_at = $1 WHERE attempt = $2 AND ended_at IS NULL`, tx.Now().UnixMilli(), attempt)
+	_, err := tx.ExecContext(ctx, `UPDATE watch SET ended_at = max(begun_at, $1) WHERE attempt = $2 AND ended_at IS NULL`, tx.Now().UnixMilli(), attempt)
 	if err != nil {
 		return fmt.Errorf("watch: end with %s: %w", attempt, err)
 	}

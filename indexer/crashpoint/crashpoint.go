@@ -71,6 +71,12 @@ const (
 	// AfterFinish: the checkouts of a campaign have ended, and it is in the phase in
 	// which they could be. The next pass finds none that is open, and goes on.
 	AfterFinish Point = "after-finish"
+	// AfterMirror: a release passed its checks and is in the mirror, and nobody noted that.
+	// It is checked again, and what is in the mirror is the same.
+	AfterMirror Point = "after-mirror"
+	// BeforeSettlement: the processor said that all payees can be paid, and nothing is
+	// decided. It is asked again.
+	BeforeSettlement Point = "before-settlement"
 	// AfterHint: what the processor told of is noted, and it was not answered. It tells
 	// again, which is nothing.
 	AfterHint Point = "after-hint"

@@ -58,3 +58,33 @@ func scanDispute(rows *sql.Rows) (d lifecycle.Dispute, err error) {
 	d.Meta = m.meta()
 	return d, err
 }
+
+// DisputeRow is a dispute as its author signed it.
+type DisputeRow struct {
+	URI    syntax.ATURI
+	CID    syntax.CID
+	Author syntax.DID
+	Reason string
+}
+
+// FirstDisputes returns the earliest dispute of each of the accounts about a release, as
+// far as it exists and its account is active.
+func (r *Reader) FirstDisputes(ctx context.Context, release syntax.ATURI, authors []syntax.DID) ([]DisputeRow, error) {
+	rows, err := collect(ctx, r.tx, `
+		SELECT x.uri, record.cid, x.author, x.reason
+		FROM json_each($1) j
+		JOIN repo a ON a.did = j.value AND a.status = 'active'
+		JOIN dispute x ON x.record_id = (
+			SELECT first.record_id FROM dispute first
+			WHERE first.author = j.value AND first.release_uri = $2 AND first.created_at <= $3
+			ORDER BY first.created_at, first.uri LIMIT 1)
+		JOIN record ON record.id = x.record_id`,
+		func(rows *sql.Rows) (d DisputeRow, err error) {
+			err = rows.Scan(&d.URI, &d.CID, &d.Author, &d.Reason)
+			return d, err
+		}, jsonList(authors), release, millis(r.now.Add(lifecycle.FutureTolerance)))
+	if err != nil {
+		return nil, fmt.Errorf("store: list the disputes about %s: %w", release, err)
+	}
+	return rows, nil
+}

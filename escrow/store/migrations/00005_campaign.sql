@@ -17,6 +17,11 @@ CREATE TABLE campaign (
 	currency        TEXT    NOT NULL,
 	fee             INTEGER NOT NULL CHECK (fee BETWEEN 0 AND 10000), -- basis points
 	commitment      TEXT    CHECK (json_valid(commitment)), -- as in the preview; NULL without one
+	-- verification, ruling and reserve are how long the terms let people look at a release,
+	-- the escrow rule, and disputes stop the clock, in milliseconds.
+	verification    INTEGER NOT NULL CHECK (verification >= 0),
+	ruling          INTEGER NOT NULL CHECK (ruling >= 0),
+	reserve         INTEGER NOT NULL CHECK (reserve >= 0),
 	opens_at        INTEGER NOT NULL,
 	closes_at       INTEGER NOT NULL CHECK (closes_at > opens_at),
 	release_by      INTEGER NOT NULL CHECK (release_by > closes_at),
@@ -25,12 +30,28 @@ CREATE TABLE campaign (
 	reason          TEXT,    -- why the money goes back; NULL while it does not
 	release_seen_at INTEGER, -- when the developer's release was first seen: no pledge is taken back any more
 	pot             INTEGER CHECK (pot >= 0), -- what was held when pledging had closed
+	-- checks are what was last looked at of a release, and whether the preview is reachable.
+	checks          TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(checks)),
+	correct_by      INTEGER, -- until when a release that failed may be corrected; NULL: release_by
+	corrections     INTEGER NOT NULL DEFAULT 0 CHECK (corrections BETWEEN 0 AND 3), -- granted after release_by
+	release         TEXT, -- the version that was accepted; NULL before
+	release_cid     TEXT,
+	accepted_at     INTEGER,
+	mirror          TEXT, -- where it can be cloned
+	verification_ends_at INTEGER, -- without the pause that goes on
+	paused_at       INTEGER, -- since when disputes stop the clock
 	-- totals are what had become of the money when the phase began; the record says that.
 	totals          TEXT    NOT NULL CHECK (json_valid(totals)),
 	opened_at       INTEGER NOT NULL,
 	updated_at      INTEGER NOT NULL CHECK (updated_at >= opened_at),
 	CHECK ((reason IS NULL) = (phase <> 'refunding' AND phase <> 'refunded')),
-	CHECK ((pot IS NULL) = (phase = 'open') OR reason IS NOT NULL)
+	CHECK ((pot IS NULL) = (phase = 'open') OR reason IS NOT NULL),
+	CHECK ((release IS NULL) = (accepted_at IS NULL) AND (release IS NULL) = (release_cid IS NULL)
+		AND (release IS NULL) = (mirror IS NULL) AND (release IS NULL) = (verification_ends_at IS NULL)),
+	-- No release, no money (rule 12).
+	CHECK (release IS NOT NULL OR NOT (phase = 'verifying' OR phase = 'disputed' OR phase = 'settling' OR phase = 'released')),
+	CHECK ((paused_at IS NOT NULL) = (phase = 'disputed')),
+	CHECK (correct_by <= final_at AND verification_ends_at <= final_at)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX campaign_by_proposal ON campaign (proposal, phase);
@@ -53,6 +74,10 @@ WHEN NEW.attempt IS NOT OLD.attempt OR NEW.development IS NOT OLD.development OR
 	OR (OLD.pot IS NOT NULL AND NEW.pot IS NOT OLD.pot)
 	OR (OLD.reason IS NOT NULL AND NEW.reason IS NOT OLD.reason)
 	OR (OLD.release_seen_at IS NOT NULL AND NEW.release_seen_at IS NOT OLD.release_seen_at)
+	OR NEW.verification IS NOT OLD.verification OR NEW.ruling IS NOT OLD.ruling OR NEW.reserve IS NOT OLD.reserve
+	OR (OLD.correct_by IS NOT NULL AND (NEW.correct_by IS NULL OR NEW.correct_by < OLD.correct_by)) OR NEW.corrections < OLD.corrections
+	OR (OLD.release IS NOT NULL AND (NEW.release IS NOT OLD.release OR NEW.release_cid IS NOT OLD.release_cid
+		OR NEW.accepted_at IS NOT OLD.accepted_at OR NEW.mirror IS NOT OLD.mirror OR NEW.verification_ends_at < OLD.verification_ends_at))
 BEGIN
 	SELECT RAISE(ABORT, 'what was frozen stands, and deadlines only move later');
 END;
@@ -65,7 +90,8 @@ BEGIN
 END;
 -- +goose StatementEnd
 
--- No phase without its record. What is seen of a release and not accepted is no part of it.
+-- No phase without its record. Whatever changes the record also moves updated_at; that a
+-- release was seen is no part of it.
 -- +goose StatementBegin
 CREATE TRIGGER campaign_is_announced AFTER INSERT ON campaign
 BEGIN
@@ -75,7 +101,7 @@ END;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
-CREATE TRIGGER campaign_is_published AFTER UPDATE OF phase, reason, pot, totals, closes_at, release_by ON campaign
+CREATE TRIGGER campaign_is_published AFTER UPDATE OF updated_at ON campaign
 BEGIN
 	UPDATE outbox SET wanted = wanted + 1, due_at = 0,
 		place = iif(done < wanted, place, (SELECT coalesce(max(sequence), 0) FROM entry))

@@ -40,6 +40,11 @@ CREATE TABLE campaign (
 	currency        TEXT    NOT NULL,
 	fee             INTEGER NOT NULL CHECK (fee BETWEEN 0 AND 10000), -- basis points
 	commitment      TEXT    CHECK (json_valid(commitment)), -- as in the preview; NULL without one
+	-- verification, ruling and reserve are how long the terms let people look at a release,
+	-- the escrow rule, and disputes stop the clock, in milliseconds.
+	verification    INTEGER NOT NULL CHECK (verification >= 0),
+	ruling          INTEGER NOT NULL CHECK (ruling >= 0),
+	reserve         INTEGER NOT NULL CHECK (reserve >= 0),
 	opens_at        INTEGER NOT NULL,
 	closes_at       INTEGER NOT NULL CHECK (closes_at > opens_at),
 	release_by      INTEGER NOT NULL CHECK (release_by > closes_at),
@@ -48,12 +53,28 @@ CREATE TABLE campaign (
 	reason          TEXT,    -- why the money goes back; NULL while it does not
 	release_seen_at INTEGER, -- when the developer's release was first seen: no pledge is taken back any more
 	pot             INTEGER CHECK (pot >= 0), -- what was held when pledging had closed
+	-- checks are what was last looked at of a release, and whether the preview is reachable.
+	checks          TEXT    NOT NULL DEFAULT '[]' CHECK (json_valid(checks)),
+	correct_by      INTEGER, -- until when a release that failed may be corrected; NULL: release_by
+	corrections     INTEGER NOT NULL DEFAULT 0 CHECK (corrections BETWEEN 0 AND 3), -- granted after release_by
+	release         TEXT, -- the version that was accepted; NULL before
+	release_cid     TEXT,
+	accepted_at     INTEGER,
+	mirror          TEXT, -- where it can be cloned
+	verification_ends_at INTEGER, -- without the pause that goes on
+	paused_at       INTEGER, -- since when disputes stop the clock
 	-- totals are what had become of the money when the phase began; the record says that.
 	totals          TEXT    NOT NULL CHECK (json_valid(totals)),
 	opened_at       INTEGER NOT NULL,
 	updated_at      INTEGER NOT NULL CHECK (updated_at >= opened_at),
 	CHECK ((reason IS NULL) = (phase <> 'refunding' AND phase <> 'refunded')),
-	CHECK ((pot IS NULL) = (phase = 'open') OR reason IS NOT NULL)
+	CHECK ((pot IS NULL) = (phase = 'open') OR reason IS NOT NULL),
+	CHECK ((release IS NULL) = (accepted_at IS NULL) AND (release IS NULL) = (release_cid IS NULL)
+		AND (release IS NULL) = (mirror IS NULL) AND (release IS NULL) = (verification_ends_at IS NULL)),
+	-- No release, no money (rule 12).
+	CHECK (release IS NOT NULL OR NOT (phase = 'verifying' OR phase = 'disputed' OR phase = 'settling' OR phase = 'released')),
+	CHECK ((paused_at IS NOT NULL) = (phase = 'disputed')),
+	CHECK (correct_by <= final_at AND verification_ends_at <= final_at)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX campaign_by_proposal ON campaign (proposal, phase);
 CREATE INDEX campaign_not_over ON campaign (attempt) WHERE phase <> 'released' AND phase <> 'refunded';
@@ -76,6 +97,10 @@ WHEN NEW.attempt IS NOT OLD.attempt OR NEW.development IS NOT OLD.development OR
 	OR (OLD.pot IS NOT NULL AND NEW.pot IS NOT OLD.pot)
 	OR (OLD.reason IS NOT NULL AND NEW.reason IS NOT OLD.reason)
 	OR (OLD.release_seen_at IS NOT NULL AND NEW.release_seen_at IS NOT OLD.release_seen_at)
+	OR NEW.verification IS NOT OLD.verification OR NEW.ruling IS NOT OLD.ruling OR NEW.reserve IS NOT OLD.reserve
+	OR (OLD.correct_by IS NOT NULL AND (NEW.correct_by IS NULL OR NEW.correct_by < OLD.correct_by)) OR NEW.corrections < OLD.corrections
+	OR (OLD.release IS NOT NULL AND (NEW.release IS NOT OLD.release OR NEW.release_cid IS NOT OLD.release_cid
+		OR NEW.accepted_at IS NOT OLD.accepted_at OR NEW.mirror IS NOT OLD.mirror OR NEW.verification_ends_at < OLD.verification_ends_at))
 BEGIN
 	SELECT RAISE(ABORT, 'what was frozen stands, and deadlines only move later');
 END;
@@ -83,7 +108,7 @@ CREATE TRIGGER campaign_is_not_deleted BEFORE DELETE ON campaign
 BEGIN
 	SELECT RAISE(ABORT, 'a campaign is for ever');
 END;
-CREATE TRIGGER campaign_is_published AFTER UPDATE OF phase, reason, pot, totals, closes_at, release_by ON campaign
+CREATE TRIGGER campaign_is_published AFTER UPDATE OF updated_at ON campaign
 BEGIN
 	UPDATE outbox SET wanted = wanted + 1, due_at = 0,
 		place = iif(done < wanted, place, (SELECT coalesce(max(sequence), 0) FROM entry))
@@ -168,6 +193,42 @@ END;
 CREATE TRIGGER decision_is_not_deleted BEFORE DELETE ON decision
 BEGIN
 	SELECT RAISE(ABORT, 'a decision stands');
+END;
+CREATE TABLE dispute (
+	dispute   TEXT    PRIMARY KEY, -- the uri of the record
+	cid       TEXT    NOT NULL,
+	attempt   TEXT    NOT NULL REFERENCES campaign,
+	author    TEXT    NOT NULL,
+	reason    TEXT    NOT NULL,
+	seen_at   INTEGER NOT NULL, -- since then it stands
+	ruling_by INTEGER NOT NULL,
+	ended_at  INTEGER CHECK (ended_at >= seen_at),
+	-- ended: how. withdrawn by its author, or ruled on; over when the campaign went back for
+	-- another reason.
+	ended     TEXT    CHECK (ended = 'withdrawn' OR ended = 'upheld' OR ended = 'rejected' OR ended = 'over'),
+	ruling    TEXT    UNIQUE, -- the key of the ruling's record
+	rationale TEXT,
+	by_default INTEGER CHECK (by_default = 0 OR by_default = 1), -- nobody had ruled in time
+	UNIQUE (attempt, author),
+	CHECK ((ended IS NULL) = (ended_at IS NULL)),
+	CHECK ((ruling IS NOT NULL) = (coalesce(ended, '') = 'upheld' OR coalesce(ended, '') = 'rejected')),
+	CHECK ((ruling IS NULL) = (rationale IS NULL) AND (ruling IS NULL) = (by_default IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX dispute_by_attempt ON dispute (attempt, seen_at);
+CREATE TRIGGER dispute_ends_once BEFORE UPDATE ON dispute
+WHEN NEW.dispute IS NOT OLD.dispute OR NEW.cid IS NOT OLD.cid OR NEW.attempt IS NOT OLD.attempt OR NEW.author IS NOT OLD.author
+	OR NEW.reason IS NOT OLD.reason OR NEW.seen_at IS NOT OLD.seen_at OR NEW.ruling_by IS NOT OLD.ruling_by OR OLD.ended IS NOT NULL
+BEGIN
+	SELECT RAISE(ABORT, 'a dispute stands as it was seen, and ends once');
+END;
+CREATE TRIGGER dispute_is_not_deleted BEFORE DELETE ON dispute
+BEGIN
+	SELECT RAISE(ABORT, 'what stopped the clock is kept');
+END;
+CREATE TRIGGER ruling_is_published AFTER UPDATE OF ruling ON dispute WHEN NEW.ruling IS NOT NULL
+BEGIN
+	INSERT INTO outbox (collection, subject, place)
+	SELECT 'fund.stratos.escrow.ruling', NEW.ruling, coalesce(max(sequence), 0) FROM entry;
 END;
 CREATE TABLE donation (
 	subject     TEXT    PRIMARY KEY,
@@ -389,7 +450,8 @@ CREATE TABLE opening (
 CREATE INDEX opening_seen ON opening (seen_at);
 CREATE TABLE outbox (
 	collection TEXT    NOT NULL CHECK (collection = 'fund.stratos.escrow.campaign' OR collection = 'fund.stratos.escrow.receipt'
-		OR collection = 'fund.stratos.escrow.service' OR collection = 'fund.stratos.escrow.terms'),
+		OR collection = 'fund.stratos.escrow.service' OR collection = 'fund.stratos.escrow.terms'
+		OR collection = 'fund.stratos.escrow.ruling'),
 	subject    TEXT    NOT NULL, -- the uri of a receipt's pledge or a campaign's development; of another record its key
 	-- wanted counts what the record was to say so far, and done which of it is there.
 	wanted     INTEGER NOT NULL DEFAULT 1 CHECK (wanted > 0),
@@ -607,6 +669,28 @@ END;
 CREATE TRIGGER refund_is_not_deleted BEFORE DELETE ON refund
 BEGIN
 	SELECT RAISE(ABORT, 'a refund is for ever');
+END;
+CREATE TABLE release_version (
+	attempt    TEXT    NOT NULL REFERENCES campaign,
+	n          INTEGER NOT NULL CHECK (n > 0), -- in the order in which they were seen
+	cid        TEXT    NOT NULL,
+	record     TEXT    NOT NULL CHECK (json_valid(record)), -- as it was seen
+	seen_at    INTEGER NOT NULL,
+	due_at     INTEGER NOT NULL, -- when it is checked, while it has no verdict
+	tries      INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+	-- gone_at is when its author had deleted it, before it was accepted.
+	gone_at    INTEGER,
+	decided_at INTEGER,
+	passed     INTEGER CHECK (passed = 0 OR passed = 1),
+	PRIMARY KEY (attempt, n),
+	CHECK ((decided_at IS NULL) = (passed IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX release_version_due ON release_version (due_at) WHERE passed IS NULL;
+CREATE TRIGGER release_version_has_one_verdict BEFORE UPDATE ON release_version
+WHEN NEW.attempt IS NOT OLD.attempt OR NEW.n IS NOT OLD.n OR NEW.cid IS NOT OLD.cid OR NEW.record IS NOT OLD.record OR NEW.seen_at IS NOT OLD.seen_at
+	OR (OLD.passed IS NOT NULL AND NEW.passed IS NOT OLD.passed)
+BEGIN
+	SELECT RAISE(ABORT, 'what was seen of a release stands');
 END;
 CREATE TABLE service (
 	id     INTEGER PRIMARY KEY CHECK (id = 1),

@@ -7,7 +7,7 @@ import (
 
 func TestWatch_KnowsWhatTheLastEventSays(t *testing.T) {
 	t.Parallel()
-	var w watch
+	var w knowing
 	p := Progress{Connected: true, Received: 7, Applied: 7, EventAt: noon.Add(-2 * time.Second)}
 	if got, certain := w.look(p, noon); !got.Equal(p.EventAt) || !certain {
 		t.Errorf("after an event of a moment ago it knows until %s, certain %v", got, certain)
@@ -20,7 +20,7 @@ func TestWatch_KnowsWhatTheLastEventSays(t *testing.T) {
 
 func TestWatch_AnIndexThatCatchesUpKnowsNothing(t *testing.T) {
 	t.Parallel()
-	var w watch
+	var w knowing
 	for i := range 100 {
 		now := noon.Add(time.Duration(i) * time.Second)
 		p := Progress{Connected: true, Received: int64(i), Applied: int64(i), EventAt: noon.Add(-5 * hours).Add(time.Duration(i) * time.Minute)}
@@ -31,7 +31,7 @@ func TestWatch_AnIndexThatCatchesUpKnowsNothing(t *testing.T) {
 }
 
 // until looks every two seconds, for two hours, and returns after how long it knows.
-func (w *watch) until(p Progress, from time.Time) (knows time.Duration) {
+func (w *knowing) until(p Progress, from time.Time) (knows time.Duration) {
 	for at := time.Duration(0); at < 2*hours; at += 2 * time.Second {
 		if got, _ := w.look(p, from.Add(at)); !got.IsZero() {
 			return at
@@ -42,7 +42,7 @@ func (w *watch) until(p Progress, from time.Time) (knows time.Duration) {
 
 func TestWatch_ACalmIsKnownAfterAWhile(t *testing.T) {
 	t.Parallel()
-	var w watch
+	var w knowing
 	p := Progress{Connected: true, Received: 7, Applied: 7, EventAt: noon.Add(-time.Second)}
 	w.look(p, noon.Add(-time.Second))
 	for at := time.Duration(0); at <= 5*time.Minute; at += 2 * time.Second {
@@ -59,11 +59,11 @@ func TestWatch_ACalmIsKnownAfterAWhile(t *testing.T) {
 
 func TestWatch_WhereNoEventSaysTheTimeTheClockIsBelievedAfterAnHour(t *testing.T) {
 	t.Parallel()
-	var w watch
+	var w knowing
 	if got := w.until(Progress{Connected: true}, noon); got != evenFor {
 		t.Errorf("after a start on a quiet network it knows after %s, want %s", got, evenFor)
 	}
-	var away watch
+	var away knowing
 	for at := time.Duration(0); at <= evenFor; at += leap {
 		if _, certain := away.look(Progress{}, noon.Add(at)); certain != (at == evenFor) {
 			t.Errorf("with the upstream away the clock is believed after %s: %v", at, certain)
@@ -75,7 +75,7 @@ func TestR15_AClockThatLeapsIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	months := 90 * 24 * hours
 	for _, by := range []time.Duration{months, -months} {
-		var calm watch
+		var calm knowing
 		p := Progress{Connected: true, Received: 7, Applied: 7, EventAt: noon}
 		calm.look(p, noon)
 		if got, certain := calm.look(p, noon.Add(by)); !got.IsZero() || certain {
@@ -84,7 +84,7 @@ func TestR15_AClockThatLeapsIsNotBelieved(t *testing.T) {
 		if got := calm.until(p, noon.Add(by)); got != evenFor {
 			t.Errorf("after a leap by %s on a quiet network it knows after %s, want %s", by, got, evenFor)
 		}
-		var busy watch
+		var busy knowing
 		for i := range 4 * 3600 {
 			now := noon.Add(by + time.Duration(i)*time.Second)
 			p := Progress{Connected: true, Received: int64(i), Applied: int64(i), EventAt: noon.Add(time.Duration(i) * time.Second)}

@@ -29,10 +29,10 @@ const (
 	evenFor = time.Hour
 )
 
-// watch finds out up to when the index knows what its upstream told, and whether the
+// knowing finds out up to when the index knows what its upstream told, and whether the
 // clock can be believed. It goes by what it saw itself: after a start it knows nothing
 // yet. It belongs to one goroutine.
-type watch struct {
+type knowing struct {
 	looked   time.Time
 	received int64
 	calm     time.Duration // how long nothing has come
@@ -42,7 +42,7 @@ type watch struct {
 
 // look returns up to when the index knows what happened, zero when it does not know; and
 // whether the clock is right, as far as anybody can tell.
-func (w *watch) look(p Progress, now time.Time) (known time.Time, certain bool) {
+func (w *knowing) look(p Progress, now time.Time) (known time.Time, certain bool) {
 	step, came := now.Sub(w.looked), p.Received != w.received
 	off := now.Sub(p.EventAt)
 	agrees := p.Connected && off >= -tolerance && off <= tolerance
