@@ -246,7 +246,9 @@ func (s *Sender) triesBefore(ctx context.Context, hold ledger.HoldID, r payments
 			before = append(before, earlier)
 		}
 	}
-	slices.SortFunc(before, func(a, b payments.Refund) int { return cmp.Compare(intent.Try(a.Mark.Intent), intent.Try(b.Mark.Intent)) })
+	slices.SortFunc(before, func(a, b payments.Refund) int {
+		return cmp.Compare(intent.Try(a.Mark.Intent), intent.Try(b.Mark.Intent))
+	})
 	for _, earlier := range before {
 		if err := s.ObserveRefund(ctx, earlier.ID); err != nil {
 			return err
