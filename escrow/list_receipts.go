@@ -12,7 +12,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
-	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	index "github.com/stratosfund/stratosfund/indexer/store"
@@ -28,16 +28,14 @@ type listReceiptsParams struct {
 	Cursor      string              `param:"cursor"`
 }
 
-// listReceipts answers fund.stratos.escrow.listReceipts, from the ledger.
+// listReceipts answers fund.stratos.escrow.listReceipts, from the database: it may be ahead
+// of the repository for a moment.
 func (s *Service) listReceipts(ctx context.Context, p listReceiptsParams) (*stratos.EscrowListReceipts_Output, error) {
 	query, before, err := p.place()
 	if err != nil {
 		return nil, err
 	}
-	filter := ledger.ReceiptFilter{Status: lifecycle.ReceiptStatus(p.Status)}
-	if p.Development != "" {
-		filter.Attempt = ledger.AttemptOf(p.Development)
-	}
+	filter := repo.ReceiptFilter{Development: p.Development, Status: lifecycle.ReceiptStatus(p.Status)}
 	if p.Payer != "" {
 		if filter.Payer, err = s.actor(ctx, p.Payer); err != nil {
 			return nil, err
@@ -45,15 +43,11 @@ func (s *Service) listReceipts(ctx context.Context, p listReceiptsParams) (*stra
 	}
 	out := &stratos.EscrowListReceipts_Output{Receipts: []stratos.EscrowDefs_ReceiptView{}}
 	err = s.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
-		list, next, err := ledger.ListReceipts(ctx, q, filter, before, int(p.Limit))
+		list, next, err := s.repo.ListReceipts(ctx, q, filter, before, int(p.Limit))
 		if err != nil {
 			return err
 		}
-		for _, r := range list {
-			view, err := s.repo.Receipt(ctx, q, r.Pledge)
-			if err != nil {
-				return err
-			}
+		for _, view := range list {
 			out.Receipts = append(out.Receipts, stratos.EscrowDefs_ReceiptView{Uri: view.URI.String(), Cid: view.CID.String(), Record: view.JSON})
 		}
 		if next != 0 {
@@ -69,7 +63,7 @@ func (s *Service) listReceipts(ctx context.Context, p listReceiptsParams) (*stra
 }
 
 // place reads the cursor: a fingerprint of the query, so that another list's is refused,
-// and the entry before which the list goes on.
+// and the receipt before which the list goes on.
 func (p listReceiptsParams) place() (query string, before int64, err error) {
 	b, err := json.Marshal([]string{p.Development.String(), p.Payer.String(), p.Status})
 	if err != nil {

@@ -92,7 +92,7 @@ func (p Parts) retryRefund(ctx context.Context, in RetryInput) (Answer, error) {
 			if err != nil {
 				return err
 			}
-			return p.Ledger.RetryRefund(ctx, tx, h.ID, strconv.Itoa(len(before)))
+			return p.Ledger.RetryRefund(ctx, tx, h.ID, strconv.Itoa(intent.LastTry(before)))
 		})
 		return fmt.Sprintf("%s of %s are sent to the payer again.", sum, in.Pledge), err
 	})

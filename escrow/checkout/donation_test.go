@@ -3,6 +3,7 @@ package checkout
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -164,8 +165,17 @@ func TestDonation_ThatABankTookBack(t *testing.T) {
 	w := newWorld(t)
 	w.account(developer, true)
 	p := w.begin(w.donation(backer, 2500))
+	donatedTo := func(want ...payments.AccountID) {
+		t.Helper()
+		if got, err := w.DonatedTo(t.Context()); err != nil || !slices.Equal(got, want) {
+			t.Errorf("donated to %v (%v), want %v", got, err, want)
+		}
+	}
+	donatedTo()
 	session := w.donate(p)
+	donatedTo(p.Account)
 	w.ok(w.DonationReversed(t.Context(), p.Account, payments.IntentID(p.ID), true))
+	donatedTo()
 	w.ok(w.DonationReversed(t.Context(), p.Account, payments.IntentID(p.ID), false))
 	w.want(p.ID, StateReversed, EndingNone, "reversed")
 	w.ok(w.Observe(t.Context(), p.Account, session)) // which says that it was paid, as ever

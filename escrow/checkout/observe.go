@@ -196,6 +196,15 @@ func (d *Desk) sentBack(ctx context.Context, p Payment, charge payments.Charge) 
 	})
 }
 
+// DonatedTo lists the accounts that received donations which did not go back.
+func (d *Desk) DonatedTo(ctx context.Context) (accounts []payments.AccountID, err error) {
+	err = d.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+		accounts, err = donatedTo(ctx, q)
+		return err
+	})
+	return accounts, err
+}
+
 // DonationReversed tells that all of a donation went back from the account that it was paid
 // to, perhaps because a bank said so. It returns ErrForeign for what is no donation to it.
 func (d *Desk) DonationReversed(ctx context.Context, account payments.AccountID, intent payments.IntentID, byBank bool) error {

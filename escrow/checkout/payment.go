@@ -192,6 +192,17 @@ func countUnderWay(ctx context.Context, q sqlite.Querier, attempt ledger.Attempt
 	return n, nil
 }
 
+// donatedTo lists the accounts that received donations which did not go back.
+func donatedTo(ctx context.Context, q sqlite.Querier) ([]payments.AccountID, error) {
+	list, err := sqlite.Collect(ctx, q, `
+		SELECT DISTINCT account FROM payment WHERE kind = 'donation' AND state = 'paid' ORDER BY account`,
+		func(rows *sql.Rows) (account payments.AccountID, err error) { return account, rows.Scan(&account) })
+	if err != nil {
+		return nil, fmt.Errorf("checkout: list who received donations: %w", err)
+	}
+	return list, nil
+}
+
 // add keeps a new payment.
 func add(ctx context.Context, tx *store.Tx, p Payment) error {
 	now := tx.Now().UnixMilli()

@@ -13,7 +13,9 @@
 // the processor's balance is either about such an object, or the operator's own money,
 // which is posted here; any other is unknown money.
 //
-// Of the money on payees' own accounts only donations matter, which checkouts look at.
+// Of the money on payees' own accounts only donations matter, which checkouts look at. The
+// platform's lists have nothing of them, so those accounts' own events and chargebacks are
+// read too.
 //
 // What does not belong to this escrow is noted and counted. A charge by a stranger stops
 // checkouts: another business shares the account. Money that is not where it should be

@@ -66,11 +66,23 @@ func note(ctx context.Context, tx *store.Tx, o object) error {
 		INSERT INTO hint (id, account, kind, object, received_at) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (id) DO UPDATE SET received_at = excluded.received_at, done_at = NULL, outcome = NULL, tries = 0, due_at = 0
 		WHERE done_at IS NOT NULL`,
-		"list/"+o.kind+"/"+o.id, o.account, o.kind, o.id, tx.Now().UnixMilli())
+		listed(o), o.account, o.kind, o.id, tx.Now().UnixMilli())
 	if err != nil {
 		return fmt.Errorf("intake: note %s %s: %w", o.kind, o.id, err)
 	}
 	return nil
+}
+
+// listed is the id of the hint about an object of a list.
+func listed(o object) string { return "list/" + o.kind + "/" + o.id }
+
+// workedOff tells whether an object of a list was looked at, and is remembered to be.
+func workedOff(ctx context.Context, q sqlite.Querier, o object) (done bool, err error) {
+	err = q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM hint WHERE id = $1 AND done_at IS NOT NULL)`, listed(o)).Scan(&done)
+	if err != nil {
+		return false, fmt.Errorf("intake: look for %s %s: %w", o.kind, o.id, err)
+	}
+	return done, nil
 }
 
 // waiting is an object with the hints about it.

@@ -63,7 +63,7 @@ func (w *Worker) lists() []list {
 			return choose(p.Refunds(ctx, payments.RefundQuery{Since: since}), every(func(r payments.Refund) object { return object{kind: kindRefund, id: string(r.ID)} }))
 		}},
 		{name: "disputes", read: func(ctx context.Context, since time.Time) iter.Seq2[object, error] {
-			return choose(p.Disputes(ctx, payments.DisputeQuery{Since: since}), every(func(d payments.Dispute) object { return object{kind: kindDispute, id: string(d.ID)} }))
+			return choose(p.Disputes(ctx, payments.Platform, payments.DisputeQuery{Since: since}), every(func(d payments.Dispute) object { return object{kind: kindDispute, id: string(d.ID)} }))
 		}},
 		{name: "warnings", read: func(ctx context.Context, since time.Time) iter.Seq2[object, error] {
 			return choose(p.Warnings(ctx, payments.WarningQuery{Since: since}), every(func(x payments.Warning) object { return object{kind: kindWarning, id: string(x.ID)} }))
@@ -189,6 +189,11 @@ func (w *Worker) Sync(ctx context.Context, full bool) ([]Read, error) {
 			return reads, fmt.Errorf("intake: read %s: %w", l.name, err)
 		}
 		reads = append(reads, read)
+	}
+	donees, err := w.syncDonees(ctx, full)
+	reads = append(reads, donees...)
+	if err != nil {
+		return reads, err
 	}
 	w.metrics.synced.Set(float64(w.now().Unix()))
 	w.stir()

@@ -42,6 +42,8 @@ type Checkouts interface {
 	// Adopt opens the hold of a session of ours that the ledger does not know, because it
 	// was restored, from the session's mark. The session is observed after that.
 	Adopt(context.Context, payments.Session) error
+	// DonatedTo lists the accounts that received donations which did not go back.
+	DonatedTo(context.Context) ([]payments.AccountID, error)
 	// DonationReversed tells that all of a donation went back from an account; byBank, by a
 	// chargeback.
 	DonationReversed(ctx context.Context, account payments.AccountID, intent payments.IntentID, byBank bool) error

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stratosfund/stratosfund/escrow/payments"
@@ -100,6 +102,28 @@ func Adopt(ctx context.Context, tx *store.Tx, id payments.IntentID, kind Kind, s
 		return fmt.Errorf("intent: note that %s made %s: %w", id, object, err)
 	}
 	return nil
+}
+
+// Try is the number of the try that an id ends with, as in hold/2; 0 without one.
+func Try(id payments.IntentID) int {
+	slash := strings.LastIndexByte(string(id), '/')
+	if slash < 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(string(id[slash+1:]))
+	if err != nil {
+		return 0
+	}
+	return max(0, n)
+}
+
+// LastTry is the last of them. Earlier ones may be forgotten, by a database that was
+// restored.
+func LastTry(list []Intent) (last int) {
+	for _, i := range list {
+		last = max(last, Try(i.ID))
+	}
+	return last
 }
 
 const columns = `id, kind, subject, created_at, coalesce(sent_at, 0), coalesce(object, ''), coalesce(refused, ''), tries`

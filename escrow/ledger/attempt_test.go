@@ -145,45 +145,6 @@ func TestCountReceipts_PutsEachPledgeIntoOneStatus(t *testing.T) {
 	}
 }
 
-func TestListReceipts_PagesThroughEachFilterNewestFirst(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	for i := range 5 {
-		w.held(HoldID(fmt.Sprintf("h%d", i)), 1000)
-	}
-	w.decideRefund("h1", ReasonWithdrawn)
-	w.decideRefund("h4", ReasonWithdrawn)
-	all := []string{"h4", "h3", "h2", "h1", "h0"}
-	for name, test := range map[string]struct {
-		filter ReceiptFilter
-		want   []string
-	}{
-		"all":                {ReceiptFilter{}, all},
-		"of the attempt":     {ReceiptFilter{Attempt: attempt}, all},
-		"of another attempt": {ReceiptFilter{Attempt: "other"}, nil},
-		"of the payer":       {ReceiptFilter{Payer: "did:plc:payer"}, all},
-		"of a longer did":    {ReceiptFilter{Payer: "did:plc:paye"}, nil},
-		"of both":            {ReceiptFilter{Attempt: attempt, Payer: "did:plc:payer"}, all},
-		"held":               {ReceiptFilter{Status: lifecycle.ReceiptHeld}, []string{"h3", "h2", "h0"}},
-		"refunding of both":  {ReceiptFilter{Attempt: attempt, Payer: "did:plc:payer", Status: lifecycle.ReceiptRefunding}, []string{"h4", "h1"}},
-	} {
-		var got []string
-		for before, more := int64(0), true; more; more = before != 0 {
-			var page []ListedReceipt
-			w.look(func(ctx context.Context, q sqlite.Querier) (err error) {
-				page, before, err = ListReceipts(ctx, q, test.filter, before, 2)
-				return err
-			})
-			for _, r := range page {
-				got = append(got, strings.TrimPrefix(string(r.Pledge), "at://did:plc:payer/fund.stratos.feature.pledge/"))
-			}
-		}
-		if !slices.Equal(got, test.want) {
-			t.Errorf("%s: %v, want %v", name, got, test.want)
-		}
-	}
-}
-
 func TestTrail_ShowsTheLastEntriesOfTheAttempt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -40,7 +40,7 @@ type Report struct {
 const (
 	backers       = 5
 	mostAttempts  = 2
-	previewActs   = 45
+	previewActs   = 60
 	windowActs    = 8
 	aftermathActs = 14
 	tail          = 150 // lines of what happened that a failure shows
@@ -157,7 +157,7 @@ func (w *World) weather() simulator.Faults {
 		simulator.FaultErrorAfter: often(.03), simulator.FaultCloseAfter: often(.03), simulator.FaultTruncateAfter: often(.03), simulator.FaultHangAfter: often(.006),
 		simulator.FaultWebhookLost: often(.3), simulator.FaultWebhookDuplicate: often(.3), simulator.FaultWebhookLate: often(.3),
 		simulator.FaultRefundPending: often(.5), simulator.FaultRefundFails: often(.2),
-		simulator.FaultDispute: often(.2), simulator.FaultDisputeWon: often(.5), simulator.FaultInquiry: often(.1), simulator.FaultFraudWarning: often(.1),
+		simulator.FaultDispute: often(.2), simulator.FaultDisputeWon: often(.5), simulator.FaultInquiry: often(.2), simulator.FaultFraudWarning: often(.1),
 	}}
 }
 
@@ -198,8 +198,13 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// around lets something happen shortly before and after a moment.
+// around lets something happen shortly before and after a campaign closes.
 func (w *World) around(ctx context.Context, at time.Time) error {
+	if w.one(3) {
+		if err := w.doomNow(crashpoint.AfterFinish, crashpoint.AfterEnding); err != nil {
+			return err
+		}
+	}
 	for _, offset := range []time.Duration{-2 * margin, -margin - 2*time.Minute, -w.between(time.Second, margin), -5 * time.Second, w.between(time.Second, time.Hour)} {
 		if ahead := at.Add(offset).Sub(w.clock.Now()); ahead > 0 {
 			if err := w.leap(ctx, ahead); err != nil {
@@ -315,8 +320,21 @@ func (w *World) actOnce(ctx context.Context) error {
 	case 25:
 		return w.topUp(ctx)
 	default:
+		if open := w.payable(); len(open) > 0 && !w.one(4) {
+			return w.followPledge(ctx, pick(w.dice, open))
+		}
 		return w.ofPledge(func(p *pledge) error { return w.followPledge(ctx, p) })
 	}
+}
+
+// payable are the pledges that their authors may still hope to pay for.
+func (w *World) payable() (list []*pledge) {
+	for _, p := range w.pledges {
+		if !p.gone() && !p.paid && p.attempt.cancelledAt.IsZero() && w.clock.Now().Before(p.attempt.closesAt) {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // over reports whether nobody can pledge any more.

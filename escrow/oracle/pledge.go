@@ -11,6 +11,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/escrow/simulator"
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/lexicons"
 )
 
@@ -24,6 +25,8 @@ type pledge struct {
 	// deletedAt is when its author took it back; zero for never.
 	deletedAt time.Time
 	offers    []*offer
+	// paid: its author has seen that the processor took the money.
+	paid bool
 	// sentAgain: the operator ordered a refund again that a bank had returned.
 	sentAgain bool
 	// paidOtherwise: the operator paid back from elsewhere what a bank had returned.
@@ -43,6 +46,8 @@ type offer struct {
 	payment, page string
 	version       version
 	session       string // at the processor, once its page was seen
+	// over: somebody has seen that nobody can pay it any more.
+	over bool
 }
 
 func (p *pledge) uri() syntax.ATURI { return p.versions[len(p.versions)-1].URI }
@@ -91,7 +96,10 @@ func (w *World) takeBack(p *pledge) error {
 	}
 	w.note("%s takes the pledge of %d back", p.backer.name, p.newest().amount)
 	p.deletedAt = w.clock.Now()
-	return p.backer.Delete(lexicons.CollectionPledge, p.rkey)
+	if err := p.backer.Delete(lexicons.CollectionPledge, p.rkey); err != nil || !w.one(4) {
+		return err
+	}
+	return w.doomNow(crashpoint.AfterProof, crashpoint.AfterEnding)
 }
 
 // refusals are those of a checkout that a person of this world can meet.
@@ -134,6 +142,7 @@ func (w *World) agree(ctx context.Context, p *pledge, o *offer) error {
 	form, ok := formOf(shown.body)
 	if !ok {
 		w.note("%s sees that %s cannot be paid", p.backer.name, o.payment)
+		o.over = true
 		return nil
 	}
 	sent, err := w.visit(ctx, o.page, form)
@@ -169,6 +178,12 @@ func (w *World) pay(ctx context.Context, p *pledge, o *offer) error {
 		return err
 	}
 	w.note("%s pays %d in %s: %s", p.backer.name, o.version.amount, o.session, result.Outcome)
+	switch result.Outcome {
+	case "paid":
+		p.paid = true
+	case "closed":
+		o.over = true
+	}
 	return nil
 }
 
@@ -179,7 +194,7 @@ func (w *World) followPledge(ctx context.Context, p *pledge) error {
 		v = pick(w.dice, p.versions)
 	}
 	var errs []error
-	if len(p.offers) == 0 || w.one(3) {
+	if len(p.offers) == 0 || p.offers[len(p.offers)-1].over || w.one(3) {
 		errs = append(errs, w.checkout(ctx, p, v))
 	}
 	if len(p.offers) > 0 && !w.one(5) {

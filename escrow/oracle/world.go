@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -154,7 +155,10 @@ func newProcessor(ctx context.Context, w *World, opts Options) (*processor, erro
 		return nil, err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	p := &processor{Control: simulator.Control{URL: server.URL()}, server: server, ended: make(chan error, 1), stop: stop}
+	// It is on this machine, and whoever waits for it may be paused for longer than any
+	// patience: nothing is tried again, so nothing may be given up.
+	patient := &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{}).DialContext}}
+	p := &processor{Control: simulator.Control{URL: server.URL(), Client: patient}, server: server, ended: make(chan error, 1), stop: stop}
 	go func() { p.ended <- server.Run(running) }()
 	return p, nil
 }

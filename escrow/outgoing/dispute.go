@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
@@ -67,8 +66,7 @@ func (s *Sender) refundsOf(ctx context.Context, hold ledger.HoldID, charge payme
 		if err != nil {
 			return err
 		}
-		known := slices.ContainsFunc(h.Refunds, func(have ledger.Refund) bool { return have.ID == string(r.ID) })
-		if known {
+		if known(h, r.ID) {
 			continue
 		}
 		if err := s.ObserveRefund(ctx, r.ID); err != nil {

@@ -1,11 +1,13 @@
 package outgoing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,7 +76,7 @@ func (s *Sender) noteRefund(ctx context.Context, hold ledger.HoldID) error {
 		if err != nil || anyOpen(before) {
 			return err
 		}
-		id := payments.IntentID(fmt.Sprintf("%s/%d", hold, len(before)+1))
+		id := payments.IntentID(fmt.Sprintf("%s/%d", hold, intent.LastTry(before)+1))
 		return intent.Note(ctx, tx, id, intent.KindRefund, string(hold))
 	})
 }
@@ -196,6 +198,9 @@ func (s *Sender) ObserveRefund(ctx context.Context, id payments.RefundID) error 
 	if !known || !r.Mark.By(s.escrow) {
 		return fmt.Errorf("%w: refund %s of hold %s, %s, was not made here", ledger.ErrUnknown, id, hold, r.Status)
 	}
+	if err := s.triesBefore(ctx, hold, r); err != nil {
+		return err
+	}
 	object := ledger.RefundObject{ID: string(id), Hold: hold, Amount: r.Amount.Amount, Status: status}
 	if object.Taken, err = s.movement(ctx, r.Movement); err != nil {
 		return err
@@ -221,16 +226,61 @@ func (s *Sender) ObserveRefund(ctx context.Context, id payments.RefundID) error 
 	})
 }
 
-// decideAgain decides what was decided before this refund was made, if a database that was
-// restored has forgotten it. Nobody could write the mark but this escrow, and beside it
-// stands why.
-func (s *Sender) decideAgain(ctx context.Context, tx *store.Tx, hold ledger.HoldID, r payments.Refund) error {
-	h, err := ledger.LoadHold(ctx, tx, hold)
-	if err != nil || h.Exit != nil || !slices.Contains(ledger.Reasons(), ledger.Reason(r.Because)) {
+// triesBefore observes the refunds of earlier tries, if a database that was restored has
+// forgotten this one: each was made because the one before it had failed.
+func (s *Sender) triesBefore(ctx context.Context, hold ledger.HoldID, r payments.Refund) error {
+	try := intent.Try(r.Mark.Intent)
+	if try <= 1 {
+		return nil
+	}
+	h, err := s.hold(ctx, hold)
+	if err != nil || known(h, r.ID) {
 		return err
 	}
-	s.log.Warn("a refund is decided again, as the processor's says", "pledge", h.Pledge, "hold", hold, "amount", h.Value, "reason", r.Because, "refund", r.ID)
-	return s.ledger.DecideRefund(ctx, tx, hold, ledger.Reason(r.Because))
+	var before []payments.Refund
+	for earlier, err := range s.processor.Refunds(ctx, payments.RefundQuery{Charge: r.Charge}) {
+		if err != nil {
+			return err
+		}
+		if earlier.Mark.By(s.escrow) && intent.Try(earlier.Mark.Intent) < try {
+			before = append(before, earlier)
+		}
+	}
+	slices.SortFunc(before, func(a, b payments.Refund) int {
+		return cmp.Compare(intent.Try(a.Mark.Intent), intent.Try(b.Mark.Intent))
+	})
+	for _, earlier := range before {
+		if err := s.ObserveRefund(ctx, earlier.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// known tells whether the ledger has heard of a refund.
+func known(h *ledger.Hold, id payments.RefundID) bool {
+	return slices.ContainsFunc(h.Refunds, func(have ledger.Refund) bool { return have.ID == string(id) })
+}
+
+// decideAgain decides what was decided before this refund was made, if a database that was
+// restored has forgotten it: that the money goes back, or that it is sent once more. Nobody
+// could write the mark but this escrow, and beside it stands why.
+func (s *Sender) decideAgain(ctx context.Context, tx *store.Tx, hold ledger.HoldID, r payments.Refund) error {
+	h, err := ledger.LoadHold(ctx, tx, hold)
+	if err != nil || known(h, r.ID) {
+		return err
+	}
+	log := s.log.With("pledge", h.Pledge, "hold", hold, "amount", h.Value, "reason", r.Because, "refund", r.ID)
+	try := intent.Try(r.Mark.Intent)
+	switch {
+	case h.Exit == nil && slices.Contains(ledger.Reasons(), ledger.Reason(r.Because)):
+		log.Warn("a refund is decided again, as the processor's says")
+		return s.ledger.DecideRefund(ctx, tx, hold, ledger.Reason(r.Because))
+	case try > 1 && refundable(h) == 0 && h.Balances[ledger.KindReturned] > 0:
+		log.Warn("what came back is due again, as the processor's next refund says")
+		return s.ledger.RetryRefund(ctx, tx, hold, strconv.Itoa(try-1))
+	}
+	return nil
 }
 
 func (s *Sender) followRefundUntilSettled(ctx context.Context, tx *store.Tx, hold ledger.HoldID, id payments.RefundID) error {

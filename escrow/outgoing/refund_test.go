@@ -350,6 +350,62 @@ func TestObserveRefund_OfAForgottenDecisionDecidesItAgain(t *testing.T) {
 	w.oneRefund("h1")
 }
 
+// TestObserveRefund_OfATryThatWasForgottenHearsOfAllThatCameBefore: the operator sent a
+// refund again that a bank had returned, and the database was restored to before that.
+func TestObserveRefund_OfATryThatWasForgottenHearsOfAllThatCameBefore(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]int{"held": 0, "decided": 1, "refunded": 2, "failed": 3, "tried again": 4} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Held("h1", amount, processortest.RefundFails)
+			for step, do := range []func(){
+				func() {},
+				func() { w.DecideRefund("h1", ledger.ReasonCancelled) },
+				w.pass,
+				func() {
+					w.Advance(22 * day)
+					w.OK(w.sender.ObserveRefund(t.Context(), w.oneRefund("h1").ID))
+				},
+				func() {
+					w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.RetryRefund(ctx, tx, "h1", "1") })
+				},
+				w.pass,
+			} {
+				do()
+				if step == at {
+					w.OK(w.Store.Backup(t.Context(), w.Path+".backup"))
+				}
+			}
+			second := w.refundsAt("h1")[0] // the newest
+			if second.Mark.Intent != "h1/2" {
+				t.Fatalf("the newest refund is %+v", second)
+			}
+			w.OK(w.Store.Close())
+			w.Path += ".backup"
+			w.Open()
+			w.restart(nil)
+			w.OK(w.sender.ObserveRefund(t.Context(), second.ID))
+			w.Want("h1", "refunded(cancelled)")
+			w.passes(3 * time.Hour)
+			if n := len(w.refundsAt("h1")); n != 2 {
+				t.Errorf("%d refunds, want 2", n)
+			}
+			w.noHalt()
+			w.Agree()
+
+			// And once more, by the number that follows.
+			w.Advance(22 * day)
+			w.OK(w.sender.ObserveRefund(t.Context(), second.ID))
+			w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.RetryRefund(ctx, tx, "h1", "2") })
+			w.pass()
+			if third := w.refundsAt("h1")[0]; third.Mark.Intent != "h1/3" {
+				t.Errorf("the third refund is %+v", third)
+			}
+		})
+	}
+}
+
 // TestRefund_WhatABankKeepsIsNotOrderedForEver: the refund was noted, and a bank was faster.
 func TestRefund_WhatABankKeepsIsNotOrderedForEver(t *testing.T) {
 	t.Parallel()

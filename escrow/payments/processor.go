@@ -80,9 +80,9 @@ type Balances interface {
 
 // Chargebacks are what banks take back, and their warnings.
 type Chargebacks interface {
-	// Dispute also tells of those of payees' own charges, of whom the lists are silent.
 	Dispute(context.Context, AccountID, DisputeID) (Dispute, error)
-	Disputes(context.Context, DisputeQuery) iter.Seq2[Dispute, error]
+	// Disputes lists those of the platform's charges, or those of a payee's own.
+	Disputes(context.Context, AccountID, DisputeQuery) iter.Seq2[Dispute, error]
 	Warning(context.Context, WarningID) (Warning, error)
 	Warnings(context.Context, WarningQuery) iter.Seq2[Warning, error]
 }

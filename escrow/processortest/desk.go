@@ -36,6 +36,24 @@ func (w *World) Session(hold ledger.HoldID, amount int64) payments.SessionID {
 	return session.ID
 }
 
+// Donated is a donation that Ann's account received, as the processor says. It returns the
+// charge.
+func (w *World) Donated(intent payments.IntentID, amount int64) payments.ChargeID {
+	w.T.Helper()
+	order := w.checkout(ledger.HoldID(intent), money.Money{Amount: amount, Currency: "USD"})
+	order.Account, order.Mark.Subject = w.Account, "at://did:plc:payerpayerpayerpayerpaye/fund.stratos.feature.donation/3lbqxkdzvqk2a"
+	opened, err := w.Client.OpenCheckout(w.T.Context(), order)
+	w.OK(err)
+	result, err := w.Control.Pay(w.T.Context(), string(opened.ID), simulator.Payment{})
+	w.OK(err)
+	if result.Outcome != "paid" {
+		w.T.Fatalf("the donation was %s", result.Outcome)
+	}
+	session, err := w.Client.Session(w.T.Context(), w.Account, opened.ID)
+	w.OK(err)
+	return session.Payment.Charge.ID
+}
+
 func (w *World) checkout(hold ledger.HoldID, value money.Money) payments.Checkout {
 	return payments.Checkout{
 		Key:    payments.Key("checkout/" + string(hold)),
@@ -68,6 +86,10 @@ func (w *World) Observe(ctx context.Context, account payments.AccountID, id paym
 	if err != nil {
 		return err
 	}
+	if account != payments.Platform {
+		w.Observed = append(w.Observed, s.Mark.Intent)
+		return nil
+	}
 	hold := ledger.HoldID(s.Mark.Intent)
 	return w.Store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		h, err := ledger.LoadHold(ctx, tx, hold)
@@ -99,6 +121,11 @@ func (w *World) Adopt(ctx context.Context, s payments.Session) error {
 			Hold: ledger.HoldID(s.Mark.Intent), Pledge: s.Mark.Subject, CID: s.Mark.CID, Attempt: ledger.AttemptOf(s.Mark.Attempt), Value: s.Amount,
 		})
 	})
+}
+
+// DonatedTo is Ann's account: it is known to have received donations.
+func (w *World) DonatedTo(context.Context) ([]payments.AccountID, error) {
+	return []payments.AccountID{w.Account}, nil
 }
 
 // DonationReversed keeps what it is told.

@@ -61,8 +61,9 @@ type World struct {
 	Log     *slog.Logger
 	// Account is Ann's at the processor.
 	Account payments.AccountID
-	// Reversed are the donations of which it was told that they went back.
-	Reversed []payments.IntentID
+	// Observed are the donations whose sessions were looked at, and Reversed those of which
+	// it was told that they went back.
+	Observed, Reversed []payments.IntentID
 
 	mu    sync.Mutex
 	clock time.Time
@@ -184,7 +185,7 @@ func (w *World) topUp() {
 func (w *World) openAccount() {
 	w.T.Helper()
 	account, err := w.Client.OpenAccount(w.T.Context(), payments.AccountOrder{
-		Key: "account/ann", Mark: payments.PayeeMark{Escrow: Escrow, Payee: Ann, Intent: "ann"}, Country: "US",
+		Key: "account/ann", Mark: payments.PayeeMark{Escrow: Escrow, Payee: Ann, Intent: "ann"}, Country: "US", Donations: true,
 	})
 	w.OK(err)
 	w.OK(w.Control.Complete(w.T.Context(), string(account.ID)))

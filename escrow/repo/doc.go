@@ -1,7 +1,7 @@
 // Package repo keeps the escrow's own repository: its service record, its terms, its
 // campaigns, and a receipt for each pledge and donation that was paid. It owns the tables
-// outbox, receipt_pin, donation, terms and service, and nothing else writes records of
-// the escrow.
+// outbox, receipt, receipt_pin, donation, terms and service, and nothing else writes
+// records of the escrow.
 //
 // What a record is to say is in the database before it is anywhere else. A receipt is
 // made of what the ledger says and of what was fixed before anybody paid ([Pin]), a
@@ -20,6 +20,9 @@
 //
 // When the PDS is away, fails, or says that it has had enough, everything waits, in
 // the order of the ledger; when it refuses one record, only that one waits.
+//
+// Receipts of pledges and of donations are numbered together, by the database, in the
+// order in which they began: the order in which they are listed ([Repo.ListReceipts]).
 //
 // The PDS's answers decide nothing about money: a receipt follows the ledger, and
 // never the other way round. A database that was restored from a backup must learn

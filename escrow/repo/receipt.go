@@ -74,9 +74,17 @@ func loadPin(ctx context.Context, q sqlite.Querier, pledge syntax.ATURI) (Pin, e
 	return p, nil
 }
 
-// receipt is what the ledger says of a pledge, as a record. It depends on nothing
+// receipt is what is known of a pledge or donation, as a record.
+func (r *Repo) receipt(ctx context.Context, q sqlite.Querier, subject syntax.ATURI) (*record, error) {
+	if subject.Collection() == lexicons.CollectionDonation {
+		return r.donationReceipt(ctx, q, subject)
+	}
+	return r.pledgeReceipt(ctx, q, subject)
+}
+
+// pledgeReceipt is what the ledger says of a pledge, as a record. It depends on nothing
 // else, so the same state makes the same bytes.
-func (r *Repo) receipt(ctx context.Context, q sqlite.Querier, pledge syntax.ATURI) (*record, error) {
+func (r *Repo) pledgeReceipt(ctx context.Context, q sqlite.Querier, pledge syntax.ATURI) (*record, error) {
 	state, err := ledger.ReceiptState(ctx, q, pledge)
 	if err != nil {
 		return nil, err

@@ -33,11 +33,7 @@ func (r *Repo) test() *bool {
 func (r *Repo) compose(ctx context.Context, q sqlite.Querier, row outboxRow) (*record, error) {
 	switch row.collection {
 	case lexicons.CollectionReceipt:
-		subject := syntax.ATURI(row.subject)
-		if subject.Collection() == lexicons.CollectionDonation {
-			return r.donationReceipt(ctx, q, subject)
-		}
-		return r.receipt(ctx, q, subject)
+		return r.receipt(ctx, q, syntax.ATURI(row.subject))
 	case lexicons.CollectionCampaign:
 		return r.campaign(ctx, q, syntax.ATURI(row.subject))
 	case lexicons.CollectionRuling:

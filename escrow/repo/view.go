@@ -27,9 +27,9 @@ func (r *Repo) Campaign(ctx context.Context, q sqlite.Querier, development synta
 	return rec.view(r.did)
 }
 
-// Receipt returns the receipt of a pledge, or ledger.ErrNotFound.
-func (r *Repo) Receipt(ctx context.Context, q sqlite.Querier, pledge syntax.ATURI) (View, error) {
-	rec, err := r.receipt(ctx, q, pledge)
+// Receipt returns the receipt of a pledge or donation that was paid.
+func (r *Repo) Receipt(ctx context.Context, q sqlite.Querier, subject syntax.ATURI) (View, error) {
+	rec, err := r.receipt(ctx, q, subject)
 	if err != nil {
 		return View{}, err
 	}

@@ -360,6 +360,37 @@ func TestGuard_WhatWasForgottenAndReleasedIsNotHeldAgain(t *testing.T) {
 	}
 }
 
+// TestGuard_ARefundThatWasSentAndNeverPublishedIsDecidedAgain: nothing in the repository
+// says that the money went back, and the processor's refund says why it did.
+func TestGuard_ARefundThatWasSentAndNeverPublishedIsDecidedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("a", processortest.Pays)
+	w.held("b", processortest.RefundPends)
+	w.backup()
+	w.DecideRefund("a", ledger.ReasonWithdrawn)
+	w.DecideRefund("b", ledger.ReasonCancelled)
+	w.send()
+	if diff := cmp.Diff(map[string]string{"a": "held", "b": "held"}, w.published()); diff != "" {
+		t.Fatalf("published (-want +got):\n%s", diff)
+	}
+	w.Advance(10 * 24 * time.Hour)
+	w.restore()
+	w.guarded(true)
+	w.send()
+	w.publish()
+	if diff := cmp.Diff(map[string]string{"a": "refunded withdrawn", "b": "refunded cancelled"}, w.published()); diff != "" {
+		t.Errorf("in the end (-want +got):\n%s", diff)
+	}
+	if n := w.refunds(); n != 2 {
+		t.Errorf("%d refunds at the processor, want 2", n)
+	}
+	if halts := w.halts(); len(halts) != 0 {
+		t.Errorf("standing: %v", halts)
+	}
+	w.Agree()
+}
+
 // TestGuard_HearsOfOrdersThatNoReceiptShows: what was sent after the backup is not sent
 // again, also where the receipt was the same before and after.
 func TestGuard_HearsOfOrdersThatNoReceiptShows(t *testing.T) {

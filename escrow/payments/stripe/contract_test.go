@@ -428,7 +428,10 @@ var (
 			return c.Dispute(t.Context(), "acct_1", "dp_1")
 		}, raw.dispute),
 		objects("Disputes", "GET /v1/disputes", func(t *testing.T, c *Client) iter.Seq2[payments.Dispute, error] {
-			return c.Disputes(t.Context(), payments.DisputeQuery{Charge: "ch_1", Since: testSince})
+			return c.Disputes(t.Context(), payments.Platform, payments.DisputeQuery{Charge: "ch_1", Since: testSince})
+		}, raw.dispute),
+		objects("Disputes", "GET /v1/disputes", func(t *testing.T, c *Client) iter.Seq2[payments.Dispute, error] {
+			return c.Disputes(t.Context(), "acct_1", payments.DisputeQuery{})
 		}, raw.dispute),
 		object("Warning", "GET /v1/radar/early_fraud_warnings/issfr_1", func(t *testing.T, c *Client) (payments.Warning, error) {
 			return c.Warning(t.Context(), "issfr_1")

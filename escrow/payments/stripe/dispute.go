@@ -19,7 +19,7 @@ func (c *Client) Dispute(ctx context.Context, account payments.AccountID, id pay
 }
 
 // Disputes implements payments.Chargebacks.
-func (c *Client) Disputes(ctx context.Context, q payments.DisputeQuery) iter.Seq2[payments.Dispute, error] {
+func (c *Client) Disputes(ctx context.Context, account payments.AccountID, q payments.DisputeQuery) iter.Seq2[payments.Dispute, error] {
 	fetch := func(a after) (page[sdk.Dispute], error) {
 		it := c.disputes().List(&sdk.DisputeListParams{
 			ListParams: a.list(), Charge: given(q.Charge), CreatedRange: since(q.Since),
@@ -27,7 +27,7 @@ func (c *Client) Disputes(ctx context.Context, q payments.DisputeQuery) iter.Seq
 		got := it.DisputeList()
 		return page[sdk.Dispute]{got.Data, got.HasMore}, it.Err()
 	}
-	return all(ctx, payments.Platform, "disputes", fetch, func(d *sdk.Dispute) string { return d.ID }, disputeOf)
+	return all(ctx, account, "disputes", fetch, func(d *sdk.Dispute) string { return d.ID }, disputeOf)
 }
 
 func disputeOf(d *sdk.Dispute) (payments.Dispute, error) {

@@ -190,4 +190,15 @@ func TestListsAreFilteredByWhatIsAskedFor(t *testing.T) {
 	if form.Get("types[0]") != "refund.updated" || form.Has("created[gte]") || header.Get("Stripe-Account") != "acct_1" {
 		t.Error(form, header)
 	}
+	for _, account := range []payments.AccountID{payments.Platform, "acct_1"} {
+		header, form := sent(t, `{"object":"list","data":[]}`, func(c *Client) error {
+			for _, err := range c.Disputes(t.Context(), account, payments.DisputeQuery{Charge: "ch_1", Since: since}) {
+				return err
+			}
+			return nil
+		})
+		if form.Get("charge") != "ch_1" || form.Get("created[gte]") != "1777636800" || header.Get("Stripe-Account") != string(account) {
+			t.Error(account, form, header)
+		}
+	}
 }

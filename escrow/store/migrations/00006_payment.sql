@@ -40,6 +40,7 @@ CREATE TABLE payment (
 -- One offer at a time for a record, and one payment for ever.
 CREATE UNIQUE INDEX payment_of_subject ON payment (subject) WHERE state <> 'ended';
 CREATE INDEX payment_by_subject ON payment (subject);
+CREATE INDEX payment_donated ON payment (account) WHERE kind = 'donation' AND state = 'paid';
 CREATE INDEX payment_by_payer ON payment (payer, created_at, id);
 CREATE INDEX payment_due ON payment (due_at) WHERE state = 'open' OR state = 'processing';
 CREATE INDEX payment_under_way ON payment (attempt) WHERE state = 'open' OR state = 'processing';

@@ -76,4 +76,3 @@ CREATE INDEX withdrawal_undecided ON withdrawal (attempt, due_at) WHERE outcome 
 -- The receipts of an attempt in their order.
 DROP INDEX hold_by_attempt;
 CREATE INDEX hold_by_attempt ON hold (attempt, charged);
-CREATE INDEX change_first ON change (entry) WHERE n = 1;

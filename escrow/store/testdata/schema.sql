@@ -140,7 +140,11 @@ CREATE TABLE change (
 	entry  INTEGER NOT NULL REFERENCES entry,
 	PRIMARY KEY (pledge, n)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX change_first ON change (entry) WHERE n = 1;
+CREATE TRIGGER change_begins_a_receipt AFTER INSERT ON change WHEN NEW.n = 1
+BEGIN
+	INSERT INTO receipt (subject, development)
+	VALUES (NEW.pledge, (SELECT development FROM receipt_pin WHERE pledge = NEW.pledge));
+END;
 CREATE TRIGGER change_is_not_changed BEFORE UPDATE ON change WHEN OLD.n < 16 OR NEW.n <> OLD.n OR NEW.pledge <> OLD.pledge
 BEGIN
 	SELECT RAISE(ABORT, 'history is not rewritten');
@@ -239,6 +243,11 @@ CREATE TABLE donation (
 	reversed_at INTEGER CHECK (reversed_at >= paid_at),
 	by_bank     INTEGER NOT NULL DEFAULT 0 CHECK (by_bank = 0 OR (by_bank = 1 AND reversed_at IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER donation_begins_a_receipt AFTER INSERT ON donation
+BEGIN
+	INSERT INTO receipt (subject, development)
+	VALUES (NEW.subject, (SELECT development FROM receipt_pin WHERE pledge = NEW.subject));
+END;
 CREATE TRIGGER donation_goes_on BEFORE UPDATE ON donation
 WHEN NEW.subject IS NOT OLD.subject OR NEW.cid IS NOT OLD.cid OR NEW.currency IS NOT OLD.currency OR NEW.amount IS NOT OLD.amount
 	OR NEW.paid_at IS NOT OLD.paid_at OR OLD.reversed_at IS NOT NULL
@@ -541,6 +550,7 @@ CREATE TABLE payment (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payment_by_payer ON payment (payer, created_at, id);
 CREATE INDEX payment_by_subject ON payment (subject);
+CREATE INDEX payment_donated ON payment (account) WHERE kind = 'donation' AND state = 'paid';
 CREATE INDEX payment_due ON payment (due_at) WHERE state = 'open' OR state = 'processing';
 CREATE UNIQUE INDEX payment_of_subject ON payment (subject) WHERE state <> 'ended';
 CREATE INDEX payment_under_way ON payment (attempt) WHERE state = 'open' OR state = 'processing';
@@ -624,6 +634,21 @@ BEGIN
 	WHERE NEW.entry <> (SELECT coalesce(max(sequence), 0) + 1 FROM entry);
 	UPDATE account SET balance = balance + NEW.amount WHERE id = NEW.debit;
 	UPDATE account SET balance = balance - NEW.amount WHERE id = NEW.credit;
+END;
+CREATE TABLE receipt (
+	number      INTEGER PRIMARY KEY,
+	subject     TEXT    NOT NULL,
+	development TEXT -- as it was pinned; a receipt without a pin is in no list of a development
+) STRICT;
+CREATE INDEX receipt_of_development ON receipt (development, number);
+CREATE UNIQUE INDEX receipt_of_subject ON receipt (subject);
+CREATE TRIGGER receipt_is_not_changed BEFORE UPDATE ON receipt
+BEGIN
+	SELECT RAISE(ABORT, 'a receipt keeps its place');
+END;
+CREATE TRIGGER receipt_is_not_deleted BEFORE DELETE ON receipt
+BEGIN
+	SELECT RAISE(ABORT, 'a receipt is for ever');
 END;
 CREATE TABLE receipt_pin (
 	pledge          TEXT    PRIMARY KEY,
