@@ -21,7 +21,7 @@ import (
 const development syntax.ATURI = "at://did:plc:developerdeveloperdevelo/fund.stratos.work.development/3lbqxkdzvqk2a"
 
 // opens keeps a campaign of the attempt, which is published like anything else.
-func (w *world) opens() campaign.Campaign {
+func (w *world) opens(changes ...func(*campaign.Campaign)) campaign.Campaign {
 	w.t.Helper()
 	in := func(collection syntax.NSID) comatproto.RepoStrongRef {
 		return comatproto.RepoStrongRef{Uri: "at://did:plc:developerdeveloperdevelo/" + collection.String() + "/3lbqxkdzvqk2a", Cid: someCID}
@@ -33,6 +33,9 @@ func (w *world) opens() campaign.Campaign {
 		Payees:  []campaign.Payee{{DID: "did:plc:developerdeveloperdevelo", Share: 10_000, Account: "acct_1"}},
 		OpensAt: w.clock, ClosesAt: w.clock.AddDate(0, 0, 10), ReleaseBy: w.clock.AddDate(0, 0, 24), FinalAt: w.clock.AddDate(0, 0, 80),
 		Commitment: &stratos.WorkPreview_Commitment{Algorithm: "sha1", Tree: "0123456789012345678901234567890123456789"},
+	}
+	for _, change := range changes {
+		change(&c)
 	}
 	w.do(func(ctx context.Context, tx *store.Tx) error { return campaign.Add(ctx, tx, c) })
 	return c

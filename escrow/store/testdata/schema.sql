@@ -55,6 +55,7 @@ CREATE TABLE campaign (
 	CHECK ((reason IS NULL) = (phase <> 'refunding' AND phase <> 'refunded')),
 	CHECK ((pot IS NULL) = (phase = 'open') OR reason IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX campaign_by_author ON campaign (author, phase);
 CREATE INDEX campaign_by_proposal ON campaign (proposal, phase);
 CREATE INDEX campaign_not_over ON campaign (attempt) WHERE phase <> 'released' AND phase <> 'refunded';
 CREATE UNIQUE INDEX campaign_under_way ON campaign (proposal)
@@ -98,6 +99,7 @@ CREATE TABLE campaign_payee (
 	PRIMARY KEY (attempt, place),
 	UNIQUE (attempt, payee)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX campaign_payee_by_payee ON campaign_payee (payee);
 CREATE TRIGGER campaign_payee_is_frozen BEFORE UPDATE ON campaign_payee
 BEGIN
 	SELECT RAISE(ABORT, 'payees are frozen');
@@ -116,6 +118,7 @@ CREATE TABLE change (
 	PRIMARY KEY (pledge, n)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX change_first ON change (entry) WHERE n = 1;
+CREATE INDEX change_released ON change (pledge, n) WHERE status = 'released';
 CREATE TRIGGER change_is_not_changed BEFORE UPDATE ON change WHEN OLD.n < 16 OR NEW.n <> OLD.n OR NEW.pledge <> OLD.pledge
 BEGIN
 	SELECT RAISE(ABORT, 'history is not rewritten');
