@@ -16,6 +16,7 @@ func checkCampaign(at origin, r *stratos.EscrowCampaign) error {
 		refersHome(at, "terms", r.Terms, CollectionTerms),
 		knownCurrency("currency", r.Currency),
 		inOrder("opensAt, closesAt, releaseBy, finalAt", r.OpensAt, r.ClosesAt, r.ReleaseBy, r.FinalAt),
+		checkCheckoutsUntil(r),
 		checkCommitment(r.Commitment),
 		optionalOwnURI("mirror", r.Mirror),
 	)
@@ -70,4 +71,16 @@ func checkPauses(pauses []stratos.EscrowCampaign_Pause) error {
 		}
 	}
 	return nil
+}
+
+// checkCheckoutsUntil: only campaigns of test money take checkouts until another time
+// than the rules say.
+func checkCheckoutsUntil(r *stratos.EscrowCampaign) error {
+	if r.CheckoutsUntil == nil {
+		return nil
+	}
+	if !isTest(r.Test) {
+		return reject(ReasonWindow, "checkoutsUntil is for test money")
+	}
+	return notBackwards(ReasonWindow, "checkoutsUntil, closesAt", *r.CheckoutsUntil, r.ClosesAt)
 }

@@ -33,14 +33,14 @@ func checkStatement(at origin, r *stratos.EscrowStatement) error {
 // statementCurrencies collects the currencies beside those of owed.
 func statementCurrencies(r *stratos.EscrowStatement) []string {
 	var codes []string
-	for _, totals := range [][]stratos.Defs_Total{r.Released, r.Refunded} {
+	for _, totals := range [][]stratos.Defs_Total{r.Released, r.Refunded, r.Unreceipted} {
 		for _, t := range totals {
 			codes = append(codes, t.Currency)
 		}
 	}
 	balances := [][]stratos.Defs_Balance{r.Float}
 	if r.Processor != nil {
-		balances = append(balances, r.Processor.Available, r.Processor.Pending)
+		balances = append(balances, r.Processor.Available, r.Processor.Pending, r.Processor.Reserved)
 	}
 	for _, list := range balances {
 		for _, b := range list {

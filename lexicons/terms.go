@@ -13,12 +13,17 @@ const (
 	// longestHold stays below the 90 days after which card processors make the
 	// platform's balance theirs to decide on.
 	longestHold = 80 * day
+	// shortestPreview is how long people can look at something before they have paid
+	// for it at least: what is bought with a stolen card is reported by then, or never
+	// in time.
+	shortestPreview = 3 * day
 )
 
 func checkTerms(_ origin, r *stratos.EscrowTerms) error {
 	return first(
 		checkBounds(r.Currencies),
 		checkDurations(r),
+		checkTestTerms(r),
 		hexOf("textHash", r.TextHash, sha256Hex),
 	)
 }
@@ -36,6 +41,11 @@ func checkBounds(currencies []stratos.EscrowTerms_Currency) error {
 		if c.Minimum > c.Maximum {
 			return reject(ReasonAmount, "currencies: %s from %d to %d", c.Currency, c.Minimum, c.Maximum)
 		}
+		for _, limit := range []*int64{c.NewBackerMaximum, c.NewBackersMaximum, c.NewDeveloperMaximum} {
+			if limit != nil && *limit < c.Minimum {
+				return reject(ReasonAmount, "currencies: a limit of %d %s lets nobody pay the minimum of %d", *limit, c.Currency, c.Minimum)
+			}
+		}
 	}
 	return nil
 }
@@ -50,7 +60,7 @@ func checkDurations(r *stratos.EscrowTerms) error {
 		return reject(ReasonTerms, "rulingSeconds %d exceed disputeReserveSeconds %d", r.RulingSeconds, r.DisputeReserveSeconds)
 	}
 	needed := r.PreviewSeconds.Maximum + r.ReleaseSeconds + r.VerificationSeconds + r.DisputeReserveSeconds
-	if r.Test == nil || !*r.Test {
+	if !isTest(r.Test) {
 		needed += holdMargin
 	}
 	if needed > r.MaximumHoldSeconds {
@@ -61,3 +71,18 @@ func checkDurations(r *stratos.EscrowTerms) error {
 	}
 	return nil
 }
+
+// checkTestTerms keeps what is for test money from terms of real money.
+func checkTestTerms(r *stratos.EscrowTerms) error {
+	switch {
+	case isTest(r.Test):
+		return nil
+	case r.PreviewSeconds.Minimum < shortestPreview:
+		return reject(ReasonTerms, "previews of %d seconds are shorter than %d", r.PreviewSeconds.Minimum, shortestPreview)
+	case r.CheckoutMarginSeconds != nil:
+		return reject(ReasonTerms, "checkoutMarginSeconds is for test terms")
+	}
+	return nil
+}
+
+func isTest(test *bool) bool { return test != nil && *test }

@@ -89,9 +89,6 @@ type Payee struct {
 	Account payments.AccountID
 }
 
-// CheckoutsUntil is when the last checkout begins (rule 10).
-func (c Campaign) CheckoutsUntil() time.Time { return c.ClosesAt.Add(-lifecycle.CheckoutMargin) }
-
 // Shares are the payees' parts, as a settlement takes them.
 func (c Campaign) Shares() []ledger.Share {
 	shares := make([]ledger.Share, len(c.Payees))

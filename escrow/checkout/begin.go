@@ -256,10 +256,14 @@ func (d *Desk) allowed(ctx context.Context, tx *store.Tx, w wish) error {
 	if w.Kind == KindDonation {
 		return nil // the developer's own account pays for it
 	}
-	if err := d.takes(ctx, tx, w.Attempt, tx.Now()); err != nil {
+	c, terms, err := d.takes(ctx, tx, w.Attempt, tx.Now())
+	if err != nil {
 		return err
 	}
-	err := covered(ctx, tx, w.Value.Currency, w.Cost)
+	if err := limited(ctx, tx, w, c, terms); err != nil {
+		return err
+	}
+	err = covered(ctx, tx, w.Value.Currency, w.Cost)
 	if errors.Is(err, errFloat) {
 		return refuseFor(err, FloatExhausted, "The operator has to put money aside first, so that everybody can be refunded in full. Try again later.")
 	}

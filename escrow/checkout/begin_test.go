@@ -16,6 +16,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/proof"
+	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -55,6 +56,7 @@ func pledgeRefusals() []struct {
 	wish   func(*world) comatproto.RepoStrongRef
 	caller syntax.DID // the record's author when empty
 	back   string     // a good one when empty
+	terms  func(*repo.Terms)
 } {
 	plain := func(w *world) comatproto.RepoStrongRef { return w.pledge(1, 2500) }
 	with := func(amount int64, change ...func(map[string]any)) func(*world) comatproto.RepoStrongRef {
@@ -67,6 +69,7 @@ func pledgeRefusals() []struct {
 		wish   func(*world) comatproto.RepoStrongRef
 		caller syntax.DID
 		back   string
+		terms  func(*repo.Terms)
 	}{
 		{name: "no such record", want: SubjectNotFound, wish: func(*world) comatproto.RepoStrongRef { return ref(pledgeURI(9), someCID) }},
 		{name: "a deleted record", want: SubjectNotFound, wish: func(w *world) comatproto.RepoStrongRef {
@@ -116,6 +119,7 @@ func pledgeRefusals() []struct {
 		{name: "another currency", want: CurrencyMismatch, wish: with(0, value(2500, "JPY"))},
 		{name: "less than the terms allow", want: AmountOutOfRange, wish: with(99)},
 		{name: "more than the terms allow", want: AmountOutOfRange, wish: with(100_001)},
+		{name: "more than a limit allows", want: LimitReached, wish: plain, terms: newBackers(2499)},
 		{name: "paid before", want: AlreadyPaid, wish: func(w *world) comatproto.RepoStrongRef {
 			r := w.pledge(1, 2500)
 			session := w.agreed(w.begin(r))
@@ -142,7 +146,11 @@ func TestR9_RefusalsOfPledges(t *testing.T) {
 	for _, c := range pledgeRefusals() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			var terms []func(*repo.Terms)
+			if c.terms != nil {
+				terms = append(terms, c.terms)
+			}
+			w := newWorld(t, terms...)
 			subject := c.wish(w)
 			caller, back := c.caller, c.back
 			if caller == "" {

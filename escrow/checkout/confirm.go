@@ -16,7 +16,8 @@ import (
 
 const (
 	// sessionLife is how long the processor's page stands. The last checkout begins
-	// lifecycle.CheckoutMargin before the closing, so it is over by then.
+	// lifecycle.CheckoutMargin before the closing, so it is over by then; where test
+	// terms have a shorter margin, the closing ends it.
 	sessionLife = 34 * time.Minute
 	// sessionLeast is the shortest that the processor opens a page for. What is between the
 	// two is the time in which an order may be sent again.
@@ -80,7 +81,7 @@ func (d *Desk) agree(ctx context.Context, id ledger.HoldID, agreed string) (p Pa
 			return fmt.Errorf("%w: %w", ErrBusy, err)
 		}
 		if p.Kind == KindPledge {
-			err := d.takes(ctx, tx, p.Attempt, tx.Now())
+			_, _, err := d.takes(ctx, tx, p.Attempt, tx.Now())
 			if _, refused := errors.AsType[*Refusal](err); refused {
 				return fmt.Errorf("%w: %w", ErrOver, err)
 			}

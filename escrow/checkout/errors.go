@@ -42,6 +42,7 @@ const (
 	NotEligible          RefusalName = "NotEligible"
 	CurrencyMismatch     RefusalName = "CurrencyMismatch"
 	AmountOutOfRange     RefusalName = "AmountOutOfRange"
+	LimitReached         RefusalName = "LimitReached"
 	AlreadyPaid          RefusalName = "AlreadyPaid"
 	PayeeNotReady        RefusalName = "PayeeNotReady"
 	FloatExhausted       RefusalName = "FloatExhausted"
@@ -54,7 +55,7 @@ func RefusalNames() []RefusalName {
 	return []RefusalName{
 		SubjectNotFound, SubjectChanged, SubjectUnproven, InvalidSubject, NotAuthor, WrongEscrow,
 		CampaignNotFound, CampaignNotOpen, CampaignClosing, DevelopmentNotFound, DonationsClosed, NotEligible,
-		CurrencyMismatch, AmountOutOfRange, AlreadyPaid, PayeeNotReady, FloatExhausted, InvalidReturnURI,
+		CurrencyMismatch, AmountOutOfRange, LimitReached, AlreadyPaid, PayeeNotReady, FloatExhausted, InvalidReturnURI,
 		ProcessorUnavailable,
 	}
 }

@@ -27,13 +27,7 @@ func (d *Desk) examinePledge(ctx context.Context, w *wish, r *stratos.FeaturePle
 	var terms repo.Agreed
 	now := d.Clock()
 	err := d.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-		if err := d.takes(ctx, q, w.Attempt, now); err != nil {
-			return err
-		}
-		if c, err = campaign.Load(ctx, q, w.Attempt); err != nil {
-			return err
-		}
-		terms, err = d.Repo.TermsByKey(ctx, q, syntax.ATURI(c.Terms.Uri).RecordKey())
+		c, terms, err = d.takes(ctx, q, w.Attempt, now)
 		return err
 	})
 	if err != nil {
@@ -52,26 +46,29 @@ func (d *Desk) examinePledge(ctx context.Context, w *wish, r *stratos.FeaturePle
 		return err
 	}
 	w.Account, w.Title = payments.Platform, c.Title
-	w.ExpiresAt = earlier(now.Add(offerLife), c.CheckoutsUntil())
+	w.ExpiresAt = earlier(now.Add(offerLife), terms.CheckoutsUntil(c.ClosesAt))
 	w.pin.Development, w.pin.Proposal, w.pin.Terms, w.pin.HeldUntil = c.Development, c.Proposal, c.Terms, c.FinalAt
 	w.Cost, err = d.cfg.Costs.Of(w.Value)
 	return err
 }
 
-// takes says by a *Refusal why a checkout for an attempt cannot begin now (rules 9, 10).
-func (d *Desk) takes(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey, now time.Time) error {
+// takes returns the campaign of an attempt with its terms, or says by a *Refusal why a
+// checkout for it cannot begin now (rules 9, 10).
+func (d *Desk) takes(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey, now time.Time) (campaign.Campaign, repo.Agreed, error) {
 	c, err := campaign.Load(ctx, q, attempt)
 	switch {
 	case errors.Is(err, campaign.ErrNotFound):
-		return refuse(CampaignNotFound, "This escrow has no campaign for this work. Its preview has not opened here.")
+		return c, repo.Agreed{}, refuse(CampaignNotFound, "This escrow has no campaign for this work. Its preview has not opened here.")
 	case err != nil:
-		return err
+		return c, repo.Agreed{}, err
 	case c.Phase != lifecycle.PhaseOpen || now.Before(c.OpensAt) || !now.Before(c.ClosesAt):
-		return refuse(CampaignNotOpen, "This campaign takes no pledges now. It was open from %s to %s.", day(c.OpensAt), day(c.ClosesAt))
-	case !now.Before(c.CheckoutsUntil()):
-		return refuse(CampaignClosing, "This campaign closes at %s, too soon for a payment to finish.", day(c.ClosesAt))
+		return c, repo.Agreed{}, refuse(CampaignNotOpen, "This campaign takes no pledges now. It was open from %s to %s.", day(c.OpensAt), day(c.ClosesAt))
 	}
-	return nil
+	terms, err := d.Repo.TermsByKey(ctx, q, syntax.ATURI(c.Terms.Uri).RecordKey())
+	if err == nil && !now.Before(terms.CheckoutsUntil(c.ClosesAt)) {
+		err = refuse(CampaignClosing, "This campaign closes at %s, too soon for a payment to finish.", day(c.ClosesAt))
+	}
+	return c, terms, err
 }
 
 // day is a moment as people read it.

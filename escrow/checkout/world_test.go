@@ -88,7 +88,8 @@ type world struct {
 	change   func(*payments.Session) // what the processor says of sessions; nil for the truth
 }
 
-func newWorld(t *testing.T) *world {
+// newWorld is under the usual terms, changed.
+func newWorld(t *testing.T, changes ...func(*repo.Terms)) *world {
 	t.Helper()
 	w := &world{
 		t: t, clock: began, path: filepath.Join(t.TempDir(), "escrow.db"), index: filepath.Join(t.TempDir(), "index.db"),
@@ -103,7 +104,7 @@ func newWorld(t *testing.T) *world {
 	w.ok(err)
 	w.open()
 	t.Cleanup(w.close)
-	w.announce()
+	w.announce(changes)
 	w.write()
 	w.campaign(campaign.Campaign{})
 	w.topUp(100_000, "USD")
@@ -283,18 +284,21 @@ func (w *world) read(fn func(context.Context, sqlite.Querier) error) {
 	w.ok(w.Store.Read(w.t.Context(), fn))
 }
 
-func (w *world) announce() {
+func (w *world) announce(changes []func(*repo.Terms)) {
 	const day = 24 * 60 * 60
+	terms := repo.Terms{
+		Currencies: []stratos.EscrowTerms_Currency{
+			{Currency: "USD", Minimum: 100, Maximum: 100_000}, {Currency: "JPY", Minimum: 100, Maximum: 100_000},
+		},
+		FeeBasisPoints: 500, PreviewSeconds: stratos.EscrowTerms_Range{Minimum: 7 * day, Maximum: 14 * day},
+		ReleaseSeconds: 14 * day, VerificationSeconds: 14 * day, RulingSeconds: 10 * day, DisputeReserveSeconds: 14 * day,
+		MaximumHoldSeconds: 80 * day, Text: []byte("# The terms\n\nBe kind.\n"),
+	}
+	for _, change := range changes {
+		change(&terms)
+	}
 	w.do(func(ctx context.Context, tx *store.Tx) error {
-		err := w.Repo.Announce(ctx, tx, repo.Service{Name: "Test", URI: "https://escrow.example.org/"}, repo.Terms{
-			Currencies: []stratos.EscrowTerms_Currency{
-				{Currency: "USD", Minimum: 100, Maximum: 100_000}, {Currency: "JPY", Minimum: 100, Maximum: 100_000},
-			},
-			FeeBasisPoints: 500, PreviewSeconds: stratos.EscrowTerms_Range{Minimum: 7 * day, Maximum: 14 * day},
-			ReleaseSeconds: 14 * day, VerificationSeconds: 14 * day, RulingSeconds: 10 * day, DisputeReserveSeconds: 14 * day,
-			MaximumHoldSeconds: 80 * day, Text: []byte("# The terms\n\nBe kind.\n"),
-		})
-		if err != nil {
+		if err := w.Repo.Announce(ctx, tx, repo.Service{Name: "Test", URI: "https://escrow.example.org/"}, terms); err != nil {
 			return err
 		}
 		ref, err := w.Repo.CurrentTerms(ctx, tx)

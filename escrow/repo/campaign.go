@@ -21,8 +21,8 @@ import (
 )
 
 // campaign is what was frozen for a development, and where it stands, as a record. It
-// depends on the campaign's rows alone, so the same phase makes the same bytes: totals
-// are those of the moment at which the phase began.
+// depends on the campaign's rows and its terms alone, so the same phase makes the same
+// bytes: totals are those of the moment at which the phase began.
 func (r *Repo) campaign(ctx context.Context, q sqlite.Querier, development syntax.ATURI) (*record, error) {
 	c, err := campaign.LoadByDevelopment(ctx, q, development)
 	if err != nil {
@@ -57,6 +57,9 @@ func (r *Repo) campaign(ctx context.Context, q sqlite.Querier, development synta
 		content.AcceptedAt, content.VerificationEndsAt = optional(stamp(a.At)), optional(stamp(a.EndsAt))
 	}
 	if content.Pauses, err = pausesOf(ctx, q, c); err != nil {
+		return nil, err
+	}
+	if content.CheckoutsUntil, err = r.checkoutsUntil(ctx, q, c); err != nil {
 		return nil, err
 	}
 	return newRecord(r.did, lexicons.DerivedKey(development), content)
@@ -100,6 +103,19 @@ func optional(text string) *string {
 		return nil
 	}
 	return &text
+}
+
+// checkoutsUntil is when the last checkout of a campaign begins, where its terms say so.
+func (r *Repo) checkoutsUntil(ctx context.Context, q sqlite.Querier, c campaign.Campaign) (*string, error) {
+	terms, err := r.TermsByKey(ctx, q, syntax.ATURI(c.Terms.Uri).RecordKey())
+	if errors.Is(err, ErrNoTerms) || err == nil && terms.Numbers.CheckoutMarginSeconds == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	until := stamp(terms.CheckoutsUntil(c.ClosesAt))
+	return &until, nil
 }
 
 func totalsRecord(t campaign.Totals) *stratos.EscrowCampaign_Totals {

@@ -18,6 +18,7 @@ import (
 	lexutil "github.com/bluesky-social/indigo/lex/util"
 
 	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
@@ -38,6 +39,11 @@ type Terms struct {
 	RulingSeconds         int64                          `json:"rulingSeconds"`
 	DisputeReserveSeconds int64                          `json:"disputeReserveSeconds"`
 	MaximumHoldSeconds    int64                          `json:"maximumHoldSeconds"`
+	// WithdrawalsPerMonth and the limits of each currency are against fraud; without
+	// them there are none.
+	WithdrawalsPerMonth *int64 `json:"withdrawalsPerMonth"`
+	// CheckoutMarginSeconds is for test terms, whose previews may last minutes.
+	CheckoutMarginSeconds *int64                         `json:"checkoutMarginSeconds"`
 	Operators             []stratos.EscrowTerms_Operator `json:"operators"`
 	ProcessorAccount      *string                        `json:"processorAccount"`
 	// TextFile is the file with the text, in Markdown, beside the file of the
@@ -84,6 +90,7 @@ func (r *Repo) termsRecord(t Terms, rkey syntax.RecordKey, createdAt string) (*r
 		Currencies:    t.Currencies, FeeBasisPoints: t.FeeBasisPoints, PreviewSeconds: t.PreviewSeconds,
 		ReleaseSeconds: t.ReleaseSeconds, VerificationSeconds: t.VerificationSeconds, RulingSeconds: t.RulingSeconds,
 		DisputeReserveSeconds: t.DisputeReserveSeconds, MaximumHoldSeconds: t.MaximumHoldSeconds,
+		WithdrawalsPerMonth: t.WithdrawalsPerMonth, CheckoutMarginSeconds: t.CheckoutMarginSeconds,
 		Operators: t.Operators, ProcessorAccount: t.ProcessorAccount,
 		Text:     &lexutil.LexBlob{Ref: lexutil.LexLink(blob), MimeType: textType, Size: int64(len(t.Text))},
 		TextHash: hex.EncodeToString(hash[:]), Test: r.test(), CreatedAt: createdAt,
@@ -201,6 +208,15 @@ func (a Agreed) Bounds(currency money.Currency) (least, most int64, ok bool) {
 		}
 	}
 	return 0, 0, false
+}
+
+// CheckoutsUntil is when the last checkout of a preview begins (rule 10).
+func (a Agreed) CheckoutsUntil(closesAt time.Time) time.Time {
+	margin := lifecycle.CheckoutMargin
+	if seconds := a.Numbers.CheckoutMarginSeconds; seconds != nil {
+		margin = time.Duration(*seconds) * time.Second
+	}
+	return closesAt.Add(-margin)
 }
 
 // TermsByKey reads terms by the key of their record, or returns ErrNoTerms.

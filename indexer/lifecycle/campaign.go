@@ -34,6 +34,7 @@ type Campaign struct {
 	Currency                       money.Currency
 	OpensAt, ClosesAt              time.Time
 	ReleaseBy, FinalAt             time.Time
+	CheckoutsUntil                 *time.Time // where test terms have another margin
 	Phase                          Phase
 	Pot                            *money.Money
 	Release                        *Ref // the one that was accepted
@@ -72,7 +73,7 @@ const (
 	// failed check, also when the window ends before (rule 12).
 	CorrectionTime = 72 * time.Hour
 	// CheckoutMargin is how long before the closing the last checkout starts
-	// (rule 10).
+	// (rule 10), where no test terms say another time.
 	CheckoutMargin = 35 * time.Minute
 	// OverdueTolerance is how long after a deadline an escrow's word of what it
 	// did may still be on its way.
@@ -243,7 +244,12 @@ func (c *Campaign) moments() []time.Time {
 }
 
 // lastCheckout is the moment from which no checkout starts (rule 10).
-func (c *Campaign) lastCheckout() time.Time { return c.ClosesAt.Add(-CheckoutMargin) }
+func (c *Campaign) lastCheckout() time.Time {
+	if c.CheckoutsUntil != nil {
+		return *c.CheckoutsUntil
+	}
+	return c.ClosesAt.Add(-CheckoutMargin)
+}
 
 // unreachable: the newest check whether the preview can be reached failed.
 func (c *Campaign) unreachable() bool {

@@ -115,6 +115,14 @@ func TestR10_NoCheckoutStartsInTheLast35Minutes(t *testing.T) {
 		{"at the closing, although the escrow has not said so", f, 24 * day, backer, act, lifecycle.RefusedClosed},
 		{"the author has no other chance", f, 24*day - ms, owner, act, lifecycle.RefusedOwnWork},
 	})
+	// Test terms may be of minutes.
+	until := t0.Add(24*day - time.Minute)
+	short := facts(byProject, project(-day, maintainer), develop(owner, "d", 0), preview(owner, "d", day, 10*day),
+		campaignOf(owner, "d", 10*day, open, func(c *lifecycle.Campaign) { c.CheckoutsUntil = &until }))
+	runMay(t, []mayCase{
+		{"a bit before the time of test terms", short, 24*day - time.Minute - ms, backer, act, yes},
+		{"at the time of test terms", short, 24*day - time.Minute, backer, act, lifecycle.RefusedClosing},
+	})
 }
 
 func TestR9_APledgeCanBeTakenBackUntilTheClosingOrARelease(t *testing.T) {

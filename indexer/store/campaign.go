@@ -61,14 +61,14 @@ func (tx *tx) putCampaign(ctx context.Context, row typedRow, rec *stratos.Escrow
 	}
 	err = tx.exec(ctx, `
 		INSERT INTO campaign (record_id, uri, escrow, author, development_uri, development_cid, proposal_uri, proposal_cid,
-		                      preview_cid, terms_uri, phase, reason, currency, opens_at, closes_at, release_by, final_at,
+		                      preview_cid, terms_uri, phase, reason, currency, opens_at, closes_at, checkouts_until, release_by, final_at,
 		                      release_cid, accepted_at, verification_ends_at, pot, totals,
 		                      pauses, checks, test, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-		        $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)`,
+		        $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)`,
 		row.id, row.uri, row.author, rec.Author, rec.Development.Uri, rec.Development.Cid, rec.Proposal.Uri, rec.Proposal.Cid,
 		rec.Preview.Cid, rec.Terms.Uri, rec.Phase, nullString(rec.Reason), rec.Currency,
-		times.opens, times.closes, times.releaseBy, times.final,
+		times.opens, times.closes, times.checkoutsUntil, times.releaseBy, times.final,
 		release, times.accepted, times.verificationEnds, pot, totals,
 		jsonText(pauses), jsonText(checks), isTrue(rec.Test), row.createdAt, times.updated)
 	if err != nil {
@@ -92,6 +92,7 @@ func (tx *tx) putCampaign(ctx context.Context, row typedRow, rec *stratos.Escrow
 type timesOfCampaign struct {
 	opens, closes, releaseBy, final, updated int64
 	accepted, verificationEnds               sql.NullInt64
+	checkoutsUntil                           sql.NullInt64
 }
 
 func campaignTimes(rec *stratos.EscrowCampaign) (out timesOfCampaign, err error) {
@@ -110,6 +111,9 @@ func campaignTimes(rec *stratos.EscrowCampaign) (out timesOfCampaign, err error)
 		}
 	}
 	if out.accepted, err = optionalMillis("acceptedAt", rec.AcceptedAt); err != nil {
+		return out, err
+	}
+	if out.checkoutsUntil, err = optionalMillis("checkoutsUntil", rec.CheckoutsUntil); err != nil {
 		return out, err
 	}
 	out.verificationEnds, err = optionalMillis("verificationEndsAt", rec.VerificationEndsAt)
@@ -174,7 +178,7 @@ func campaignChecks(rec *stratos.EscrowCampaign) ([]check, error) {
 // that name it, whatever they froze.
 const campaignsOf = `
 	SELECT c.uri, r.cid, c.escrow, c.created_at, c.development_uri, c.development_cid, c.proposal_uri, c.proposal_cid,
-	       c.preview_cid, c.author, c.currency, c.opens_at, c.closes_at, c.release_by, c.final_at, c.phase, c.pot,
+	       c.preview_cid, c.author, c.currency, c.opens_at, c.closes_at, c.checkouts_until, c.release_by, c.final_at, c.phase, c.pot,
 	       c.release_cid, c.accepted_at, c.verification_ends_at, c.pauses, c.checks, c.test,
 	       (SELECT json_group_array(did) FROM campaign_payee WHERE record_id = c.record_id)
 	FROM campaign c
@@ -189,11 +193,11 @@ const campaignsOf = `
 func scanCampaign(rows *sql.Rows) (c lifecycle.Campaign, err error) {
 	var m metaColumns
 	var opens, closes, releaseBy, final int64
-	var pot, accepted, verificationEnds sql.NullInt64
+	var pot, checkoutsUntil, accepted, verificationEnds sql.NullInt64
 	var release sql.NullString
 	var pauses, checks, payees []byte
 	err = rows.Scan(&m.uri, &m.cid, &m.author, &m.createdAt, &c.Development.URI, &c.Development.CID, &c.Proposal.URI, &c.Proposal.CID,
-		&c.Preview.CID, &c.Developer, &c.Currency, &opens, &closes, &releaseBy, &final, &c.Phase, &pot,
+		&c.Preview.CID, &c.Developer, &c.Currency, &opens, &closes, &checkoutsUntil, &releaseBy, &final, &c.Phase, &pot,
 		&release, &accepted, &verificationEnds, &pauses, &checks, &c.Test, &payees)
 	if err != nil {
 		return c, err
@@ -201,7 +205,7 @@ func scanCampaign(rows *sql.Rows) (c lifecycle.Campaign, err error) {
 	c.Meta = m.meta()
 	c.Preview.URI = partURI(c.Development.URI, lexicons.CollectionPreview)
 	c.OpensAt, c.ClosesAt, c.ReleaseBy, c.FinalAt = fromMillis(opens), fromMillis(closes), fromMillis(releaseBy), fromMillis(final)
-	c.AcceptedAt, c.VerificationEndsAt = optionalTime(accepted), optionalTime(verificationEnds)
+	c.CheckoutsUntil, c.AcceptedAt, c.VerificationEndsAt = optionalTime(checkoutsUntil), optionalTime(accepted), optionalTime(verificationEnds)
 	if pot.Valid {
 		c.Pot = &money.Money{Amount: pot.Int64, Currency: c.Currency}
 	}

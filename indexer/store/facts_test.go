@@ -53,6 +53,19 @@ func TestF2_TheEscrowsWordMovesStageAndMoney(t *testing.T) {
 	}
 }
 
+func TestFacts_HoldUntilWhenTestTermsTakeCheckouts(t *testing.T) {
+	l := newLife(t)
+	other, until := proposalURI(carol, 2), start.Add(59*time.Minute)
+	l.put(
+		proposal(t, carol, 2, onAccount(bob), nil), development(t, bob, 2, other, nil),
+		campaignAs(t, escrow, developmentURI(bob, 2), other, fields{"test": true, "checkoutsUntil": stamp(until)}),
+	)
+	campaigns := l.facts(t, other).Campaigns
+	if len(campaigns) != 1 || campaigns[0].CheckoutsUntil == nil || !campaigns[0].CheckoutsUntil.Equal(until) {
+		t.Errorf("the campaigns are %+v, want one with checkouts until %s", campaigns, until)
+	}
+}
+
 func TestFacts_HoldEveryFieldOfACampaign(t *testing.T) {
 	l := newLife(t)
 	got := l.facts(t, l.proposal).Campaigns

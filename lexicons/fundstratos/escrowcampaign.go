@@ -15,6 +15,8 @@ type EscrowCampaign struct {
 	AcceptedAt *string `json:"acceptedAt,omitempty" cborgen:"acceptedAt,omitempty"`
 	// author: The developer: the author of the development.
 	Author string `json:"author" cborgen:"author"`
+	// checkoutsUntil: When the last checkout begins, where that is not 35 minutes before the preview closes: only test terms have another time.
+	CheckoutsUntil *string `json:"checkoutsUntil,omitempty" cborgen:"checkoutsUntil,omitempty"`
 	// checks: What the escrow checked about the release.
 	Checks []EscrowCampaign_Check `json:"checks,omitempty" cborgen:"checks,omitempty"`
 	// closesAt: When pledging ends.

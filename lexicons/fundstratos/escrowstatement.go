@@ -16,7 +16,7 @@ type EscrowStatement struct {
 	AsOf string `json:"asOf" cborgen:"asOf"`
 	// createdAt: When the author wrote this record, by the author's own clock.
 	CreatedAt string `json:"createdAt" cborgen:"createdAt"`
-	// float: The operator's own money for costs and refunds, by currency.
+	// float: What the operator has of their own for costs and refunds, less what banks may take of it, by currency.
 	Float []Defs_Balance `json:"float,omitempty" cborgen:"float,omitempty"`
 	// leaves: The leaves in order.
 	Leaves *lexutil.LexBlob `json:"leaves,omitempty" cborgen:"leaves,omitempty"`
@@ -38,8 +38,12 @@ type EscrowStatement struct {
 	Root string `json:"root" cborgen:"root"`
 	// test: True when no real money moves.
 	Test *bool `json:"test,omitempty" cborgen:"test,omitempty"`
-	// unmatched: Movements that reconciliation could not match, by currency.
+	// unmatched: Movements of the processor's list and of the ledger without a match, by currency.
 	Unmatched []EscrowStatement_Unmatched `json:"unmatched,omitempty" cborgen:"unmatched,omitempty"`
+	// unpublished: How many of the receipts were not in the repository yet as they are counted here, because their last change was still to be published.
+	Unpublished *int64 `json:"unpublished,omitempty" cborgen:"unpublished,omitempty"`
+	// unreceipted: What is owed beside the receipts, by currency: to payers who paid for one pledge twice, or whose receipt could not be made.
+	Unreceipted []Defs_Total `json:"unreceipted,omitempty" cborgen:"unreceipted,omitempty"`
 }
 
 // EscrowStatement_Head is a "head" in the fund.stratos.escrow.statement schema.
@@ -73,10 +77,14 @@ type EscrowStatement_Owed struct {
 // Balances at the payment processor.
 type EscrowStatement_Processor struct {
 	LexiconTypeID string `json:"$type,omitempty" cborgen:"$type,const=fund.stratos.escrow.statement#processor,omitempty"`
+	// at: When it said so.
+	At *string `json:"at,omitempty" cborgen:"at,omitempty"`
 	// available: Available, by currency.
 	Available []Defs_Balance `json:"available" cborgen:"available"`
 	// pending: Pending, by currency.
 	Pending []Defs_Balance `json:"pending" cborgen:"pending"`
+	// reserved: Held back by the processor, by currency.
+	Reserved []Defs_Balance `json:"reserved,omitempty" cborgen:"reserved,omitempty"`
 }
 
 // EscrowStatement_Unmatched is a "unmatched" in the fund.stratos.escrow.statement schema.
@@ -84,7 +92,7 @@ type EscrowStatement_Processor struct {
 // Movements without a match in one currency.
 type EscrowStatement_Unmatched struct {
 	LexiconTypeID string `json:"$type,omitempty" cborgen:"$type,const=fund.stratos.escrow.statement#unmatched,omitempty"`
-	// amount: Their sum in minor units, which may be below zero.
+	// amount: What the processor's list has more than the ledger in minor units, which may be below zero.
 	Amount int64 `json:"amount" cborgen:"amount"`
 	// count: How many.
 	Count int64 `json:"count" cborgen:"count"`

@@ -11,6 +11,8 @@ import (
 // Terms with their numbers and a hash of their text. Never edited; new terms are a new record, and a campaign keeps those of its opening.
 type EscrowTerms struct {
 	LexiconTypeID string `json:"$type" cborgen:"$type,const=fund.stratos.escrow.terms"`
+	// checkoutMarginSeconds: How long before the end of a preview the last checkout begins, in seconds. Only test terms have it; for all others it is 2100.
+	CheckoutMarginSeconds *int64 `json:"checkoutMarginSeconds,omitempty" cborgen:"checkoutMarginSeconds,omitempty"`
 	// createdAt: When the author wrote this record, by the author's own clock.
 	CreatedAt string `json:"createdAt" cborgen:"createdAt"`
 	// currencies: The currencies that are taken.
@@ -39,6 +41,8 @@ type EscrowTerms struct {
 	TextHash string `json:"textHash" cborgen:"textHash"`
 	// verificationSeconds: How long a release is verified, in seconds.
 	VerificationSeconds int64 `json:"verificationSeconds" cborgen:"verificationSeconds"`
+	// withdrawalsPerMonth: How many paid pledges one account may take back in 30 days. What it could still take back counts, so nobody takes back more.
+	WithdrawalsPerMonth *int64 `json:"withdrawalsPerMonth,omitempty" cborgen:"withdrawalsPerMonth,omitempty"`
 }
 
 // EscrowTerms_Currency is a "currency" in the fund.stratos.escrow.terms schema.
@@ -52,6 +56,12 @@ type EscrowTerms_Currency struct {
 	Maximum int64 `json:"maximum" cborgen:"maximum"`
 	// minimum: The smallest pledge in minor units.
 	Minimum int64 `json:"minimum" cborgen:"minimum"`
+	// newBackerMaximum: How much a backer without a released pledge may have held and on offer at the same time, over all campaigns, in minor units.
+	NewBackerMaximum *int64 `json:"newBackerMaximum,omitempty" cborgen:"newBackerMaximum,omitempty"`
+	// newBackersMaximum: How much all such backers together may have held and on offer in one campaign, in minor units.
+	NewBackersMaximum *int64 `json:"newBackersMaximum,omitempty" cborgen:"newBackersMaximum,omitempty"`
+	// newDeveloperMaximum: How much may be held and on offer for a developer without a completed attempt, as author or payee, over all campaigns, in minor units.
+	NewDeveloperMaximum *int64 `json:"newDeveloperMaximum,omitempty" cborgen:"newDeveloperMaximum,omitempty"`
 }
 
 // EscrowTerms_Operator is a "operator" in the fund.stratos.escrow.terms schema.

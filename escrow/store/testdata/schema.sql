@@ -76,6 +76,7 @@ CREATE TABLE campaign (
 	CHECK ((paused_at IS NOT NULL) = (phase = 'disputed')),
 	CHECK (correct_by <= final_at AND verification_ends_at <= final_at)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX campaign_by_author ON campaign (author, phase);
 CREATE INDEX campaign_by_proposal ON campaign (proposal, phase);
 CREATE INDEX campaign_not_over ON campaign (attempt) WHERE phase <> 'released' AND phase <> 'refunded';
 CREATE UNIQUE INDEX campaign_under_way ON campaign (proposal)
@@ -123,6 +124,7 @@ CREATE TABLE campaign_payee (
 	PRIMARY KEY (attempt, place),
 	UNIQUE (attempt, payee)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX campaign_payee_by_payee ON campaign_payee (payee);
 CREATE TRIGGER campaign_payee_is_frozen BEFORE UPDATE ON campaign_payee
 BEGIN
 	SELECT RAISE(ABORT, 'payees are frozen');
@@ -140,6 +142,7 @@ CREATE TABLE change (
 	entry  INTEGER NOT NULL REFERENCES entry,
 	PRIMARY KEY (pledge, n)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX change_released ON change (pledge, n) WHERE status = 'released';
 CREATE TRIGGER change_begins_a_receipt AFTER INSERT ON change WHEN NEW.n = 1
 BEGIN
 	INSERT INTO receipt (subject, development)

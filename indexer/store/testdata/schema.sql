@@ -47,7 +47,7 @@ CREATE TABLE campaign (
     test                 INTEGER NOT NULL CHECK (test IN (0, 1)),
     created_at           INTEGER NOT NULL,
     updated_at           INTEGER NOT NULL
-) STRICT;
+, checkouts_until INTEGER) STRICT;
 CREATE INDEX campaign_author ON campaign (author, phase, escrow, test);
 CREATE INDEX campaign_development ON campaign (development_uri, escrow);
 CREATE INDEX campaign_escrow ON campaign (escrow);
