@@ -23,8 +23,8 @@ var errNothing = &problem{http.StatusNotFound, "There is nothing here",
 
 func (s *Site) nothing(http.ResponseWriter, *http.Request) error { return errNothing }
 
-// failed answers an error as a page. Only what is ours goes to the log.
-func (s *Site) failed(w http.ResponseWriter, r *http.Request, err error) {
+// Failed answers an error, of [Queries] for one, as a page. Only what is ours goes to the log.
+func (s *Site) Failed(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.problemOf(r.Context(), err)
 	if p.status == http.StatusInternalServerError {
 		s.log.ErrorContext(r.Context(), "page failed", "path", r.Pattern, "request", xrpc.RequestID(r.Context()), "err", err)

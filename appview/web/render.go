@@ -86,10 +86,11 @@ func atURI(uri string) (template.URL, error) {
 	return template.URL(parsed.String()), err
 }
 
-// Render shows one of the templates as a private page of its own; search engines leave it
-// out. Data is the template's dot.
-func (s *Site) Render(w http.ResponseWriter, r *http.Request, page string, data any) {
-	s.render(w, r, http.StatusOK, page, head{Hidden: true}, data)
+// Render shows one of the templates as a private page: nobody keeps it, and search engines
+// leave it out. Data is the template's dot.
+func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page string, data any) {
+	w.Header().Set("Cache-Control", "private, no-store")
+	s.render(w, r, status, page, head{Hidden: true}, data)
 }
 
 // render sends a page, whole or not at all.

@@ -139,7 +139,7 @@ func (s *Site) guarded(next http.Handler) http.Handler {
 func (s *Site) page(make func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := make(w, r); err != nil {
-			s.failed(w, r, err)
+			s.Failed(w, r, err)
 		}
 	}
 }

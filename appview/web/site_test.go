@@ -305,6 +305,27 @@ func TestAVisitorsPageIsKeptByNobody(t *testing.T) {
 	}
 }
 
+func TestPagesOfOthersAreInTheSameFrame(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, newWorld())
+	s.Handle("GET /act", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Render(w, r, http.StatusConflict, "problem", &problem{Head: "Somebody was faster", Advice: "Look again."})
+	}))
+	s.Handle("GET /lost", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Failed(w, r, xrpc.Named("ProposalNotFound", "none"))
+	}))
+	got := get(s, "/act")
+	if text := words(parse(t, got.Body.String())); got.Code != http.StatusConflict || !strings.Contains(text, "Board") || !strings.Contains(text, "Somebody was faster") {
+		t.Errorf("%d %s", got.Code, text)
+	}
+	if cache := got.Header().Get("Cache-Control"); cache != "private, no-store" {
+		t.Errorf("it may be kept: %s", cache)
+	}
+	if got := get(s, "/lost"); got.Code != http.StatusNotFound {
+		t.Errorf("what is lost answers %d", got.Code)
+	}
+}
+
 func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, newWorld())
