@@ -36,7 +36,7 @@ func (s *Site) badge(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b := badgePicture{Left: "StratosFund", Right: e.Money.sentence() + ", " + e.Stage.Name, Height: badgeHeight, Tone: tones[e.Stage.Tone]}
+	b := badgePicture{Left: "StratosFund", Right: s.worth(e) + ", " + e.Stage.Name, Height: badgeHeight, Tone: tones[e.Stage.Tone]}
 	b.LeftWidth, b.RightWidth = s.fonts.badgeWidth(b.Left)+2*badgePadding, s.fonts.badgeWidth(b.Right)+2*badgePadding
 	b.Width = b.LeftWidth + b.RightWidth
 	b.LeftAt, b.RightAt = b.LeftWidth/2, b.LeftWidth+b.RightWidth/2
@@ -50,6 +50,14 @@ func (s *Site) badge(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Del("Vary")
 	_, _ = out.WriteTo(w) // a browser that went away does not matter
 	return nil
+}
+
+// worth is a proposal's money in a few words, for where no banner says what money it is.
+func (s *Site) worth(e entry) string {
+	if s.opts.TestMoney && e.Money.Paid {
+		return e.Money.sentence() + " (test money)"
+	}
+	return e.Money.sentence()
 }
 
 // tones are the colours of stages behind white text.

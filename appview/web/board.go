@@ -13,16 +13,17 @@ import (
 const (
 	// boardSize is how many proposals a page of the board has.
 	boardSize = 50
-	// longestTag and longestSearch are what the lexicons take.
-	longestSearch = 512
-	maxTagShown   = 4
+	// longestSearch is how many characters of a search are looked for.
+	longestSearch = 256
+	// someTags are how many of a proposal's a list shows.
+	someTags = 4
 )
 
 // order is a way to sort the board.
 type order struct{ ID, Name string }
 
 var orders = []order{
-	{"hot", "Most active"}, {"new", "Newest"}, {"estimated", "Most wanted"}, {"pledged", "Most pledged"}, {"closing", "Closing soon"},
+	{"", "Best first"}, {sortHot, "Most active"}, {"new", "Newest"}, {"estimated", "Most wanted"}, {"pledged", "Most pledged"}, {"closing", "Closing soon"},
 }
 
 const (
@@ -32,6 +33,8 @@ const (
 
 // entry is a proposal in a list.
 type entry struct {
+	// Home is whether the list is that of its subject, which it need not name.
+	Home     bool
 	Title    string
 	Path     string
 	Author   person
@@ -54,7 +57,7 @@ func (s *Site) entryOf(p stratos.FeatureDefs_ProposalViewBasic) (entry, error) {
 		Title: plain(record.Title), Path: proposalPath(p.Uri, p.Author), Author: personIn(p.Author),
 		Subject: subjectOf(record, p.Project, p.Account), Stage: stageOf(p.Stage), Next: s.nextOf(p.Next),
 		Money: headlineOf(p.Stage, p.Funding), Created: s.momentOf(record.CreatedAt),
-		Tags: record.Tags[:min(len(record.Tags), maxTagShown)],
+		Tags: record.Tags[:min(len(record.Tags), someTags)],
 	}
 	if v := p.Viewer; v != nil {
 		e.Estimate, e.Pledge = v.Estimate != nil, len(v.Pledges) > 0
@@ -112,12 +115,8 @@ func boardQueryIn(values url.Values) boardQuery {
 		Cursor: values.Get("cursor"), Stages: values["stage"],
 	}
 	q.Words = shorter(q.Words, longestSearch)
-	// What is searched for comes best first, unless somebody wants it otherwise.
-	if q.Sort == "" && q.Words != "" {
-		q.Sort = sortRelevance
-	}
-	if q.Sort == "" || q.Sort == sortRelevance && q.Words == "" {
-		q.Sort = sortHot
+	if q.Sort == sortRelevance {
+		q.Sort = ""
 	}
 	return q
 }
@@ -131,7 +130,7 @@ func (q boardQuery) values() url.Values {
 	if q.Tag != "" {
 		v.Set("tag", q.Tag)
 	}
-	if q.Sort != q.usual() {
+	if q.Sort != "" {
 		v.Set("sort", q.Sort)
 	}
 	if len(q.Stages) > 0 {
@@ -143,9 +142,13 @@ func (q boardQuery) values() url.Values {
 	return v
 }
 
-// usual is the order that nobody has to ask for.
-func (q boardQuery) usual() string {
-	if q.Words != "" {
+// order is the one asked for; else what is searched for comes best first, and the rest as
+// active as it is.
+func (q boardQuery) order() string {
+	switch {
+	case q.Sort != "":
+		return q.Sort
+	case q.Words != "":
 		return sortRelevance
 	}
 	return sortHot
@@ -172,7 +175,7 @@ func (q boardQuery) WithoutTag() string {
 }
 
 func (q boardQuery) ask() ProposalsQuery {
-	return ProposalsQuery{Words: q.Words, Tag: q.Tag, Sort: q.Sort, Stages: q.Stages, Cursor: q.Cursor, Limit: boardSize}
+	return ProposalsQuery{Words: q.Words, Tag: q.Tag, Sort: q.order(), Stages: q.Stages, Cursor: q.Cursor, Limit: boardSize}
 }
 
 func (s *Site) listingOf(r *http.Request, q boardQuery) (listing, error) {
@@ -207,9 +210,6 @@ func (s *Site) board(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := boardPage{Listing: list, Orders: orders, Query: q, First: len(q.values()) == 0, Stats: statsOf(numbers)}
-	if q.Words != "" {
-		page.Orders = append([]order{{sortRelevance, "Best match"}}, orders...)
-	}
 	page.Tabs = append(page.Tabs, boardTab{"All", q.in(nil).path(), numbers.Proposals, len(q.Stages) == 0})
 	for _, t := range tabs {
 		page.Tabs = append(page.Tabs, boardTab{t.Name, q.in(names(t.Stages)).path(), countIn(numbers, t), t.is(q.Stages)})
@@ -234,7 +234,7 @@ func (s *Site) boardList(w http.ResponseWriter, r *http.Request) error {
 // data is where the same list is as data.
 func (q boardQuery) data() string {
 	method, v := "fund.stratos.feature.listProposals", q.values()
-	v.Set("sort", q.Sort)
+	v.Set("sort", q.order())
 	if q.Words != "" {
 		method = "fund.stratos.feature.searchProposals"
 	}

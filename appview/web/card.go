@@ -79,7 +79,7 @@ func (s *Site) card(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var out bytes.Buffer
-	if err := png.Encode(&out, s.fonts.draw(e)); err != nil {
+	if err := png.Encode(&out, s.fonts.draw(e, s.opts.TestMoney)); err != nil {
 		return fmt.Errorf("web: encode a card: %w", err)
 	}
 	w.Header().Set("Content-Type", "image/png")
@@ -91,7 +91,7 @@ func (s *Site) card(w http.ResponseWriter, r *http.Request) error {
 }
 
 // draw makes the card of a proposal.
-func (f *fonts) draw(e entry) image.Image {
+func (f *fonts) draw(e entry, test bool) image.Image {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	card := image.NewPaletted(image.Rect(0, 0, cardWidth, cardHeight), shades())
@@ -110,7 +110,11 @@ func (f *fonts) draw(e entry) image.Image {
 	if e.Money.Amount != "" {
 		write(f.amount, cardInk, cardMargin, bottom-56, e.Money.Amount)
 	}
-	write(f.text, cardSoft, cardMargin, bottom, f.fit(f.text, e.Money.What+" · "+e.Stage.Name, cardWidth-2*cardMargin))
+	about := e.Money.What + " · " + e.Stage.Name
+	if test && e.Money.Paid {
+		about = "Test money · " + about
+	}
+	write(f.text, cardSoft, cardMargin, bottom, f.fit(f.text, about, cardWidth-2*cardMargin))
 	return card
 }
 

@@ -40,7 +40,7 @@ func (s *Site) proposalsFeed(w http.ResponseWriter, r *http.Request, q Proposals
 	for i, e := range entries {
 		item := &feeds.Item{
 			Id: found.Proposals[i].Uri, Title: e.Title, Link: &feeds.Link{Href: s.base + e.Path}, Author: &feeds.Author{Name: e.Author.Name},
-			Description: fmt.Sprintf("%s, for %s. %s", e.Stage.Name, e.Subject.Name, e.Money.sentence()),
+			Description: fmt.Sprintf("%s, for %s. %s", e.Stage.Name, e.Subject.Name, s.worth(e)),
 		}
 		if e.Created != nil {
 			item.Created, item.Updated = e.Created.at, e.Created.at

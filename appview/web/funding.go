@@ -18,6 +18,7 @@ type figure struct {
 type headline struct {
 	figure
 	Goal *progress
+	Paid bool // it is money, and no estimate
 	// Also are the same in other currencies.
 	Also []string
 }
@@ -37,6 +38,7 @@ type kind struct {
 	of    func(stratos.FeatureDefs_Funding) int64
 	count func(stratos.FeatureDefs_Funding) int64 // of accounts, which says how much it matters
 	who   func(stratos.FeatureDefs_Funding) string
+	paid  bool // it is money, and not a word
 }
 
 var (
@@ -44,11 +46,13 @@ var (
 		func(f stratos.FeatureDefs_Funding) int64 { return f.Estimated },
 		func(f stratos.FeatureDefs_Funding) int64 { return f.Estimators },
 		func(f stratos.FeatureDefs_Funding) string { return "estimated by " + people(f.Estimators) },
+		false,
 	}
 	pledged = kind{
 		func(f stratos.FeatureDefs_Funding) int64 { return f.Pledged },
 		func(f stratos.FeatureDefs_Funding) int64 { return f.Pledgers },
 		func(f stratos.FeatureDefs_Funding) string { return "pledged by " + people(f.Pledgers) },
+		true,
 	}
 	released = kind{
 		func(f stratos.FeatureDefs_Funding) int64 { return f.Released + f.Releasing },
@@ -59,6 +63,7 @@ var (
 			}
 			return "paid to the developers"
 		},
+		true,
 	}
 	refunded = kind{
 		func(f stratos.FeatureDefs_Funding) int64 { return f.Refunded + f.Refunding },
@@ -69,6 +74,7 @@ var (
 			}
 			return "returned to backers"
 		},
+		true,
 	}
 )
 
@@ -97,7 +103,7 @@ func headlineOf(stage string, funding []stratos.FeatureDefs_Funding) headline {
 			continue
 		}
 		lead := leading(k, with)
-		h := headline{figure: figure{amount(k.of(with[lead]), with[lead].Currency), k.who(with[lead])}}
+		h := headline{figure: figure{amount(k.of(with[lead]), with[lead].Currency), k.who(with[lead])}, Paid: k.paid}
 		for i, f := range with {
 			if i != lead {
 				h.Also = append(h.Also, amount(k.of(f), f.Currency))

@@ -93,6 +93,9 @@ func (s *Site) projectPage(r *http.Request) (*projectPage, error) {
 	}
 	p.Track = trackOf(owner)
 	p.Listing, err = s.proposalsOf(r, ProposalsQuery{Project: syntax.ATURI(v.Uri), Sort: sortHot}, p.Path, "Nothing has been proposed for it yet.")
+	for i := range p.Listing.Entries {
+		p.Listing.Entries[i].Home = true
+	}
 	return p, err
 }
 

@@ -71,8 +71,8 @@ type mine struct{ Amount, Status, Record string }
 type step struct {
 	Name  string
 	State string // done, here, stopped, open
+	Word  string // what When is: its beginning, its end
 	When  *moment
-	Until bool // When is the end of it
 }
 
 func (s *Site) proposal(w http.ResponseWriter, r *http.Request) error {
@@ -240,16 +240,25 @@ func (s *Site) stepsOf(at stage, a *stratos.FeatureDefs_AttemptView) []step {
 	if a == nil {
 		return out
 	}
-	ends := map[int]*string{stepPreview: a.ClosesAt, stepRelease: cmp.Or(a.AcceptedAt, a.ReleaseBy), stepVerification: a.VerificationEndsAt, stepPaid: a.FinalAt}
-	if at.Step < stepPreview {
-		ends[stepPreview] = a.OpensAt
-	}
-	for i, when := range ends {
-		if out[i].State == "stopped" || at.Stopped && i > at.Step || i == stepPaid && at.Step == stepPaid && out[i].State == "done" {
+	for i, when := range map[int]struct {
+		word string
+		at   *string
+	}{
+		stepPreview:      {"until", a.ClosesAt},
+		stepRelease:      {"by", cmp.Or(a.AcceptedAt, a.ReleaseBy)},
+		stepVerification: {"until", a.VerificationEndsAt},
+		stepPaid:         {"by", a.FinalAt},
+	} {
+		if i == stepPreview && at.Step < stepPreview {
+			when.word, when.at = "from", a.OpensAt
+		}
+		// What will not come any more has no date, and when the last one came is not known here.
+		if at.Stopped && i >= at.Step || out[i].State == "done" && i == stepPaid {
 			continue
 		}
-		out[i].When = s.maybe(when)
-		out[i].Until = i != stepPreview || at.Step >= stepPreview
+		if out[i].When = s.maybe(when.at); out[i].When != nil && !out[i].When.Past {
+			out[i].Word = when.word
+		}
 	}
 	return out
 }

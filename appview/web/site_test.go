@@ -213,10 +213,10 @@ func TestPagesNameThemselvesAndTheirRecord(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, newWorld())
 	for address, want := range map[string]string{
-		"/p/did:plc:author/3kabc":              "https://fund.example/p/ana.example/3kabc " + proposed,
-		"/project/did:plc:developer/skylight":  "https://fund.example/project/ana.example/skylight " + projected,
-		"/@did:plc:author":                     "https://fund.example/@ana.example at://did:plc:author",
-		"/?stage=proposed&sort=hot&irrelevant": "https://fund.example/?stage=proposed ",
+		"/p/did:plc:author/3kabc":             "https://fund.example/p/ana.example/3kabc " + proposed,
+		"/project/did:plc:developer/skylight": "https://fund.example/project/ana.example/skylight " + projected,
+		"/@did:plc:author":                    "https://fund.example/@ana.example at://did:plc:author",
+		"/?stage=proposed&sort=&irrelevant":   "https://fund.example/?stage=proposed ",
 	} {
 		page, _ := open(t, s, address)
 		links := map[string]string{}
@@ -427,6 +427,25 @@ func TestABadgeSaysWhatItIsWorthAndWhereItStands(t *testing.T) {
 	}
 }
 
+func TestTestMoneyIsCalledThatWhereNoBannerDoes(t *testing.T) {
+	t.Parallel()
+	for stage, want := range map[lifecycle.Stage]bool{lifecycle.StagePreview: true, lifecycle.StageProposed: false} {
+		w := newWorld()
+		w.Stage = stage
+		s := newSite(t, w, func(o *Options) { o.TestMoney = true })
+		if got := strings.Contains(get(s, "/p/ana.example/3kabc/badge.svg").Body.String(), "test money"); got != want {
+			t.Errorf("the badge of a %s proposal says test money: %v", stage, got)
+		}
+		if page, _ := open(t, s, "/"); !strings.Contains(words(page), "counts test money") {
+			t.Error("the page has no banner")
+		}
+		plain := get(newSite(t, w), "/p/ana.example/3kabc/card.png").Body.Bytes()
+		if got := !bytes.Equal(plain, get(s, "/p/ana.example/3kabc/card.png").Body.Bytes()); got != want {
+			t.Errorf("the card of a %s proposal says so: %v", stage, got)
+		}
+	}
+}
+
 func TestACardIsAPictureWhateverTheTitle(t *testing.T) {
 	t.Parallel()
 	for _, title := range []string{"Dark mode", strings.Repeat("very long ", 30), strings.Repeat("x", 300), "暗いモード", ""} {
@@ -466,14 +485,29 @@ func TestTheAPIPageHasAFormForEachQuery(t *testing.T) {
 	}
 }
 
+func TestTheBoardIsInTheOrderThatFits(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		q    boardQuery
+		want string
+	}{
+		{boardQuery{}, "hot"}, {boardQuery{Words: "maps"}, "relevance"}, {boardQuery{Words: "maps", Sort: "new"}, "new"}, {boardQuery{Sort: "closing"}, "closing"},
+	} {
+		if got := c.q.ask().Sort; got != c.want {
+			t.Errorf("%+v is in the order %s, want %s", c.q, got, c.want)
+		}
+	}
+}
+
 func TestTheBoardKeepsWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]boardQuery{
-		"/":                          {Sort: "hot"},
-		"/?q=%20maps%20":             {Words: "maps", Sort: "relevance"},
+		"/":                          {},
+		"/?sort=hot":                 {Sort: "hot"},
+		"/?q=%20maps%20&sort=":       {Words: "maps"},
 		"/?q=maps&sort=new&tag=a":    {Words: "maps", Sort: "new", Tag: "a"},
-		"/?sort=relevance":           {Sort: "hot"},
-		"/?stage=proposed&cursor=xy": {Stages: []string{"proposed"}, Cursor: "xy", Sort: "hot"},
+		"/?sort=relevance":           {},
+		"/?stage=proposed&cursor=xy": {Stages: []string{"proposed"}, Cursor: "xy"},
 	} {
 		r := httptest.NewRequest(http.MethodGet, address, nil)
 		got := boardQueryIn(r.URL.Query())

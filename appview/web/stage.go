@@ -53,7 +53,7 @@ var stages = map[lifecycle.Stage]stage{
 		Can: "The release was verified. The money is on its way to the developers."},
 	lifecycle.StageCompleted: {Name: "Completed", Tone: "done", Step: stepPaid,
 		Can: "It is open source, and its developers were paid. Fork it."},
-	lifecycle.StageCancelled: {Name: "Refunded", Tone: "over", Step: stepRelease, Stopped: true,
+	lifecycle.StageCancelled: {Name: "Not released", Tone: "over", Step: stepRelease, Stopped: true,
 		Can: "The attempt ended without a release, so every pledge goes or went back. Somebody else may try."},
 }
 

@@ -18,7 +18,6 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 	};
 	form.elements.q.addEventListener("input", () => {
 		clearTimeout(pause);
-		// A relevance that is chosen for no words, or kept for other ones, is nobody's wish.
 		pause = setTimeout(show, 200);
 	});
 	form.elements.sort.addEventListener("change", show);
