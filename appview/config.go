@@ -36,6 +36,8 @@ type Config struct {
 	TrustedEscrows []syntax.DID
 	// TestMoney lets test receipts count. For demonstrations.
 	TestMoney bool
+	// Web serves the pages beside the API.
+	Web bool
 	// MetricsBind is the host:port of the Prometheus metrics; empty means off.
 	MetricsBind string
 	// RateLimit is how many requests per second one client may make in the

@@ -14,6 +14,7 @@ var (
 	errProjectNotFound     = errors.New("appview: no such project is indexed")
 	errActorNotFound       = errors.New("appview: no account with this handle is indexed")
 	errActorUnknown        = errors.New("appview: no such account is indexed")
+	errRecordNotFound      = errors.New("appview: no such record is indexed")
 	errInvalidCursor       = errors.New("appview: the cursor is not one of this query")
 	errUnsupportedCurrency = errors.New("appview: estimates in this currency do not count")
 )
@@ -30,6 +31,8 @@ func WireError(err error) *xrpc.Error {
 		return xrpc.Named("ActorNotFound", "no account with this handle is indexed; a DID always works")
 	case errors.Is(err, errActorUnknown):
 		return xrpc.Named("ActorNotFound", "actor: no record of this account is indexed, or the account is hidden")
+	case errors.Is(err, errRecordNotFound):
+		return xrpc.Named("RecordNotFound", "no such record is indexed, or it is hidden")
 	case errors.Is(err, errInvalidCursor):
 		return xrpc.Named("InvalidCursor", "cursor: not one that this query gave out, or too old; leave it out to start again")
 	case errors.Is(err, errUnsupportedCurrency):

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/indexer"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/indexer/store"
@@ -78,7 +79,17 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
-	New(s.store, s.cfg.policy()).Register(s.server)
+	api := New(s.store, s.cfg.policy())
+	api.Register(s.server)
+	if s.cfg.Web {
+		pages, err := web.New(web.Options{
+			Queries: api.Queries(), PublicURL: s.cfg.PublicURL, TestMoney: s.cfg.TestMoney, Now: opts.Clock, Log: opts.Log,
+		})
+		if err != nil {
+			return err
+		}
+		s.server.Handle("/", pages.Handler())
+	}
 	return s.server.Listen(ctx)
 }
 

@@ -74,6 +74,10 @@ func runFlags() []cli.Flag {
 			Name: "rate-limit", Sources: cli.EnvVars("APPVIEW_RATE_LIMIT"), Value: 50,
 			Usage: "requests per second that one client may make in the long run; 0 for no limit",
 		},
+		&cli.BoolFlag{
+			Name: "web", Sources: cli.EnvVars("APPVIEW_WEB"), Value: true,
+			Usage: "serve the web pages beside the API; --web=false for the API alone",
+		},
 		databaseFlag(),
 	}
 	return append(append(flags, trustFlags()...), logFlags()...)
@@ -96,6 +100,7 @@ func configFrom(cmd *cli.Command) (appview.Config, error) {
 		PublicURL:      cmd.String("public-url"),
 		TrustedEscrows: escrows,
 		TestMoney:      cmd.Bool("test-money"),
+		Web:            cmd.Bool("web"),
 		MetricsBind:    cmd.String("metrics-bind"),
 		RateLimit:      cmd.Float("rate-limit"),
 		Version:        version,

@@ -156,6 +156,7 @@ func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, 
 		// As APPVIEW_TRUSTED_ESCROWS and APPVIEW_TEST_MONEY say it to the real one.
 		TrustedEscrows: trusted,
 		TestMoney:      true,
+		Web:            true,
 		Version:        "demo",
 	}, appview.Options{Log: logger, Clock: time.Now, Transport: network.Transport(), CheckOutput: true})
 	return service, base, err

@@ -1,0 +1,165 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/lexicons"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/lexicons/weburi"
+)
+
+// person is an account on a page.
+type person struct {
+	Name string // @handle; the DID where none is proven
+	DID  string
+	Path string
+	id   string // what stands for it in addresses
+}
+
+// personOf names an account. Handles are ASCII, so one that looks like another in a foreign
+// script is seen as the Punycode that it is.
+func personOf(did, handle string) person {
+	if _, err := syntax.ParseHandle(handle); err != nil || handle == syntax.HandleInvalid.String() {
+		return person{Name: plain(did), DID: did, Path: "/@" + url.PathEscape(did), id: url.PathEscape(did)}
+	}
+	return person{Name: "@" + handle, DID: did, Path: "/@" + url.PathEscape(handle), id: url.PathEscape(handle)}
+}
+
+func personIn(p stratos.ActorDefs_ProfileBasic) person { return personOf(p.Did, p.Handle) }
+
+// Short is the name where there is little room.
+func (p person) Short() string {
+	if strings.HasPrefix(p.Name, "@") {
+		return p.Name
+	}
+	return shorter(p.Name, 16)
+}
+
+// proposalPath is where a proposal's page is.
+func proposalPath(uri string, author stratos.ActorDefs_ProfileBasic) string {
+	return "/p/" + personIn(author).id + "/" + url.PathEscape(rkeyOf(uri))
+}
+
+func projectPath(uri string, owner stratos.ActorDefs_ProfileBasic) string {
+	return "/project/" + personIn(owner).id + "/" + url.PathEscape(rkeyOf(uri))
+}
+
+// proposalPathOf is where the proposal is that an at-uri names; empty without one.
+func proposalPathOf(uri *string) string {
+	if uri == nil {
+		return ""
+	}
+	at, err := syntax.ParseATURI(*uri)
+	if err != nil || at.Collection() != lexicons.CollectionProposal {
+		return ""
+	}
+	return "/p/" + url.PathEscape(at.Authority().String()) + "/" + url.PathEscape(at.RecordKey().String())
+}
+
+// recordPath is where any record is shown as it was signed.
+func recordPath(uri string) string {
+	at, err := syntax.ParseATURI(uri)
+	if err != nil {
+		return ""
+	}
+	return "/at/" + url.PathEscape(at.Authority().String()) + "/" + at.Collection().String() + "/" + url.PathEscape(at.RecordKey().String())
+}
+
+func rkeyOf(uri string) string { return uri[strings.LastIndexByte(uri, '/')+1:] }
+
+// cursorQuery is where a list goes on.
+func cursorQuery(cursor string) string { return url.Values{"cursor": {cursor}}.Encode() }
+
+// xrpcURL is where the same is as data.
+func xrpcURL(method, param, value string) string {
+	return "/xrpc/" + method + "?" + url.Values{param: {value}}.Encode()
+}
+
+// recordURI is the record that a request's path names, of one collection.
+func recordURI(r *http.Request, collection syntax.NSID) (syntax.ATURI, error) {
+	actor, err := actorIn(r.PathValue("actor"))
+	if err != nil {
+		return "", err
+	}
+	rkey, err := syntax.ParseRecordKey(r.PathValue("rkey"))
+	if err != nil {
+		return "", errNothing
+	}
+	return syntax.ATURI("at://" + actor.String() + "/" + collection.String() + "/" + rkey.String()), nil
+}
+
+func actorIn(text string) (syntax.AtIdentifier, error) {
+	actor, err := syntax.ParseAtIdentifier(text)
+	if err != nil {
+		return "", errNothing
+	}
+	return actor.Normalize(), nil
+}
+
+// link is an address of a stranger that leads to the web. Text is what a reader sees of
+// it: the host as it is resolved, and the path.
+type link struct{ URL, Text string }
+
+// linkTo is nil for what must not be a link: other schemes, credentials, hosts that cannot be.
+func linkTo(address string) *link {
+	normal, err := weburi.Normalize(address)
+	if err != nil {
+		return nil
+	}
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return nil
+	}
+	text := strings.TrimPrefix(normal.String(), "https://")
+	if parsed.Scheme == "http" {
+		text = "http://" + text
+	}
+	return &link{URL: parsed.String(), Text: plain(shorter(strings.TrimSuffix(text, "/"), 80))}
+}
+
+// subject is what a proposal is for.
+type subject struct {
+	Name string
+	Path string // on this site; empty for a mere address
+	Link *link  // elsewhere
+}
+
+// subjectOf names what a proposal is for: a project, an account, or an address.
+func subjectOf(record stratos.FeatureProposal, project *stratos.ProjectDefs_ProjectViewBasic, account *stratos.ActorDefs_ProfileBasic) subject {
+	var out subject
+	if about := record.Subject.FeatureProposal_UriSubject; about != nil {
+		out.Link = linkTo(about.Uri)
+		out.Name = plain(about.Uri)
+		if out.Link != nil {
+			out.Name = out.Link.Text
+		}
+	}
+	switch {
+	case project != nil:
+		out.Name, out.Path = plain(project.Name), projectPath(project.Uri, project.Author)
+	case account != nil:
+		who := personIn(*account)
+		out.Name, out.Path = who.Short(), who.Path
+	case out.Name == "":
+		out.Name = "a project that is not indexed"
+	}
+	return out
+}
+
+// collectionOf says whether records of a collection are shown.
+func collectionOf(text string) (syntax.NSID, bool) {
+	nsid, err := syntax.ParseNSID(text)
+	if err != nil {
+		return "", false
+	}
+	for _, known := range lexicons.Collections() {
+		if known == nsid {
+			return nsid, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,36 @@
+// What is here only saves a click: every page works without it.
+
+// Search while typing.
+for (const form of document.querySelectorAll("form[data-live]")) {
+	const list = document.getElementById("list");
+	let asked = 0, pause;
+	const show = async () => {
+		const mine = ++asked;
+		const query = new URLSearchParams(new FormData(form));
+		try {
+			const answer = await fetch(form.dataset.live + "?" + query, { credentials: "same-origin" });
+			if (!answer.ok || mine !== asked) return;
+			const text = await answer.text();
+			if (mine !== asked) return;
+			list.innerHTML = text;
+			history.replaceState(null, "", "/?" + query);
+		} catch { /* the button still works */ }
+	};
+	form.elements.q.addEventListener("input", () => {
+		clearTimeout(pause);
+		pause = setTimeout(show, 200);
+	});
+	form.elements.sort.addEventListener("change", show);
+}
+
+// Copy what is long to type.
+for (const button of document.querySelectorAll("button[data-copy]")) {
+	if (!navigator.clipboard) break;
+	button.hidden = false;
+	const name = button.textContent;
+	button.addEventListener("click", async () => {
+		await navigator.clipboard.writeText(button.dataset.copy);
+		button.textContent = "Copied";
+		setTimeout(() => { button.textContent = name; }, 2000);
+	});
+}
