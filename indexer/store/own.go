@@ -33,10 +33,17 @@ type OwnRow struct {
 // last page. It is for the account itself: money whose record it deleted is in it.
 func (r *Reader) ListOwn(ctx context.Context, did syntax.DID, after *Key, limit int) ([]OwnRow, error) {
 	var c clauses
-	c.add(`SELECT x.created_at, x.uri, x.collection, coalesce(x.proposal_uri, ''), x.currency, x.amount, x.receipt, x.status, x.test, x.deleted FROM (
-		SELECT e.created_at, e.uri, ? AS collection, e.proposal_uri, e.currency, e.amount,
-		       NULL AS receipt, NULL AS status, NULL AS test, 0 AS deleted
+	// Each part ends with what a page has of it, so that none is read further.
+	page := func(createdAt, uri string) {
+		c.add(` AND `+createdAt+` <= ?`, millis(r.now.Add(lifecycle.FutureTolerance)))
+		if after != nil {
+			c.add(` AND (`+createdAt+`, `+uri+`) < (?, ?)`, after.Value, after.URI)
+		}
+	}
+	c.add(`
+		SELECT e.created_at AS at, e.uri AS subject, ?, e.proposal_uri, e.currency, e.amount, NULL, NULL, NULL, 0
 		FROM estimate e WHERE e.author = ?`, lexicons.CollectionEstimate, did)
+	page("e.created_at", "e.uri")
 	for _, paid := range []struct {
 		table      string
 		collection syntax.NSID
@@ -48,18 +55,21 @@ func (r *Reader) ListOwn(ctx context.Context, did syntax.DID, after *Key, limit 
 		FROM `+paid.table+` x LEFT JOIN receipt t ON `, paid.collection)
 		r.paysFor(&c)
 		c.add(` WHERE x.author = ?`, did)
+		page("x.created_at", "x.uri")
 	}
 	c.add(`
 		UNION ALL
 		SELECT t.created_at, t.subject_uri, CASE WHEN t.subject_uri LIKE ? THEN ? ELSE ? END,
-		       `+receiptProposal+`, t.currency, t.amount, t.uri, t.status, t.test, 1
+		       coalesce(`+receiptProposal+`, ''), t.currency, t.amount, t.uri, t.status, t.test, 1
 		FROM receipt t
 		WHERE t.payer = ? AND NOT EXISTS (SELECT 1 FROM pledge p WHERE p.uri = t.subject_uri)
 		  AND NOT EXISTS (SELECT 1 FROM donation n WHERE n.uri = t.subject_uri) AND `,
 		"%/"+lexicons.CollectionDonation.String()+"/%", lexicons.CollectionDonation, lexicons.CollectionPledge, did)
 	r.counted(&c)
-	c.add(`) x WHERE 1`)
-	r.newestFirst(&c, after, limit)
+	page("t.created_at", "t.subject_uri")
+	c.add(`
+		ORDER BY at DESC, subject DESC`)
+	c.limit(limit)
 	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (o OwnRow, err error) {
 		var paid receiptColumns
 		err = rows.Scan(&o.Value, &o.URI, &o.Collection, &o.Proposal, &o.Money.Currency, &o.Money.Amount,
