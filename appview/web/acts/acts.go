@@ -12,6 +12,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/appview/web/session"
+	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
@@ -22,6 +23,9 @@ type Queries interface {
 	Project(context.Context, syntax.ATURI) (*stratos.ProjectDefs_ProjectView, error)
 	Record(context.Context, syntax.ATURI) (*stratos.FeatureDefs_RecordView, error)
 	Similar(ctx context.Context, title, subject string, limit int64) (*stratos.FeatureSearchSimilar_Output, error)
+	// Backings are what an account offered and paid, newest first, after the end of the
+	// last page. They are for the account itself.
+	Backings(ctx context.Context, of syntax.DID, after *After, limit int) ([]Backing, error)
 }
 
 // Options are what the acts are made of.
@@ -34,7 +38,7 @@ type Options struct {
 	// Origin is where people are signed in: scheme and host.
 	Origin string
 	// Render shows one of the pages of form.go, as a private one.
-	Render func(w http.ResponseWriter, r *http.Request, status int, page string, data any)
+	Render session.Render
 	// Failed shows what an error of Queries is to a reader.
 	Failed func(w http.ResponseWriter, r *http.Request, err error)
 	Now    func() time.Time
@@ -71,7 +75,22 @@ func (a *Acts) Register(mux Mux) {
 		mux.Handle("POST "+path, a.sendAct(one))
 	}
 	for pattern, handler := range map[string]http.HandlerFunc{
-		"GET " + writtenPath: a.written,
+		"GET " + writtenPath:               a.written,
+		"GET " + ProposePath:               a.showPropose,
+		"POST " + ProposePath:              a.sendPropose,
+		"GET " + similarPath:               a.similar,
+		"GET " + pledgePattern:             a.payment(lexicons.CollectionPledge),
+		"GET " + donationPattern:           a.payment(lexicons.CollectionDonation),
+		"POST " + pledgePattern + "/pay":   a.pay(lexicons.CollectionPledge),
+		"POST " + donationPattern + "/pay": a.pay(lexicons.CollectionDonation),
+		"GET " + MePath:                    a.me,
+		"GET " + csvPath:                   a.export,
+		"GET " + ClaimPath:                 a.showClaim,
+		"POST " + ClaimPath:                a.sendClaim,
+		"GET " + projectEditPattern:        a.showEdit,
+		"POST " + projectEditPattern:       a.sendEdit,
+		"GET " + PayoutPath:                a.showPayout,
+		"POST " + PayoutPath:               a.sendPayout,
 	} {
 		mux.Handle(pattern, handler)
 	}

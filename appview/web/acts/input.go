@@ -150,5 +150,11 @@ func amountOf(minor int64, currency string) string {
 	return money.Money{Amount: minor, Currency: money.Currency(currency)}.String()
 }
 
+// amountDigits is an amount without its currency.
+func amountDigits(m money.Money) string {
+	_, digits, _ := strings.Cut(m.String(), " ")
+	return digits
+}
+
 // stamp writes a time as records have it.
 func stamp(t time.Time) string { return t.UTC().Format(syntax.AtprotoDatetimeLayout) }

@@ -27,7 +27,7 @@ func longest(collection syntax.NSID, path ...string) int {
 		if !ok {
 			panic(fmt.Sprintf("acts: lexicon %s has no object %s", collection, name))
 		}
-		if schema, err = lexicons.Catalog().Resolve(ref.FullRef()); err != nil {
+		if schema, err = lexicons.Catalog().Resolve(collection.String() + ref.Ref); err != nil {
 			panic(fmt.Sprintf("acts: lexicon %s: %v", collection, err))
 		}
 		if object, ok = schema.Def.(lexicon.SchemaObject); !ok {

@@ -68,17 +68,20 @@ func (a *Acts) written(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, page.Back, http.StatusSeeOther)
 		return
 	}
-	if n, _ := strconv.Atoi(query.Get("n")); n < looks {
-		query.Set("n", strconv.Itoa(n+1))
-		page.Waiting = true
-		refresh(w, r.URL.Path+"?"+query.Encode())
-	}
+	page.Waiting = again(w, r.URL.Path, query)
 	a.opts.Render(w, r, http.StatusOK, PageWritten, page)
 }
 
-// refresh lets the browser load a page of ours in a moment, without a script.
-func refresh(w http.ResponseWriter, path string) {
-	w.Header().Set("Refresh", strconv.Itoa(lookAgain)+"; url="+path)
+// again lets the browser load a page of ours in a moment, without a script, and tells
+// whether it will: not for ever.
+func again(w http.ResponseWriter, path string, query url.Values) bool {
+	n, err := strconv.Atoi(query.Get("n"))
+	if query.Has("n") && err != nil || n >= looks {
+		return false
+	}
+	query.Set("n", strconv.Itoa(n+1))
+	w.Header().Set("Refresh", strconv.Itoa(lookAgain)+"; url="+path+"?"+query.Encode())
+	return true
 }
 
 // isNotFound tells whether a query knows no such thing.

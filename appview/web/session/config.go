@@ -128,7 +128,7 @@ type Options struct {
 	Transport http.RoundTripper
 	// Render shows the pages named SignIn, Leaving and Failed with the data of that
 	// type, as private ones.
-	Render func(w http.ResponseWriter, r *http.Request, status int, page string, data any)
+	Render Render
 	Clock  func() time.Time
 	Log    *slog.Logger
 }

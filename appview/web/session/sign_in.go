@@ -23,7 +23,7 @@ const (
 // The pages that Options.Render is asked for, by the names of their data.
 const (
 	PageSignIn  = "sign-in"
-	PageLeaving = "sign-in-leaving"
+	PageLeaving = "leaving"
 	PageFailed  = "sign-in-failed"
 )
 
@@ -53,11 +53,20 @@ func (p SignIn) Purpose() Purpose {
 	return Backing
 }
 
-// Leaving sends somebody to their own host. A redirect would not do: the policy of pages
+// Leaving sends somebody to another host. A redirect would not do: the policy of pages
 // with forms holds it against the host that the form ends up at.
 type Leaving struct {
-	Host string
-	URL  string
+	Title, Sentence string
+	Host, URL       string
+}
+
+// Render shows a page, as a private one.
+type Render func(w http.ResponseWriter, r *http.Request, status int, page string, data any)
+
+// Leave shows the page that leads elsewhere, and does so by itself.
+func Leave(w http.ResponseWriter, r *http.Request, render Render, to Leaving) {
+	w.Header().Set("Refresh", "0; url="+to.URL)
+	render(w, r, http.StatusOK, PageLeaving, to)
 }
 
 // Failed says why somebody who was away is not signed in.
@@ -151,8 +160,10 @@ func (s *Sessions) signIn(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, err)
 		return
 	}
-	w.Header().Set("Refresh", "0; url="+target.String())
-	s.render(w, r, http.StatusOK, PageLeaving, Leaving{Host: target.Hostname(), URL: target.String()})
+	Leave(w, r, s.render, Leaving{
+		Title: "On to your host", Sentence: "You sign in there, and say what this site may do. Your password stays there.",
+		Host: target.Host, URL: target.String(),
+	})
 }
 
 // parseAccount takes a name as people write and paste it.
