@@ -29,6 +29,19 @@ func NewDirectory(cfg Config, transport http.RoundTripper) *identity.BaseDirecto
 	return dir
 }
 
+// NewAccounts resolves handles as well, in both directions, for people who type theirs.
+// Its guards are those of [NewDirectory].
+func NewAccounts(cfg Config, transport http.RoundTripper) *identity.BaseDirectory {
+	if transport == nil {
+		transport = outgoing(cfg.Local())
+	}
+	return directory(cfg, transport, nil)
+}
+
+// NewTransport makes connections to hosts that strangers choose: to public addresses
+// only, unless all upstreams are on this machine.
+func NewTransport(cfg Config) http.RoundTripper { return outgoing(cfg.Local()) }
+
 // directory resolves DIDs and handles within bounds. DNS goes to the resolver of this
 // machine, or to what dialDNS reaches, and nowhere else: the name servers that a
 // stranger's domain names would be asked past the transport's guard.

@@ -273,6 +273,7 @@ func aboutOne(t *testing.T) map[string]func(*Reader) error {
 	return map[string]func(*Reader) error{
 		"pledges":       func(r *Reader) error { _, err := r.ListPledges(ctx, p, after, 50); return err },
 		"donations":     func(r *Reader) error { _, err := r.ListDonations(ctx, p, after, 50); return err },
+		"own":           func(r *Reader) error { _, err := r.ListOwn(ctx, alice, after, 50); return err },
 		"disputes":      func(r *Reader) error { _, err := r.ListDisputes(ctx, p, after, 50); return err },
 		"verifications": func(r *Reader) error { _, err := r.ListVerifications(ctx, p, after, 50); return err },
 		"timeline": func(r *Reader) error {

@@ -1,0 +1,102 @@
+package acts
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/identity"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/appview/web/session"
+	"github.com/stratosfund/stratosfund/lexicons"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+// Queries are the AppView's methods. Whoever [xrpc.Viewer] names in the context is the one
+// who asks.
+type Queries interface {
+	Proposal(context.Context, syntax.ATURI) (*stratos.FeatureDefs_ProposalView, error)
+	Project(context.Context, syntax.ATURI) (*stratos.ProjectDefs_ProjectView, error)
+	Record(context.Context, syntax.ATURI) (*stratos.FeatureDefs_RecordView, error)
+	Similar(ctx context.Context, title, subject string, limit int64) (*stratos.FeatureSearchSimilar_Output, error)
+	// Backings are what an account offered and paid, newest first, after the end of the
+	// last page. They are for the account itself.
+	Backings(ctx context.Context, of syntax.DID, after *After, limit int) ([]Backing, error)
+}
+
+// Options are what the acts are made of.
+type Options struct {
+	Queries Queries
+	// Accounts finds people by the names that are typed.
+	Accounts identity.Directory
+	// Escrows are those that the operator trusts, for developers to choose from.
+	Escrows []syntax.DID
+	// Origin is where people are signed in: scheme and host.
+	Origin string
+	// Render shows one of the pages of form.go, as a private one.
+	Render session.Render
+	// Failed shows what an error of Queries is to a reader.
+	Failed func(w http.ResponseWriter, r *http.Request, err error)
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Acts are all forms of the site.
+type Acts struct {
+	opts Options
+	log  *slog.Logger
+}
+
+// New checks the options.
+func New(opts Options) (*Acts, error) {
+	if opts.Queries == nil || opts.Accounts == nil || opts.Render == nil || opts.Failed == nil || opts.Now == nil || opts.Log == nil {
+		return nil, errors.New("acts: options: all but Escrows are required")
+	}
+	if u, err := url.Parse(opts.Origin); err != nil || u.Host == "" {
+		return nil, errors.New("acts: options: Origin is not a scheme and a host")
+	}
+	return &Acts{opts: opts, log: opts.Log.With("component", "acts")}, nil
+}
+
+// Mux takes handlers; the site is one.
+type Mux interface {
+	Handle(pattern string, h http.Handler)
+}
+
+// Register adds all forms and what comes after them.
+func (a *Acts) Register(mux Mux) {
+	for _, one := range proposalActs {
+		path := proposalPattern + "/" + string(one.act)
+		mux.Handle("GET "+path, a.showAct(one))
+		mux.Handle("POST "+path, a.sendAct(one))
+	}
+	for pattern, handler := range map[string]http.HandlerFunc{
+		"GET " + writtenPath:               a.written,
+		"GET " + ProposePath:               a.showPropose,
+		"POST " + ProposePath:              a.sendPropose,
+		"GET " + similarPath:               a.similar,
+		"GET " + pledgePattern:             a.payment(lexicons.CollectionPledge),
+		"GET " + donationPattern:           a.payment(lexicons.CollectionDonation),
+		"POST " + pledgePattern + "/pay":   a.pay(lexicons.CollectionPledge),
+		"POST " + donationPattern + "/pay": a.pay(lexicons.CollectionDonation),
+		"GET " + MePath:                    a.me,
+		"GET " + csvPath:                   a.export,
+		"GET " + ClaimPath:                 a.showClaim,
+		"POST " + ClaimPath:                a.sendClaim,
+		"GET " + projectEditPattern:        a.showEdit,
+		"POST " + projectEditPattern:       a.sendEdit,
+		"GET " + PayoutPath:                a.showPayout,
+		"POST " + PayoutPath:               a.sendPayout,
+	} {
+		mux.Handle(pattern, handler)
+	}
+}
+
+// toSignIn sends somebody to sign in, and back to what they asked for.
+func toSignIn(w http.ResponseWriter, r *http.Request, purpose session.Purpose) {
+	http.Redirect(w, r, session.LinkToSignIn(purpose, r.URL.RequestURI()), http.StatusSeeOther)
+}

@@ -1,0 +1,197 @@
+package acts
+
+import (
+	"context"
+	"encoding/csv"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/appview/web/session"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/lexicons"
+	"github.com/stratosfund/stratosfund/lexicons/money"
+)
+
+// Where people find what is theirs.
+const (
+	MePath  = "/me"
+	csvPath = "/me.csv"
+)
+
+const (
+	// perPage is how many entries /me shows at a time.
+	perPage = 50
+	// mostExported bounds a file.
+	mostExported = 10_000
+)
+
+// Backing is something that the visitor offered or paid for a feature.
+type Backing struct {
+	Collection syntax.NSID
+	URI        syntax.ATURI
+	Proposal   syntax.ATURI // empty when nobody knows any more
+	At         time.Time
+	Money      money.Money
+	Receipt    syntax.ATURI // empty for none
+	Status     lifecycle.ReceiptStatus
+	Test       bool
+	Deleted    bool // only the receipt is left
+}
+
+// After is the end of a page.
+type After struct {
+	At  time.Time
+	URI syntax.ATURI
+}
+
+// Me is what the visitor offered and paid.
+type Me struct {
+	DID, Handle string
+	Entries     []Entry
+	More        string // address of the next page
+	CSV         string
+}
+
+// Entry is one of them.
+type Entry struct {
+	Kind    string // estimate, pledge, donation
+	About   Link
+	Amount  string
+	Status  string
+	At      time.Time
+	Path    string // where the payment is followed
+	Receipt string
+	Test    bool
+	Deleted bool
+}
+
+func (a *Acts) me(w http.ResponseWriter, r *http.Request) {
+	visitor := session.From(r.Context())
+	if visitor == nil {
+		toSignIn(w, r, session.Backing)
+		return
+	}
+	after, err := afterIn(r.URL.Query())
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	found, err := a.opts.Queries.Backings(r.Context(), visitor.DID, after, perPage+1)
+	if err != nil {
+		a.opts.Failed(w, r, err)
+		return
+	}
+	page := Me{DID: visitor.DID.String(), Handle: visitor.Handle.String(), CSV: csvPath}
+	if len(found) > perPage {
+		found = found[:perPage]
+		page.More = MePath + "?" + afterOf(found[perPage-1]).Encode()
+	}
+	titles := map[syntax.ATURI]Link{}
+	for _, b := range found {
+		about, ok := titles[b.Proposal]
+		if !ok {
+			if about, err = a.aboutOf(r.Context(), b); err != nil {
+				a.opts.Failed(w, r, err)
+				return
+			}
+			titles[b.Proposal] = about
+		}
+		page.Entries = append(page.Entries, entryOf(b, about))
+	}
+	a.opts.Render(w, r, http.StatusOK, PageMe, page)
+}
+
+// aboutOf names the proposal that something is for.
+func (a *Acts) aboutOf(ctx context.Context, b Backing) (Link, error) {
+	if b.Proposal == "" {
+		return Link{Name: "a proposal that is gone"}, nil
+	}
+	return a.linkTo(ctx, b.Proposal)
+}
+
+// kinds name what people offer and pay.
+var kinds = map[syntax.NSID]string{
+	lexicons.CollectionEstimate: "estimate", lexicons.CollectionPledge: "pledge", lexicons.CollectionDonation: "donation",
+}
+
+// statuses say in a word where money is.
+var statuses = map[lifecycle.ReceiptStatus]string{
+	lifecycle.ReceiptHeld: "held", lifecycle.ReceiptReleasing: "on its way to the developers", lifecycle.ReceiptReleased: "paid to the developers",
+	lifecycle.ReceiptRefunding: "on its way back to you", lifecycle.ReceiptRefunded: "refunded", lifecycle.ReceiptRefundFailed: "owed to you: the refund failed",
+	lifecycle.ReceiptChargedBack: "charged back", lifecycle.ReceiptReversed: "reversed", lifecycle.ReceiptPaid: "paid to the developers",
+}
+
+func entryOf(b Backing, about Link) Entry {
+	e := Entry{
+		Kind: kinds[b.Collection], About: about, Amount: b.Money.String(), At: b.At, Receipt: b.Receipt.String(), Test: b.Test, Deleted: b.Deleted,
+		Status: statuses[b.Status],
+	}
+	if b.Collection == lexicons.CollectionEstimate {
+		e.Status = "no payment"
+		return e
+	}
+	if e.Status == "" {
+		e.Status = "not paid"
+	}
+	if !b.Deleted {
+		e.Path = paymentPath(b.URI)
+	}
+	return e
+}
+
+// afterIn reads where a page begins; nil for the first.
+func afterIn(query url.Values) (*After, error) {
+	if !query.Has("at") {
+		return nil, nil
+	}
+	millis, err := strconv.ParseInt(query.Get("at"), 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	uri, err := syntax.ParseATURI(query.Get("uri"))
+	if err != nil {
+		return nil, err
+	}
+	return &After{At: time.UnixMilli(millis), URI: uri}, nil
+}
+
+func afterOf(b Backing) url.Values {
+	return url.Values{"at": {strconv.FormatInt(b.At.UnixMilli(), 10)}, "uri": {b.URI.String()}}
+}
+
+// export is all of it as a file.
+func (a *Acts) export(w http.ResponseWriter, r *http.Request) {
+	visitor := session.From(r.Context())
+	if visitor == nil {
+		toSignIn(w, r, session.Backing)
+		return
+	}
+	rows := [][]string{{"kind", "date", "amount", "currency", "status", "test", "deleted", "proposal", "record", "receipt"}}
+	var after *After
+	for len(rows) <= mostExported {
+		found, err := a.opts.Queries.Backings(r.Context(), visitor.DID, after, perPage)
+		if err != nil {
+			a.opts.Failed(w, r, err)
+			return
+		}
+		for _, b := range found {
+			rows = append(rows, []string{
+				kinds[b.Collection], stamp(b.At), amountDigits(b.Money), b.Money.Currency.String(), string(b.Status),
+				strconv.FormatBool(b.Test), strconv.FormatBool(b.Deleted), b.Proposal.String(), b.URI.String(), b.Receipt.String(),
+			})
+		}
+		if len(found) < perPage {
+			break
+		}
+		after = &After{At: found[len(found)-1].At, URI: found[len(found)-1].URI}
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="stratosfund.csv"`)
+	if err := csv.NewWriter(w).WriteAll(rows); err != nil {
+		a.log.InfoContext(r.Context(), "export not sent", "err", err)
+	}
+}

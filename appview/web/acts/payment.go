@@ -1,0 +1,269 @@
+package acts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"github.com/bluesky-social/indigo/atproto/atclient"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/appview/web/session"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/lexicons"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+// escrowService is what escrows are in their DID documents.
+const escrowService = "stratos_escrow"
+
+// Where payments are followed. The escrow sends people back there.
+const (
+	pledgePattern   = "/me/pledge/{rkey}"
+	donationPattern = "/me/donation/{rkey}"
+	fieldBack       = "back"
+)
+
+// Payment is where a pledge or donation of the visitor's stands.
+type Payment struct {
+	Pledge   bool // else a donation
+	About    Link
+	Amount   string
+	Status   string // of the receipt; empty without one
+	Sentence string
+	Problem  string // why it cannot be paid now
+	URI      string
+	Receipt  string // its uri
+	PayPath  string // where to pay; empty when that is done
+	Test     bool
+	Waiting  bool // the page looks again by itself
+}
+
+// receiptSentences say where the money is.
+var receiptSentences = map[lifecycle.ReceiptStatus]string{
+	lifecycle.ReceiptHeld:         "Your money is held. It goes to the developers when the code is released, or comes back to you in full.",
+	lifecycle.ReceiptReleasing:    "The code is released, and your money is on its way to the developers.",
+	lifecycle.ReceiptReleased:     "The code is released, and the developers have your money. Thank you.",
+	lifecycle.ReceiptRefunding:    "Your money is on its way back to you. Banks take some days for that.",
+	lifecycle.ReceiptRefunded:     "Your money went back to you in full.",
+	lifecycle.ReceiptRefundFailed: "Your bank did not take your money back. The escrow owes it to you until you claim it: contact the escrow.",
+	lifecycle.ReceiptChargedBack:  "Your bank took the money back.",
+	lifecycle.ReceiptReversed:     "The payment was reversed.",
+	lifecycle.ReceiptPaid:         "The developers have your donation. Thank you.",
+}
+
+// settled are those after which nothing is looked for.
+func settled(s lifecycle.ReceiptStatus) bool { return s != "" }
+
+// payable is what a pledge and a donation have in common.
+type payable struct {
+	Proposal    comatproto.RepoStrongRef `json:"proposal"`
+	Development comatproto.RepoStrongRef `json:"development"`
+	Value       stratos.Defs_Money       `json:"value"`
+	Escrow      string                   `json:"escrow"`
+}
+
+// payment shows where a payment stands, and looks again until there is a receipt.
+func (a *Acts) payment(collection syntax.NSID) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		visitor := session.From(r.Context())
+		if visitor == nil {
+			toSignIn(w, r, session.Backing)
+			return
+		}
+		page, _, err := a.follow(r.Context(), visitor, collection, r.PathValue("rkey"))
+		if err != nil {
+			a.opts.Failed(w, r, err)
+			return
+		}
+		a.showPayment(w, r, http.StatusOK, page)
+	}
+}
+
+// showPayment looks again by itself for a while, once somebody is back from paying or
+// nobody has read the record yet.
+func (a *Acts) showPayment(w http.ResponseWriter, r *http.Request, status int, page Payment) {
+	query := r.URL.Query()
+	if !settled(lifecycle.ReceiptStatus(page.Status)) && page.Problem == "" && (page.PayPath == "" || query.Has(fieldBack)) {
+		page.Waiting = again(w, r.URL.Path, query)
+	}
+	a.opts.Render(w, r, status, PagePayment, page)
+}
+
+// follow reads what is known of a payment. The record is nil while nobody has read it.
+func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax.NSID, rkey string) (Payment, *stratos.FeatureDefs_RecordView, error) {
+	uri, err := syntax.ParseATURI("at://" + v.DID.String() + "/" + collection.String() + "/" + rkey)
+	page := Payment{Pledge: collection == lexicons.CollectionPledge, URI: uri.String()}
+	if err != nil {
+		return page, nil, err
+	}
+	found, err := a.opts.Queries.Record(ctx, uri)
+	if isNotFound(err) {
+		page.Sentence = "Your host has your signature. This service has not read it yet, or you deleted it."
+		return page, nil, nil
+	}
+	if err != nil {
+		return page, nil, err
+	}
+	record, err := readRecord[payable](found.Record)
+	if err != nil {
+		return page, nil, err
+	}
+	page.Amount = amountOf(record.Value.Amount, record.Value.Currency)
+	if page.About, err = a.linkTo(ctx, syntax.ATURI(record.Proposal.Uri)); err != nil {
+		return page, nil, err
+	}
+	receipt, at, err := a.receiptFor(ctx, record.Escrow, uri)
+	if err != nil {
+		return page, nil, err
+	}
+	if receipt == nil {
+		page.Sentence = "It is signed, and not paid. Nothing counts until the escrow has a receipt."
+		page.PayPath = paymentPath(uri) + "/pay"
+		return page, found, nil
+	}
+	page.Receipt, page.Status, page.Test = at, receipt.Status, receipt.Test != nil && *receipt.Test
+	page.Amount = amountOf(receipt.Value.Amount, receipt.Value.Currency)
+	page.Sentence = receiptSentences[lifecycle.ReceiptStatus(receipt.Status)]
+	return page, found, nil
+}
+
+// receiptFor is the receipt that an escrow has for a record; nil for none.
+func (a *Acts) receiptFor(ctx context.Context, escrow string, uri syntax.ATURI) (receipt *stratos.EscrowReceipt, at string, err error) {
+	address := syntax.ATURI("at://" + escrow + "/" + lexicons.CollectionReceipt.String() + "/" + lexicons.DerivedKey(uri).String())
+	found, err := a.opts.Queries.Record(ctx, address)
+	if isNotFound(err) {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	out, err := readRecord[stratos.EscrowReceipt](found.Record)
+	return &out, found.Uri, err
+}
+
+// pay asks the escrow where to pay, and leads there.
+func (a *Acts) pay(collection syntax.NSID) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		visitor := session.From(r.Context())
+		if visitor == nil {
+			toSignIn(w, r, session.Backing)
+			return
+		}
+		page, record, err := a.follow(r.Context(), visitor, collection, r.PathValue("rkey"))
+		if err != nil {
+			a.opts.Failed(w, r, err)
+			return
+		}
+		if record == nil || page.PayPath == "" {
+			http.Redirect(w, r, paymentPath(syntax.ATURI(page.URI)), http.StatusSeeOther)
+			return
+		}
+		target, err := a.checkout(r.Context(), visitor, record)
+		if err != nil {
+			var status int
+			status, page.Problem = checkoutSentence(err)
+			a.log.InfoContext(r.Context(), "checkout not begun", "uri", page.URI, "err", err)
+			a.showPayment(w, r, status, page)
+			return
+		}
+		session.Leave(w, r, a.opts.Render, session.Leaving{
+			Title: "On to the payment", URL: target.String(), Host: target.Host,
+			Sentence: "You pay at the escrow that the developer chose, and come back here.",
+		})
+	}
+}
+
+// checkout asks the escrow that the record names, in the visitor's name.
+func (a *Acts) checkout(ctx context.Context, v *session.Visitor, record *stratos.FeatureDefs_RecordView) (*url.URL, error) {
+	paid, err := readRecord[payable](record.Record)
+	if err != nil {
+		return nil, err
+	}
+	uri := syntax.ATURI(record.Uri)
+	back := a.opts.Origin + paymentPath(uri) + "?" + url.Values{fieldBack: {"1"}}.Encode()
+	offer, err := stratos.EscrowCreateCheckout(ctx, v.Service(paid.Escrow, escrowService), &stratos.EscrowCreateCheckout_Input{
+		Subject: comatproto.RepoStrongRef{Uri: record.Uri, Cid: record.Cid}, ReturnUri: back,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("acts: ask %s where to pay for %s: %w", paid.Escrow, uri, err)
+	}
+	target, err := url.Parse(offer.Url)
+	if err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http" {
+		return nil, fmt.Errorf("acts: %s wants %s to be paid for at %q", paid.Escrow, uri, offer.Url)
+	}
+	return target, nil
+}
+
+// checkoutSentences say why the escrow takes no payment, by the names of its lexicon.
+var checkoutSentences = map[string]string{
+	"SubjectNotFound":      "The escrow does not find what you signed. Nothing was charged. Try again in a minute.",
+	"SubjectChanged":       "What you signed has been changed since. Nothing was charged. Reload this page, and try again.",
+	"SubjectUnproven":      "Your host does not prove to the escrow what you signed. Nothing was charged. Try again in a minute.",
+	"InvalidSubject":       "The escrow does not take what you signed. Nothing was charged.",
+	"NotAuthor":            "This is not yours to pay. Nothing was charged.",
+	"WrongEscrow":          "The developer has chosen another escrow meanwhile. Nothing was charged. Pledge anew.",
+	"CampaignNotFound":     "The escrow does not take pledges for this. Nothing was charged.",
+	"CampaignNotOpen":      "Pledging is not open. Nothing was charged.",
+	"CampaignClosing":      "Pledging ends too soon for another payment. Nothing was charged.",
+	"DevelopmentNotFound":  "The escrow does not know this work. Nothing was charged. If it was only just announced, try again in a minute.",
+	"DonationsClosed":      "The developer takes no donations now. Nothing was charged.",
+	"NotEligible":          "It is your own work: the money would come back to you. Nothing was charged.",
+	"CurrencyMismatch":     "The work is in another currency. Nothing was charged. Pledge anew.",
+	"AmountOutOfRange":     "The escrow does not take so little, or so much. Nothing was charged. Pledge anew, with another amount.",
+	"AlreadyPaid":          "You have paid for this already. Its receipt shows here soon.",
+	"PayeeNotReady":        "The developer cannot be paid yet. Nothing was charged. Try again another day.",
+	"FloatExhausted":       "The escrow takes no more payments just now, because it could not pay the costs of refunding everybody. Nothing was charged. Try again later.",
+	"ProcessorUnavailable": "The payment processor does not answer. Nothing was charged. Try again in a minute.",
+}
+
+// checkoutSentence says what is safe and what to do when nobody can pay.
+func checkoutSentence(err error) (status int, sentence string) {
+	if api, ok := errors.AsType[*atclient.APIError](err); ok {
+		if known, ok := checkoutSentences[api.Name]; ok {
+			return http.StatusConflict, known
+		}
+		if !errors.Is(err, session.ErrEnded) && !errors.Is(err, session.ErrNotGranted) {
+			return http.StatusBadGateway, "The escrow does not answer. Nothing was charged, and what you signed stays. Try again in a minute."
+		}
+	}
+	status, _ = sentenceOf(err)
+	switch {
+	case errors.Is(err, session.ErrEnded):
+		return status, "Your host has ended your session. Nothing was charged. Sign in again, and come back to this page."
+	case errors.Is(err, session.ErrNotGranted):
+		return status, "You have not allowed this site to ask the escrow for you. Nothing was charged. Sign in again and agree there."
+	case errors.Is(err, session.ErrUnreachable):
+		return status, "Your host does not answer. Nothing was charged, and what you signed stays. Try again in a minute."
+	}
+	return status, "Something is broken here. Nothing was charged. Try again in a minute."
+}
+
+// linkTo names a proposal. One that nobody knows any more has no page.
+func (a *Acts) linkTo(ctx context.Context, uri syntax.ATURI) (Link, error) {
+	found, err := a.opts.Queries.Record(ctx, uri)
+	if isNotFound(err) {
+		return Link{Name: "a proposal that is gone"}, nil
+	}
+	if err != nil {
+		return Link{}, err
+	}
+	record, err := readRecord[stratos.FeatureProposal](found.Record)
+	return Link{record.Title, pathOf(uri)}, err
+}
+
+// pathOf is the page of a proposal.
+func pathOf(uri syntax.ATURI) string {
+	return "/p/" + url.PathEscape(uri.Authority().String()) + "/" + url.PathEscape(uri.RecordKey().String())
+}
+
+func readRecord[T any](record json.RawMessage) (out T, err error) {
+	if err := json.Unmarshal(record, &out); err != nil {
+		return out, fmt.Errorf("acts: read a record: %w", err)
+	}
+	return out, nil
+}

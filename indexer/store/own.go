@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/lexicons"
+	"github.com/stratosfund/stratosfund/lexicons/money"
+)
+
+// OwnRow is something that an account offered or paid for a feature: an estimate, a
+// pledge or a donation.
+type OwnRow struct {
+	Key
+	// Collection says which of the three it is.
+	Collection syntax.NSID
+	Proposal   syntax.ATURI // empty when nobody knows any more
+	// Money is what the receipt says; what was offered, while there is none.
+	Money money.Money
+	// Receipt and Status are empty unless there is a receipt that counts.
+	Receipt syntax.ATURI
+	Status  lifecycle.ReceiptStatus
+	Test    bool
+	// Deleted says that the record is gone, and only the receipt is left.
+	Deleted bool
+}
+
+// ListOwn returns what an account offered and paid, newest first, after the key of the
+// last page. It is for the account itself: money whose record it deleted is in it.
+func (r *Reader) ListOwn(ctx context.Context, did syntax.DID, after *Key, limit int) ([]OwnRow, error) {
+	var c clauses
+	// Each part ends with what a page has of it, so that none is read further.
+	page := func(createdAt, uri string) {
+		c.add(` AND `+createdAt+` <= ?`, millis(r.now.Add(lifecycle.FutureTolerance)))
+		if after != nil {
+			c.add(` AND (`+createdAt+`, `+uri+`) < (?, ?)`, after.Value, after.URI)
+		}
+	}
+	c.add(`
+		SELECT e.created_at AS at, e.uri AS subject, ?, e.proposal_uri, e.currency, e.amount, NULL, NULL, NULL, 0
+		FROM estimate e WHERE e.author = ?`, lexicons.CollectionEstimate, did)
+	page("e.created_at", "e.uri")
+	for _, paid := range []struct {
+		table      string
+		collection syntax.NSID
+	}{{"pledge", lexicons.CollectionPledge}, {"donation", lexicons.CollectionDonation}} {
+		c.add(`
+		UNION ALL
+		SELECT x.created_at, x.uri, ?, x.proposal_uri, coalesce(t.currency, x.currency), coalesce(t.amount, x.amount),
+		       t.uri, t.status, t.test, 0
+		FROM `+paid.table+` x LEFT JOIN receipt t ON `, paid.collection)
+		r.paysFor(&c)
+		c.add(` WHERE x.author = ?`, did)
+		page("x.created_at", "x.uri")
+	}
+	c.add(`
+		UNION ALL
+		SELECT t.created_at, t.subject_uri, CASE WHEN t.subject_uri LIKE ? THEN ? ELSE ? END,
+		       coalesce(`+receiptProposal+`, ''), t.currency, t.amount, t.uri, t.status, t.test, 1
+		FROM receipt t
+		WHERE t.payer = ? AND NOT EXISTS (SELECT 1 FROM pledge p WHERE p.uri = t.subject_uri)
+		  AND NOT EXISTS (SELECT 1 FROM donation n WHERE n.uri = t.subject_uri) AND `,
+		"%/"+lexicons.CollectionDonation.String()+"/%", lexicons.CollectionDonation, lexicons.CollectionPledge, did)
+	r.counted(&c)
+	page("t.created_at", "t.subject_uri")
+	c.add(`
+		ORDER BY at DESC, subject DESC`)
+	c.limit(limit)
+	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (o OwnRow, err error) {
+		var paid receiptColumns
+		err = rows.Scan(&o.Value, &o.URI, &o.Collection, &o.Proposal, &o.Money.Currency, &o.Money.Amount,
+			&paid.uri, &paid.status, &paid.test, &o.Deleted)
+		o.Receipt, o.Status, o.Test = paid.values()
+		return o, err
+	}, c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: list what %s offered and paid: %w", did, err)
+	}
+	return rows, nil
+}

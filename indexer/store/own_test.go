@@ -1,0 +1,45 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	"github.com/stratosfund/stratosfund/lexicons"
+	"github.com/stratosfund/stratosfund/lexicons/money"
+)
+
+func TestAnAccountFindsAllThatItOfferedAndPaid(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	uri, dev := proposalURI(carol, 1), developmentURI(bob, 1)
+	w.put(
+		proposal(t, carol, 1, onAccount(bob), nil),
+		development(t, bob, 1, uri, nil),
+		estimate(t, alice, 1, uri, 700, "USD", fields{"createdAt": at(-5)}),
+		pledge(t, alice, 1, uri, dev, escrow, fields{"createdAt": at(-4)}),
+		receipt(t, escrow, alice, 1, dev, 1000, "USD", "held", nil),
+		pledge(t, alice, 2, uri, dev, escrow, fields{"createdAt": at(-3)}),
+		receipt(t, escrow, alice, 3, dev, 900, "USD", "refunded", fields{"createdAt": at(-2), "history": []fields{{"status": "held", "at": stamp(start)}, {"status": "refunding", "at": stamp(start)}, {"status": "refunded", "at": stamp(start)}}}), // its record is deleted
+		receipt(t, shady, alice, 4, dev, 5000, "USD", "held", fields{"createdAt": at(-1)}), // anybody can say that
+		pledge(t, dave, 1, uri, dev, escrow, nil),
+		estimate(t, alice, 9, uri, 800, "USD", fields{"createdAt": at(2)}), // not yet
+	)
+	held, refunded := receiptURI(escrow, pledgeURI(alice, 1)), receiptURI(escrow, pledgeURI(alice, 3))
+	want := []OwnRow{
+		{Key: keyAt(-2, pledgeURI(alice, 3)), Collection: lexicons.CollectionPledge, Proposal: uri, Money: usd(900), Receipt: refunded, Status: lifecycle.ReceiptRefunded, Deleted: true},
+		{Key: keyAt(-3, pledgeURI(alice, 2)), Collection: lexicons.CollectionPledge, Proposal: uri, Money: usd(1000)},
+		{Key: keyAt(-4, pledgeURI(alice, 1)), Collection: lexicons.CollectionPledge, Proposal: uri, Money: usd(1000), Receipt: held, Status: lifecycle.ReceiptHeld},
+		{Key: keyAt(-5, recordURI(alice, lexicons.CollectionEstimate, key(1))), Collection: lexicons.CollectionEstimate, Proposal: uri, Money: usd(700)},
+	}
+	got := all(t, w, uri, func(o OwnRow) Key { return o.Key },
+		func(r *Reader, _ syntax.ATURI, after *Key, limit int) ([]OwnRow, error) {
+			return r.ListOwn(t.Context(), alice, after, limit)
+		})
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("what alice offered and paid (-want +got):\n%s", diff)
+	}
+}
+
+func usd(amount int64) money.Money { return money.Money{Amount: amount, Currency: "USD"} }
