@@ -5,6 +5,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/bluesky-social/indigo/events"
+
 	"github.com/stratosfund/stratosfund/indexer/atmosphere/simulated"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
