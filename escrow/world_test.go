@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,11 +64,16 @@ type world struct {
 	cfg       Config
 	url       string
 
+	// skew is how far the escrow's clock is ahead, and transport leads somewhere else than
+	// to this machine; nil for most worlds.
+	skew      atomic.Int64
+	transport http.RoundTripper
+
 	service *Service
 	stop    func() // ends it, as a signal does
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, change ...func(*world)) *world {
 	t.Helper()
 	network := atmospheretest.Shared(t)
 	rotation, err := atcrypto.GeneratePrivateKeyK256()
@@ -93,6 +99,9 @@ func newWorld(t *testing.T) *world {
 		AcknowledgementKey: payments.NewSecret(secret), Costs: checkout.DefaultCosts(), Version: "test",
 	}
 	w.terms(500)
+	for _, f := range change {
+		f(w)
+	}
 	w.simulate()
 	w.start()
 	t.Cleanup(func() { w.stop() })
@@ -155,13 +164,21 @@ func (w *world) start() {
 		Mode: payments.Simulator, Account: []payments.Secret{payments.NewSecret(accountSecret)}, Connect: []payments.Secret{payments.NewSecret(connectSecret)},
 	}
 	w.ok(hooks.Check())
-	service, err := Build(w.t.Context(), w.cfg, Options{
-		Log: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Clock: time.Now,
-		Processor: w.client, ParseEvent: hooks.ParseEvent, CheckOutput: true,
-	})
+	options := Options{
+		Log: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Clock: w.now,
+		Processor: w.client, ParseEvent: hooks.ParseEvent, CheckOutput: true, Transport: w.transport,
+	}
+	if w.transport != nil {
+		options.Progress = func() campaign.Progress {
+			return campaign.Progress{Connected: true, Received: 1, Applied: 1, EventAt: w.now()}
+		}
+	}
+	service, err := Build(w.t.Context(), w.cfg, options)
 	w.ok(err)
 	w.service, w.stop = service, w.run("the escrow", service.Run, service.Close)
 }
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) }
 
 // run runs a server until the function that it returns is called.
 func (w *world) run(name string, run func(context.Context) error, closing func() error) (stop func()) {
@@ -258,7 +275,7 @@ func (w *world) viaPDS(account *atmosphere.Account) *atclient.APIClient {
 // token is what an account's PDS gives for a method of some service.
 func (w *world) token(account *atmosphere.Account, aud syntax.DID, method syntax.NSID) string {
 	w.t.Helper()
-	out, err := comatproto.ServerGetServiceAuth(w.t.Context(), account.Client, aud.String(), time.Now().Add(time.Minute).Unix(), method.String())
+	out, err := comatproto.ServerGetServiceAuth(w.t.Context(), account.Client, aud.String(), w.now().Add(time.Minute).Unix(), method.String())
 	w.ok(err)
 	return out.Token
 }

@@ -227,6 +227,9 @@ func Load(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) (Cam
 	if err := json.Unmarshal(checked, &c.Checks); err != nil {
 		return Campaign{}, fmt.Errorf("campaign: decode the checks of %s: %w", attempt, err)
 	}
+	if len(c.Checks) == 0 {
+		c.Checks = nil
+	}
 	c.Payees, err = payees(ctx, q, attempt)
 	return c, err
 }
@@ -296,7 +299,9 @@ func perhaps(ms sql.NullInt64) time.Time {
 }
 
 // column is NULL for zero.
-func column(at time.Time) sql.NullInt64 { return sql.NullInt64{Int64: at.UnixMilli(), Valid: !at.IsZero()} }
+func column(at time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: at.UnixMilli(), Valid: !at.IsZero()}
+}
 
 func payees(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) ([]Payee, error) {
 	list, err := sqlite.Collect(ctx, q, `SELECT payee, share, account FROM campaign_payee WHERE attempt = $1 ORDER BY place`,

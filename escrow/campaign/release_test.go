@@ -350,7 +350,9 @@ func TestR14_WhereAllOfItWasTakenBackNobodyIsPaid(t *testing.T) {
 	t.Parallel()
 	w := released(t)
 	for _, hold := range []ledger.HoldID{"h1", "h2"} {
-		w.do(func(ctx context.Context, tx *store.Tx) error { return w.ledger.DecideRefund(ctx, tx, hold, ledger.ReasonFraud) })
+		w.do(func(ctx context.Context, tx *store.Tx) error {
+			return w.ledger.DecideRefund(ctx, tx, hold, ledger.ReasonFraud)
+		})
 	}
 	w.refunded("h1", 2500)
 	w.refunded("h2", 1000)

@@ -161,7 +161,7 @@ func TestUpcoming_IsADeadlineOfThePhase(t *testing.T) {
 		"verifying": "verification-ends 636h0m0s", "disputed": "ruling-due 500h0m0s", "settling": "payout 1440h0m0s", "refunding": "refund 1440h0m0s", "released": "", "refunded": "",
 	} {
 		got := ""
-		if n := someCampaign(phase).Upcoming(noon.Add(500*hours)); n != nil {
+		if n := someCampaign(phase).Upcoming(noon.Add(500 * hours)); n != nil {
 			got = fmt.Sprintf("%s %s", n.Event, n.At.Sub(noon))
 		}
 		if got != want {

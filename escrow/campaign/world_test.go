@@ -137,8 +137,8 @@ func (w *world) restart(crash crashpoint.Hook) {
 		},
 		RecordGone:  func(_ context.Context, uri syntax.ATURI) (bool, error) { return w.proof(uri) },
 		AccountGone: func(_ context.Context, did syntax.DID) (bool, error) { return w.account(did) },
-		MirrorURL: "https://escrow.example.org/git/",
-		Log:       slog.New(slog.NewTextHandler(w.t.Output(), nil)), Clock: func() time.Time { return w.clock }, Crash: crash,
+		MirrorURL:   "https://escrow.example.org/git/",
+		Log:         slog.New(slog.NewTextHandler(w.t.Output(), nil)), Clock: func() time.Time { return w.clock }, Crash: crash,
 	})
 	w.examiner = campaign.NewExaminer(campaign.ExaminerOptions{
 		Store: w.store, Checker: w, Mirror: w, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Clock: func() time.Time { return w.clock }, Crash: crash,

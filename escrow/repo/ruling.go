@@ -32,3 +32,8 @@ func (r *Repo) Ruling(ctx context.Context, q sqlite.Querier, key syntax.RecordKe
 	}
 	return rec.ref(r.did), nil
 }
+
+// RulingURI is where a ruling is.
+func (r *Repo) RulingURI(key syntax.RecordKey) syntax.ATURI {
+	return syntax.ATURI("at://" + r.did.String() + "/" + lexicons.CollectionRuling.String() + "/" + key.String())
+}

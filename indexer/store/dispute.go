@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -65,6 +66,8 @@ type DisputeRow struct {
 	CID    syntax.CID
 	Author syntax.DID
 	Reason string
+	// IndexedAt is when the index first saw it; FirstDisputes does not say it.
+	IndexedAt time.Time
 }
 
 // FirstDisputes returns the earliest dispute of each of the accounts about a release, as
@@ -85,6 +88,26 @@ func (r *Reader) FirstDisputes(ctx context.Context, release syntax.ATURI, author
 		}, jsonList(authors), release, millis(r.now.Add(lifecycle.FutureTolerance)))
 	if err != nil {
 		return nil, fmt.Errorf("store: list the disputes about %s: %w", release, err)
+	}
+	return rows, nil
+}
+
+// DisputesAbout returns the disputes about the release of an attempt, newest first, and no
+// more than limit.
+func (r *Reader) DisputesAbout(ctx context.Context, development syntax.ATURI, limit int) ([]DisputeRow, error) {
+	rows, err := collect(ctx, r.tx, `
+		SELECT x.uri, record.cid, x.author, x.reason, record.indexed_at
+		FROM dispute x JOIN repo a ON a.did = x.author JOIN record ON record.id = x.record_id
+		WHERE x.development_uri = $1 AND a.status = 'active' AND x.created_at <= $2
+		ORDER BY x.created_at DESC, x.uri DESC LIMIT $3`,
+		func(rows *sql.Rows) (d DisputeRow, err error) {
+			var at int64
+			err = rows.Scan(&d.URI, &d.CID, &d.Author, &d.Reason, &at)
+			d.IndexedAt = fromMillis(at)
+			return d, err
+		}, development, millis(r.now.Add(lifecycle.FutureTolerance)), limit)
+	if err != nil {
+		return nil, fmt.Errorf("store: list the disputes about %s: %w", development, err)
 	}
 	return rows, nil
 }

@@ -67,3 +67,55 @@ func scanVerification(rows *sql.Rows) (v lifecycle.Verification, err error) {
 	v.Meta = m.meta()
 	return v, err
 }
+
+// Verdicts are what people say of a release, the newest word of each.
+type Verdicts struct {
+	Matching, Differing int64
+	Newest              []VerdictRow
+}
+
+// VerdictRow is one of them.
+type VerdictRow struct {
+	URI     syntax.ATURI
+	CID     syntax.CID
+	Matches bool
+}
+
+// verdictsCounted is how many reports about a release are looked at, from the newest one:
+// anybody can write any number of them.
+const verdictsCounted = 5000
+
+// VerdictsAbout counts what people say of the release of an attempt, and returns the
+// newest, no more than limit.
+func (r *Reader) VerdictsAbout(ctx context.Context, development syntax.ATURI, limit int) (v Verdicts, err error) {
+	_, err = collect(ctx, r.tx, `
+		SELECT word.uri, record.cid, word.matches
+		FROM (
+			SELECT record_id, uri, matches, author, max(created_at) AS at
+			FROM (
+				SELECT x.record_id, x.uri, x.matches, x.author, x.created_at
+				FROM verification x JOIN repo a ON a.did = x.author
+				WHERE x.development_uri = $1 AND a.status = 'active' AND x.created_at <= $2
+				ORDER BY x.created_at DESC, x.uri DESC LIMIT $3
+			) GROUP BY author
+		) word JOIN record ON record.id = word.record_id
+		ORDER BY word.at DESC, word.uri DESC`,
+		func(rows *sql.Rows) (row VerdictRow, err error) {
+			if err := rows.Scan(&row.URI, &row.CID, &row.Matches); err != nil {
+				return row, err
+			}
+			if row.Matches {
+				v.Matching++
+			} else {
+				v.Differing++
+			}
+			if len(v.Newest) < limit {
+				v.Newest = append(v.Newest, row)
+			}
+			return row, nil
+		}, development, millis(r.now.Add(lifecycle.FutureTolerance)), verdictsCounted)
+	if err != nil {
+		return v, fmt.Errorf("store: count what is said of %s: %w", development, err)
+	}
+	return v, nil
+}

@@ -37,6 +37,8 @@ type EscrowDefs_CampaignView struct {
 	Uptime *EscrowDefs_UptimeView `json:"uptime,omitempty" cborgen:"uptime,omitempty"`
 	// uri: The campaign's uri.
 	Uri string `json:"uri" cborgen:"uri"`
+	// verifications: What people say who looked at the release.
+	Verifications *EscrowDefs_VerificationsView `json:"verifications,omitempty" cborgen:"verifications,omitempty"`
 }
 
 // EscrowDefs_DisputeState is a "disputeState" in the fund.stratos.escrow.defs schema.
@@ -207,4 +209,28 @@ type EscrowDefs_UptimeView struct {
 	LastAt *string `json:"lastAt,omitempty" cborgen:"lastAt,omitempty"`
 	// lastOk: Whether it answered then.
 	LastOk *bool `json:"lastOk,omitempty" cborgen:"lastOk,omitempty"`
+}
+
+// EscrowDefs_VerificationState is a "verificationState" in the fund.stratos.escrow.defs schema.
+//
+// What one account says of a release.
+type EscrowDefs_VerificationState struct {
+	LexiconTypeID string `json:"$type,omitempty" cborgen:"$type,const=fund.stratos.escrow.defs#verificationState,omitempty"`
+	// matches: Whether it says that the release is what the preview showed.
+	Matches bool `json:"matches" cborgen:"matches"`
+	// verification: The fund.stratos.feature.verification.
+	Verification comatproto.RepoStrongRef `json:"verification" cborgen:"verification"`
+}
+
+// EscrowDefs_VerificationsView is a "verificationsView" in the fund.stratos.escrow.defs schema.
+//
+// What people say who looked at a release. The newest word of each account counts.
+type EscrowDefs_VerificationsView struct {
+	LexiconTypeID string `json:"$type,omitempty" cborgen:"$type,const=fund.stratos.escrow.defs#verificationsView,omitempty"`
+	// differing: How many accounts say that it is something else.
+	Differing int64 `json:"differing" cborgen:"differing"`
+	// matching: How many accounts say that it is what the preview showed.
+	Matching int64 `json:"matching" cborgen:"matching"`
+	// newest: The newest of them.
+	Newest []EscrowDefs_VerificationState `json:"newest" cborgen:"newest"`
 }

@@ -1,0 +1,263 @@
+package escrow
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"github.com/stratosfund/stratosfund/indexer/claims/claimstest"
+	"github.com/stratosfund/stratosfund/lexicons"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+)
+
+// forge is a world in which developers have a web with previews and repositories, and whose
+// clock can be put ahead of everybody else's.
+type forge struct {
+	*world
+	web *claimstest.Web
+	x   work
+}
+
+const (
+	// closesIn is how long people can pledge. Tokens live an hour at most by their PDS's
+	// clock, so that much the escrow's can be ahead.
+	closesIn    = 50 * time.Minute
+	previewHost = "preview" + claimstest.Domain
+	forgeHost   = "forge" + claimstest.Domain
+	repository  = "dev/it"
+)
+
+// mit is the text of a licence.
+const mit = `MIT License
+
+Copyright (c) 2026 The Developers
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
+`
+
+// roads lead to the developers' web, and to everything else.
+type roads struct{ web http.RoundTripper }
+
+func (r roads) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Hostname(), claimstest.Domain) {
+		return r.web.RoundTrip(req)
+	}
+	return http.DefaultTransport.RoundTrip(req)
+}
+
+// newForge is a campaign that is open, with a preview that committed to a tree.
+func newForge(t *testing.T, commitment *stratos.WorkPreview_Commitment) *forge {
+	t.Helper()
+	web := claimstest.New(t)
+	web.Serve(previewHost, "/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("It grows.")) }))
+	w := newWorld(t, func(w *world) { w.transport = roads{web} })
+	f := &forge{world: w, web: web}
+	w.onboard(w.developer)
+	f.x = w.develop(onlyKey)
+	now := time.Now()
+	w.write(w.developer, onlyKey, &stratos.WorkPreview{
+		LexiconTypeID: lexicons.CollectionPreview.String(), Development: f.x.development, Uri: "https://" + previewHost + "/", Instructions: "Look at it.",
+		OpensAt: stamp(now.Add(-time.Second)), ClosesAt: stamp(now.Add(closesIn)), CreatedAt: stamp(now), Commitment: commitment,
+	})
+	w.opened(f.x)
+	return f
+}
+
+func (f *forge) git(args ...string) string {
+	f.t.Helper()
+	cmd := exec.CommandContext(f.t.Context(), "git", args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		f.t.Fatalf("git %s: %v", strings.Join(args, " "), err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// leap puts the clocks of the escrow and of the processor ahead.
+func (f *forge) leap(by time.Duration) {
+	f.t.Helper()
+	f.ok(f.control.Advance(f.t.Context(), by))
+	f.skew.Add(int64(by))
+}
+
+func (f *forge) campaign() (out stratos.EscrowDefs_CampaignView, record stratos.EscrowCampaign) {
+	f.t.Helper()
+	var got struct {
+		Campaign struct {
+			stratos.EscrowDefs_CampaignView
+			Record json.RawMessage `json:"record"`
+		} `json:"campaign"`
+	}
+	name, message := f.ask(nil, getCampaign, url.Values{"development": {f.x.development.Uri}}, nil, &got)
+	if name != "" {
+		f.t.Fatalf("%s: %s", name, message)
+	}
+	f.ok(json.Unmarshal(got.Campaign.Record, &record))
+	return got.Campaign.EscrowDefs_CampaignView, record
+}
+
+func (f *forge) untilPhase(phase string) {
+	f.t.Helper()
+	f.until("the campaign is "+phase, func() bool {
+		v, _ := f.campaign()
+		return v.Phase == phase
+	})
+}
+
+// release is the developer's code, and the record about it.
+func (f *forge) release() (commit string) {
+	f.t.Helper()
+	at := f.web.Folder(forgeHost, repository)
+	commit = f.git("--git-dir", at, "rev-parse", "HEAD")
+	f.write(f.developer, onlyKey, &stratos.WorkRelease{
+		LexiconTypeID: lexicons.CollectionRelease.String(), Development: f.x.development, Repository: "https://" + forgeHost + "/" + repository,
+		Commit: commit, License: "MIT", CreatedAt: stamp(time.Now()),
+	})
+	return commit
+}
+
+// TestR12_R14_AReleaseIsCheckedMirroredVerifiedAndPaid: the whole life of an attempt that
+// ends well, with a real repository, a real clone, and money that arrives.
+func TestR12_R14_AReleaseIsCheckedMirroredVerifiedAndPaid(t *testing.T) {
+	t.Parallel()
+	f := newForge(t, nil)
+	f.web.Repository(t, forgeHost, repository, map[string]string{"LICENSE": mit, "main.go": "package main\n"})
+	f.pay(f.backer, f.pledges(f.backer, onlyKey, f.x))
+	f.until("the preview is watched", func() bool {
+		v, _ := f.campaign()
+		return v.Uptime != nil && v.Uptime.Checks > 0 && *v.Uptime.LastOk
+	})
+	commit := f.release()
+	f.until("its checks are public", func() bool {
+		_, record := f.campaign()
+		return len(record.Checks) == 5
+	})
+	f.leap(closesIn)
+	f.untilPhase("verifying")
+	v, record := f.campaign()
+	for _, check := range record.Checks {
+		if !check.Passed {
+			t.Errorf("%s failed: %s", check.Name, *check.Evidence)
+		}
+	}
+	if v.Next.Event != "verification-ends" || *v.Next.At != *record.VerificationEndsAt || v.Verifications == nil {
+		t.Errorf("the campaign is %+v", v)
+	}
+	clone := filepath.Join(t.TempDir(), "clone")
+	f.git("clone", "--quiet", *record.Mirror, clone)
+	if got := f.git("-C", clone, "rev-parse", "HEAD"); got != commit {
+		t.Errorf("cloned %s, want %s", got, commit)
+	}
+	f.leap(15 * 24 * time.Hour)
+	f.untilPhase("settling")
+	f.until("the money is at the developer's", func() bool {
+		f.leap(24 * time.Hour) // until its funds are available
+		v, _ := f.campaign()
+		return v.Phase == "released"
+	})
+	if v, _ := f.campaign(); v.Totals.Released != 2500 || v.Totals.Fee != 125 || v.Receipts[0].Status != "released" {
+		t.Errorf("the campaign is %+v", v)
+	}
+	f.until("and that is published", func() bool {
+		var record stratos.EscrowCampaign
+		_, err := f.backer.GetRecord(t.Context(), syntax.ATURI(v.Uri), &record)
+		return err == nil && record.Phase == "released"
+	})
+	if n := f.standing(); n != 0 {
+		t.Errorf("%d things stand still", n)
+	}
+}
+
+// TestR13_OperatorsRuleInPublic: a dispute stops the clock, only operators rule, and the
+// ruling is in the escrow's repository.
+func TestR13_OperatorsRuleInPublic(t *testing.T) {
+	t.Parallel()
+	f := newForge(t, nil)
+	f.web.Repository(t, forgeHost, repository, map[string]string{"LICENSE": mit, "main.go": "package main\n"})
+	f.pay(f.backer, f.pledges(f.backer, onlyKey, f.x))
+	f.release()
+	f.until("its checks are public", func() bool {
+		_, record := f.campaign()
+		return len(record.Checks) == 5
+	})
+	f.leap(closesIn)
+	f.untilPhase("verifying")
+	dispute := f.write(f.backer, onlyKey, &stratos.FeatureDispute{
+		LexiconTypeID: lexicons.CollectionDispute.String(), Proposal: f.x.proposal, Release: f.accepted(), Reason: "source-mismatch",
+		Statement: "It does not grow.", CreatedAt: stamp(time.Now()),
+	})
+	f.write(f.developer, onlyKey, &stratos.FeatureVerification{
+		LexiconTypeID: lexicons.CollectionVerification.String(), Release: f.accepted(), Matches: true, CreatedAt: stamp(time.Now()),
+	})
+	f.untilPhase("disputed")
+	f.until("what people say is counted", func() bool {
+		v, _ := f.campaign()
+		return v.Verifications.Matching == 1 && len(v.Verifications.Newest) == 1
+	})
+	input := func(ref comatproto.RepoStrongRef, outcome string) stratos.EscrowResolveDispute_Input {
+		return stratos.EscrowResolveDispute_Input{Dispute: ref, Outcome: outcome, Rationale: "I looked at both."}
+	}
+	for _, test := range []struct {
+		want  string
+		as    bool // the escrow itself
+		input stratos.EscrowResolveDispute_Input
+	}{
+		{"NotOperator", false, input(dispute, "rejected")},
+		{"DisputeNotFound", true, input(f.accepted(), "rejected")},
+		{"DisputeChanged", true, input(comatproto.RepoStrongRef{Uri: dispute.Uri, Cid: someCID}, "rejected")},
+		{"InvalidRequest", true, input(dispute, "perhaps")},
+		{"", true, input(dispute, "rejected")},
+		{"", true, input(dispute, "rejected")},
+		{"AlreadyRuled", true, input(dispute, "upheld")},
+	} {
+		as := f.developer
+		if test.as {
+			as = f.account
+		}
+		if name, message := f.ask(as, resolveDispute, nil, test.input, nil); name != test.want {
+			t.Errorf("%s: %s, want %s", name, message, test.want)
+		}
+	}
+	f.untilPhase("verifying")
+	v, record := f.campaign()
+	if d := v.Disputes; len(d) != 1 || d[0].Standing || *d[0].Outcome != "rejected" || len(record.Pauses) != 1 || record.Pauses[0].To == nil {
+		t.Errorf("the campaign is %+v, with pauses %+v", v, record.Pauses)
+	}
+	f.until("the ruling is published", func() bool {
+		var ruling stratos.EscrowRuling
+		_, err := f.backer.GetRecord(t.Context(), syntax.ATURI(*v.Disputes[0].Ruling), &ruling)
+		return err == nil && ruling.Outcome == "rejected" && ruling.Dispute == dispute && ruling.Rationale == "I looked at both."
+	})
+}
+
+func (f *forge) accepted() comatproto.RepoStrongRef {
+	f.t.Helper()
+	_, record := f.campaign()
+	return *record.Release
+}
