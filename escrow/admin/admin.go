@@ -18,6 +18,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/reconcile"
+	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 )
 
@@ -37,12 +38,16 @@ type Sync func(ctx context.Context, full bool) ([]intake.Read, error)
 // Compare compares the processor's movements with the ledger.
 type Compare func(ctx context.Context, full bool) (*reconcile.Report, error)
 
+// State makes a statement of what is owed now.
+type State func(context.Context) (repo.View, error)
+
 // Parts are what the actions work with.
 type Parts struct {
 	Store    *store.Store
 	Ledger   *ledger.Ledger
 	Sync     Sync
 	Compare  Compare
+	State    State
 	Password payments.Secret
 	Log      *slog.Logger
 	Clock    func() time.Time
@@ -73,6 +78,7 @@ func Handler(p Parts) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /admin/sync", action(p, p.sync))
 	mux.HandleFunc("POST /admin/reconcile", action(p, p.reconcile))
+	mux.HandleFunc("POST /admin/statement", action(p, p.statement))
 	mux.HandleFunc("POST /admin/refund", action(p, p.refund))
 	mux.HandleFunc("POST /admin/retry-refund", action(p, p.retryRefund))
 	mux.HandleFunc("POST /admin/paid-otherwise", action(p, p.paidOtherwise))

@@ -12,7 +12,7 @@ import (
 )
 
 // collections are those that the escrow publishes.
-var collections = []syntax.NSID{lexicons.CollectionTerms, lexicons.CollectionService, lexicons.CollectionCampaign, lexicons.CollectionReceipt}
+var collections = []syntax.NSID{lexicons.CollectionTerms, lexicons.CollectionService, lexicons.CollectionCampaign, lexicons.CollectionReceipt, lexicons.CollectionStatement}
 
 // place is where a record lies in the repository.
 type place struct {
