@@ -57,7 +57,7 @@ func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 	s.server.Handle("POST "+WebhookPath, p.worker.Handler(payments.EndpointAccount))
 	s.server.Handle("POST "+ConnectWebhookPath, p.worker.Handler(payments.EndpointConnect))
 	s.server.Handle("POST /admin/", admin.Handler(admin.Parts{
-		Store: s.store, Ledger: s.ledger, Sync: p.worker.Sync, Compare: p.reconciler.Compare, Rule: s.ruleByHand,
+		Store: s.store, Ledger: s.ledger, Sync: p.worker.Sync, Compare: p.reconciler.Compare, Rule: s.ruleByHand, State: s.state,
 		Password: s.cfg.AdminPassword, Log: opts.Log, Clock: opts.Clock,
 	}))
 	return p.guard.Raise(ctx)
@@ -80,7 +80,7 @@ func (s *Service) runMoney(ctx context.Context, g *errgroup.Group) {
 			})
 		}
 	}
-	after(p.guard.Compared(), s.publisher.Run)
+	after(p.guard.Compared(), s.publisher.Run, s.statements.maker.Run)
 	after(p.guard.Done(), s.campaigns.Run, s.releases.examiner.Run, s.releases.watcher.Run)
 	if p.sender != nil {
 		after(p.guard.Done(), s.payees.Run, s.taking.desk.Run, p.sender.Run, p.worker.Run, p.worker.RunSync, p.reconciler.Run)

@@ -46,7 +46,9 @@ type Service struct {
 	releases  releases
 	server    *xrpc.Server
 	taking    taking
-	registry  *prometheus.Registry
+
+	statements statements
+	registry   *prometheus.Registry
 }
 
 // Build opens the databases, announces the service and its terms, and wires the rest.
@@ -131,12 +133,16 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	if err := s.wireProcessor(ctx, opts); err != nil {
 		return err
 	}
+	s.wireStatements(opts)
 	return s.server.Listen(ctx)
 }
 
 // methods are those of the API. One whose part is off is not implemented.
 func methods() []syntax.NSID {
-	return []syntax.NSID{createCheckout, getPayment, listPayments, createPayoutAccount, getPayoutAccount, getCampaign, listReceipts, resolveDispute}
+	return []syntax.NSID{
+		createCheckout, getPayment, listPayments, createPayoutAccount, getPayoutAccount,
+		getCampaign, listReceipts, resolveDispute, getStatement, getInclusionProof,
+	}
 }
 
 // pds finds out where the escrow's account is. On the way it looks whether clients can

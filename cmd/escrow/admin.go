@@ -51,7 +51,7 @@ func becauseFlag() cli.Flag {
 // adminCommands speak to the running service.
 func adminCommands() []*cli.Command {
 	return []*cli.Command{
-		syncCommand(), reconcileCommand(), refundCommand(), retryRefundCommand(), paidOtherwiseCommand(), resumeCommand(), ruleCommand(),
+		syncCommand(), reconcileCommand(), statementCommand(), refundCommand(), retryRefundCommand(), paidOtherwiseCommand(), resumeCommand(), ruleCommand(),
 	}
 }
 

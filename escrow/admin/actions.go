@@ -51,6 +51,17 @@ func (p Parts) reconcile(ctx context.Context, _ ReconcileInput) (Answer, error) 
 	return Answer{Sentence: sentence, Report: report}, nil
 }
 
+// StatementInput asks for nothing.
+type StatementInput struct{}
+
+func (p Parts) statement(ctx context.Context, _ StatementInput) (Answer, error) {
+	made, err := p.State(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	return Answer{Sentence: fmt.Sprintf("%s says what is owed now. It is published as soon as the receipts that it counts are.", made.URI)}, nil
+}
+
 // RefundInput asks to give a pledge back that is held.
 type RefundInput struct {
 	Pledge  syntax.ATURI  `json:"pledge"`

@@ -18,6 +18,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/reconcile"
+	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/store"
 )
 
@@ -39,6 +40,8 @@ type Compare func(ctx context.Context, full bool) (*reconcile.Report, error)
 
 // Rule rules on a dispute, and says what became of it.
 type Rule func(ctx context.Context, in RuleInput) (sentence string, err error)
+// State makes a statement of what is owed now.
+type State func(context.Context) (repo.View, error)
 
 // Parts are what the actions work with.
 type Parts struct {
@@ -47,6 +50,7 @@ type Parts struct {
 	Sync     Sync
 	Compare  Compare
 	Rule     Rule
+	State    State
 	Password payments.Secret
 	Log      *slog.Logger
 	Clock    func() time.Time
@@ -77,6 +81,7 @@ func Handler(p Parts) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /admin/sync", action(p, p.sync))
 	mux.HandleFunc("POST /admin/reconcile", action(p, p.reconcile))
+	mux.HandleFunc("POST /admin/statement", action(p, p.statement))
 	mux.HandleFunc("POST /admin/refund", action(p, p.refund))
 	mux.HandleFunc("POST /admin/retry-refund", action(p, p.retryRefund))
 	mux.HandleFunc("POST /admin/paid-otherwise", action(p, p.paidOtherwise))

@@ -11,7 +11,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 // refusals are what the functions answer to whoever asks at the wrong moment.
@@ -239,11 +241,14 @@ func (p *processor) check() {
 	if net != balance {
 		p.t.Fatalf("the processor has %d, and the ledger says %d", net, balance)
 	}
+	var owed int64
 	for _, hold := range []HoldID{"h1", "h1'", "h2", "h3", "h4"} {
 		h := p.find(hold)
 		if h == nil || h.Charge == "" {
 			continue
 		}
+		owed += h.Stand().Owed
+		p.stands(h)
 		r, err := p.receipt(h.Pledge)
 		p.ok(err)
 		if r.Hold != hold {
@@ -260,6 +265,46 @@ func (p *processor) check() {
 				p.t.Fatalf("the history of %s goes back: %v", hold, r.History)
 			}
 		}
+	}
+	p.owes(owed)
+}
+
+// owes insists that what the holds owe is what the accounts owe.
+func (p *processor) owes(owed int64) {
+	var list []money.Money
+	p.ok(p.s.Read(p.ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+		list, err = Liabilities(ctx, q)
+		return err
+	}))
+	var sum int64
+	for _, m := range list {
+		sum += m.Amount
+	}
+	if sum != owed {
+		p.t.Fatalf("the holds owe %d, and the accounts %d", owed, sum)
+	}
+}
+
+// stands insists that what a statement says of a hold goes with its status.
+func (p *processor) stands(h *Hold) {
+	s, fee := h.Stand(), h.fee().Amount
+	status, _ := h.Status()
+	all := s.Owed + s.Released + s.Refunded
+	ok := s.Owed >= 0 && s.Released >= 0 && s.Refunded >= 0 && all <= h.Value.Amount
+	switch status {
+	case lifecycle.ReceiptHeld:
+		ok = ok && s.Owed == h.Value.Amount
+	case lifecycle.ReceiptRefunding, lifecycle.ReceiptRefundFailed:
+		ok = ok && s.Owed > 0 && s.Released == 0
+	case lifecycle.ReceiptRefunded:
+		ok = ok && s.Owed == 0 && s.Refunded > 0 && s.Released == 0
+	case lifecycle.ReceiptReleasing:
+		ok = ok && s.Owed > 0 && all == h.Value.Amount-fee
+	case lifecycle.ReceiptReleased:
+		ok = ok && s.Owed == 0 && s.Refunded == 0 && all == h.Value.Amount-fee
+	}
+	if !ok {
+		p.t.Fatalf("%s of %d is %s, and stands at %+v", h.ID, h.Value.Amount, status, s)
 	}
 }
 

@@ -58,6 +58,7 @@ type Receipt struct {
 	Attempt AttemptKey
 	Value   money.Money
 	Fee     money.Money // the operator's part, once settled
+	Stand   Stand
 	// Change is the present, and History all changes, oldest first.
 	Change
 	History []Change
@@ -157,7 +158,7 @@ func ReceiptState(ctx context.Context, q sqlite.Querier, pledge syntax.ATURI) (R
 	if err != nil {
 		return Receipt{}, err
 	}
-	r := Receipt{Pledge: pledge, CID: h.CID, Hold: h.ID, Attempt: h.Attempt, Value: h.Value, Fee: h.fee()}
+	r := Receipt{Pledge: pledge, CID: h.CID, Hold: h.ID, Attempt: h.Attempt, Value: h.Value, Fee: h.fee(), Stand: h.Stand()}
 	if r.History, err = history(ctx, q, pledge); err != nil {
 		return Receipt{}, err
 	}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -142,7 +143,7 @@ func (r *Reconciler) Watch(ctx context.Context) error {
 // Compare compares the recent movements, or all of them, and stops money for what is
 // wrong.
 func (r *Reconciler) Compare(ctx context.Context, full bool) (*Report, error) {
-	report := &Report{At: r.now().UTC(), Full: full, InFlight: []Finding{}, Findings: []Finding{}}
+	report := newReport(r.now().UTC(), full)
 	for round := 1; ; round++ {
 		quiet, err := r.compare(ctx, report)
 		if err != nil {
@@ -151,7 +152,7 @@ func (r *Reconciler) Compare(ctx context.Context, full bool) (*Report, error) {
 		if quiet || round == rounds {
 			break
 		}
-		*report = Report{At: report.At, Full: full, InFlight: []Finding{}, Findings: []Finding{}}
+		report = newReport(report.At, full)
 	}
 	return report, r.keep(ctx, report)
 }
@@ -204,6 +205,9 @@ func (r *Reconciler) match(ctx context.Context, report *Report, flying map[money
 	}
 	switch {
 	case !known:
+		if err := report.unmatched(m.Net); err != nil {
+			return err
+		}
 		flying[m.Net.Currency] += m.Net.Amount
 		if report.At.Sub(m.CreatedAt) < inFlight {
 			report.flying(f)
@@ -213,6 +217,13 @@ func (r *Reconciler) match(ctx context.Context, report *Report, flying map[money
 	case booked.Net != m.Net.Amount || booked.Currency != m.Net.Currency || booked.Kind != ledger.Kind(ledger.OperatorCost) && booked.Fee != m.Fee.Amount:
 		f.Kind = KindDiffers
 		report.wrong(f)
+		if booked.Currency == m.Net.Currency {
+			return report.unmatched(money.Money{Amount: m.Net.Amount - booked.Net, Currency: m.Net.Currency})
+		}
+		if err := report.unmatched(m.Net); err != nil {
+			return err
+		}
+		return report.unmatched(money.Money{Amount: -booked.Net, Currency: booked.Currency})
 	}
 	return nil
 }
@@ -245,6 +256,13 @@ func (r *Reconciler) unlisted(ctx context.Context, report *Report, listed map[pa
 			switch _, err := r.processor.Movement(ctx, id); {
 			case errors.Is(err, payments.ErrNotFound):
 				report.wrong(Finding{Kind: KindUnmatched, Movement: id})
+				booked, _, err := r.booked(ctx, id)
+				if err != nil {
+					return err
+				}
+				if err := report.unmatched(money.Money{Amount: -booked.Net, Currency: booked.Currency}); err != nil {
+					return err
+				}
 			case err != nil:
 				return err
 			}
@@ -262,6 +280,7 @@ func (r *Reconciler) balances(ctx context.Context, report *Report, flying map[mo
 	if err != nil {
 		return false, err
 	}
+	report.Balance = Balance{b.Available, b.Pending, b.Reserved}
 	shown := map[money.Currency]int64{}
 	for _, list := range [][]money.Money{b.Available, b.Pending, b.Reserved} {
 		for _, m := range list {
@@ -301,6 +320,14 @@ func (r *Reconciler) keep(ctx context.Context, report *Report) error {
 		r.log.Error("the processor and the ledger do not agree", "finding", f.Kind, "movement", f.Movement, "type", f.Type, "source", f.Source, "processor", f.Processor, "ledger", f.Ledger)
 	}
 	scope := scopeOf(report.Full)
+	balance, err := json.Marshal(report.Balance)
+	if err != nil {
+		return fmt.Errorf("reconcile: encode the balance: %w", err)
+	}
+	unmatched, err := json.Marshal(report.Unmatched)
+	if err != nil {
+		return fmt.Errorf("reconcile: encode what does not match: %w", err)
+	}
 	return r.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		for _, f := range report.Findings {
 			if err := halt.Stop(ctx, tx, halt.Unreconciled, f.String()); err != nil {
@@ -308,9 +335,10 @@ func (r *Reconciler) keep(ctx context.Context, report *Report) error {
 			}
 		}
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO reconciliation (scope, at, movements, in_flight, findings) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (scope) DO UPDATE SET at = excluded.at, movements = excluded.movements, in_flight = excluded.in_flight, findings = excluded.findings`,
-			scope, report.At.UnixMilli(), report.Movements, report.Flying, report.Found)
+			INSERT INTO reconciliation (scope, at, movements, in_flight, findings, balance, unmatched) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (scope) DO UPDATE SET at = excluded.at, movements = excluded.movements, in_flight = excluded.in_flight,
+				findings = excluded.findings, balance = excluded.balance, unmatched = excluded.unmatched`,
+			scope, report.At.UnixMilli(), report.Movements, report.Flying, report.Found, string(balance), string(unmatched))
 		if err != nil {
 			return fmt.Errorf("reconcile: keep the report: %w", err)
 		}

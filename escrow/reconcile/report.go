@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stratosfund/stratosfund/escrow/payments"
@@ -61,6 +62,42 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 	Flying   int       `json:"flying"`
 	Found    int       `json:"found"`
+	// Balance is what the processor said that it has.
+	Balance Balance `json:"balance"`
+	// Unmatched are the movements of either list without a match in the other.
+	Unmatched []Unmatched `json:"unmatched"`
+}
+
+// Balance is what the platform has at the processor, by currency.
+type Balance struct {
+	Available []money.Money `json:"available"`
+	Pending   []money.Money `json:"pending"`
+	Reserved  []money.Money `json:"reserved"`
+}
+
+// Unmatched are movements without a match in one currency.
+type Unmatched struct {
+	Count int64 `json:"count"`
+	// Excess is what the processor's list has more than the ledger.
+	Excess money.Money `json:"excess"`
+}
+
+// unmatched counts a movement of which the processor's list has so much more than the
+// ledger.
+func (r *Report) unmatched(excess money.Money) error {
+	i := slices.IndexFunc(r.Unmatched, func(u Unmatched) bool { return u.Excess.Currency == excess.Currency })
+	if i < 0 {
+		r.Unmatched = append(r.Unmatched, Unmatched{1, excess})
+		return nil
+	}
+	u := &r.Unmatched[i]
+	sum, err := u.Excess.Add(excess)
+	u.Count, u.Excess = u.Count+1, sum
+	return err
+}
+
+func newReport(at time.Time, full bool) *Report {
+	return &Report{At: at, Full: full, InFlight: []Finding{}, Findings: []Finding{}, Unmatched: []Unmatched{}}
 }
 
 // Clean reports whether nothing is wrong.

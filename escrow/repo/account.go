@@ -103,9 +103,9 @@ func (a *account) call(ctx context.Context, fn func(context.Context, *atclient.A
 // is not there already.
 func (a *account) put(ctx context.Context, r *record, before syntax.CID) (fresh bool, err error) {
 	err = a.call(ctx, func(ctx context.Context, client *atclient.APIClient) error {
-		if r.text != nil {
-			if err := upload(ctx, client, r.text); err != nil {
-				return fmt.Errorf("repo: upload the text of %s: %w", r.rkey, err)
+		if r.blob != nil {
+			if err := upload(ctx, client, r.blob, r.blobType); err != nil {
+				return fmt.Errorf("repo: upload what %s %s refers to: %w", r.collection, r.rkey, err)
 			}
 		}
 		input := map[string]any{
@@ -131,10 +131,10 @@ func (a *account) put(ctx context.Context, r *record, before syntax.CID) (fresh 
 	return fresh, err
 }
 
-// upload sends a text, to which a record is about to refer by its hash.
-func upload(ctx context.Context, client *atclient.APIClient, text []byte) error {
-	req := atclient.NewAPIRequest(http.MethodPost, "com.atproto.repo.uploadBlob", bytes.NewReader(text))
-	req.Headers.Set("Content-Type", textType)
+// upload sends a blob, to which a record is about to refer by its hash.
+func upload(ctx context.Context, client *atclient.APIClient, blob []byte, kind string) error {
+	req := atclient.NewAPIRequest(http.MethodPost, "com.atproto.repo.uploadBlob", bytes.NewReader(blob))
+	req.Headers.Set("Content-Type", kind)
 	resp, err := client.Do(ctx, req)
 	if err != nil {
 		return err

@@ -12,7 +12,10 @@ import (
 )
 
 // collections are those that the escrow publishes.
-var collections = []syntax.NSID{lexicons.CollectionTerms, lexicons.CollectionService, lexicons.CollectionCampaign, lexicons.CollectionRuling, lexicons.CollectionReceipt}
+var collections = []syntax.NSID{
+	lexicons.CollectionTerms, lexicons.CollectionService, lexicons.CollectionCampaign, lexicons.CollectionRuling,
+	lexicons.CollectionReceipt, lexicons.CollectionStatement,
+}
 
 // place is where a record lies in the repository.
 type place struct {

@@ -52,12 +52,18 @@ func want(ctx context.Context, tx *store.Tx, collection syntax.NSID, subject str
 }
 
 // due lists records that wait, in the order in which they began to, and no more than
-// limit. The service names the current terms, so it waits for them.
+// limit. The service names the current terms, so it waits for them. A statement waits
+// for the statement before it, and for each receipt that it counts; but not for one that
+// the PDS refuses, or it would never be published.
 func due(ctx context.Context, q sqlite.Querier, now time.Time, limit int) ([]outboxRow, error) {
 	rows, err := sqlite.Collect(ctx, q, `
 		SELECT `+outboxColumns+` FROM outbox
 		WHERE done < wanted AND due_at <= $1 AND (collection <> 'fund.stratos.escrow.service' OR NOT EXISTS (
 			SELECT 1 FROM outbox AS other WHERE other.done < other.wanted AND other.collection = 'fund.stratos.escrow.terms'))
+		AND (collection <> 'fund.stratos.escrow.statement' OR NOT EXISTS (
+			SELECT 1 FROM outbox AS other WHERE other.done < other.wanted AND (
+				other.collection = 'fund.stratos.escrow.receipt' AND other.place <= outbox.place AND other.tries = 0
+				OR other.collection = 'fund.stratos.escrow.statement' AND other.subject < outbox.subject)))
 		ORDER BY place, collection DESC, subject
 		LIMIT $2`, scanOutbox, now.UnixMilli(), limit)
 	if err != nil {

@@ -89,6 +89,11 @@ func (r *Repo) pledgeReceipt(ctx context.Context, q sqlite.Querier, pledge synta
 	if err != nil {
 		return nil, err
 	}
+	return r.receiptOf(ctx, q, state)
+}
+
+func (r *Repo) receiptOf(ctx context.Context, q sqlite.Querier, state ledger.Receipt) (*record, error) {
+	pledge := state.Pledge
 	pin, err := loadPin(ctx, q, pledge)
 	if err != nil {
 		return nil, err

@@ -25,8 +25,11 @@ type record struct {
 	data       map[string]any
 	cbor       []byte
 	cid        syntax.CID
-	// text is a blob that the record refers to; nil for none.
-	text []byte
+	// blob is what the record refers to by its hash; nil for none.
+	blob     []byte
+	blobType string
+	// content is what was encoded; nil for a record that was encoded before.
+	content lexicons.Record
 }
 
 // newRecord encodes what the escrow is to say, and checks it as every reader will.
@@ -46,7 +49,12 @@ func newRecord(did syntax.DID, rkey syntax.RecordKey, content lexicons.Record) (
 	if _, err := lexicons.ParseRecord(did, content.NSID(), rkey, encoded); err != nil {
 		return nil, fmt.Errorf("repo: %s %s is not valid: %w", content.NSID(), rkey, err)
 	}
-	return stored(content.NSID(), rkey, encoded)
+	out, err := stored(content.NSID(), rkey, encoded)
+	if err != nil {
+		return nil, err
+	}
+	out.content = content
+	return out, nil
 }
 
 // stored is a record that was encoded before.

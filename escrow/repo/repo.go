@@ -38,6 +38,8 @@ func (r *Repo) compose(ctx context.Context, q sqlite.Querier, row outboxRow) (*r
 		return r.campaign(ctx, q, syntax.ATURI(row.subject))
 	case lexicons.CollectionRuling:
 		return r.ruling(ctx, q, syntax.RecordKey(row.subject))
+	case lexicons.CollectionStatement:
+		return loadStatement(ctx, q, syntax.RecordKey(row.subject))
 	case lexicons.CollectionTerms:
 		return loadTerms(ctx, q, syntax.RecordKey(row.subject))
 	case lexicons.CollectionService:

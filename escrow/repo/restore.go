@@ -124,6 +124,6 @@ func (p *Publisher) restoreTerms(ctx context.Context, terms *record) error {
 		return nil
 	}
 	p.log.Warn("published terms were lost, and are kept again", "rkey", terms.rkey, "cid", terms.cid)
-	terms.text = text
+	terms.blob, terms.blobType = text, textType
 	return p.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error { return keepTerms(ctx, tx, terms) })
 }

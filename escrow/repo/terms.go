@@ -98,7 +98,7 @@ func (r *Repo) termsRecord(t Terms, rkey syntax.RecordKey, createdAt string) (*r
 	if err != nil {
 		return nil, err
 	}
-	terms.text = t.Text
+	terms.blob, terms.blobType = t.Text, textType
 	return terms, nil
 }
 
@@ -136,7 +136,7 @@ func (r *Repo) addTerms(ctx context.Context, tx *store.Tx, t Terms, at time.Time
 }
 
 func keepTerms(ctx context.Context, tx *store.Tx, terms *record) error {
-	if _, err := tx.ExecContext(ctx, `INSERT INTO terms (rkey, record, text) VALUES ($1, $2, $3)`, terms.rkey, terms.cbor, terms.text); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO terms (rkey, record, text) VALUES ($1, $2, $3)`, terms.rkey, terms.cbor, terms.blob); err != nil {
 		return fmt.Errorf("repo: note the terms: %w", err)
 	}
 	return want(ctx, tx, terms.collection, terms.rkey.String())
@@ -188,7 +188,7 @@ func loadTerms(ctx context.Context, q sqlite.Querier, rkey syntax.RecordKey) (*r
 	if err != nil {
 		return nil, err
 	}
-	terms.text = text
+	terms.blob, terms.blobType = text, textType
 	return terms, nil
 }
 
@@ -236,5 +236,5 @@ func (r *Repo) TermsByKey(ctx context.Context, q sqlite.Querier, rkey syntax.Rec
 	if !ok {
 		return Agreed{}, fmt.Errorf("repo: the terms %s are a %T", rkey, parsed)
 	}
-	return Agreed{Ref: found.ref(r.did), Numbers: *numbers, Text: found.text}, nil
+	return Agreed{Ref: found.ref(r.did), Numbers: *numbers, Text: found.blob}, nil
 }

@@ -3,6 +3,8 @@
 // before anything goes out and anything is published. A record that tells more than the
 // database knows means that this is older than its own word.
 //
+// Statements that were lost come back first, so that the next one follows them.
+//
 // Then nothing is published, no money goes out and none is taken in (a halt of the reason
 // behind stands from the moment the process starts), until the ledger has caught up. Terms
 // and campaigns that were lost come back from their records, as they opened. The

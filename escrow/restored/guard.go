@@ -34,6 +34,7 @@ type Repository interface {
 	Ahead(context.Context) ([]repo.Ahead, error)
 	CampaignsAhead(context.Context) ([]campaign.Campaign, error)
 	RestoreTerms(context.Context) error
+	RestoreStatements(context.Context) error
 }
 
 // Campaigns keeps those that the database has lost.
@@ -156,6 +157,10 @@ func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 }
 
 func (g *Guard) look(ctx context.Context) (a ahead, err error) {
+	// What was stated stands, and the next statement follows it.
+	if err := g.repository.RestoreStatements(ctx); err != nil {
+		return a, err
+	}
 	if a.receipts, err = g.repository.Ahead(ctx); err != nil {
 		return a, err
 	}

@@ -74,14 +74,17 @@ func (f *findings) checkItself(which string, p Published) map[syntax.RecordKey]L
 	byKey := make(map[syntax.RecordKey]Leaf, len(leaves))
 	for _, l := range leaves {
 		byKey[l.Key] = l
-		if l.Owed > l.Value || l.Released > l.Value || l.Refunded > l.Value {
-			f.add("%sthe receipt %s says more than the %d that were paid", which, l.Key, l.Value)
+		for _, wrong := range l.contradictions() {
+			f.add("%sthe receipt %s %s", which, l.Key, wrong)
 		}
 	}
 	return byKey
 }
 
 func blobIs(s stratos.EscrowStatement, blob []byte) error {
+	if s.Leaves == nil && s.Receipts == 0 && len(blob) == 0 {
+		return nil // there are none to name
+	}
 	if s.Leaves == nil {
 		return errors.New("it names none")
 	}
@@ -147,27 +150,49 @@ func (f *findings) checkReceipts(p Published, leaves map[syntax.RecordKey]Leaf, 
 		case r.CID == l.CID && r.Record.Status != string(l.Status):
 			f.add("the receipt %s is %s, and its leaf says %s", key, r.Record.Status, l.Status)
 		case r.CID != l.CID && !was(r.Record, l.Status, asOf):
-			f.add("the receipt %s was never %s before %s, as its leaf says", key, l.Status, p.Record.AsOf)
+			f.add("the receipt %s was not %s at %s, as its leaf says", key, l.Status, p.Record.AsOf)
+		case l.goesToPayees() && l.Owed+l.Released != l.Value-fee(r.Record):
+			f.add("the receipt %s is %s, and its leaf has %d for the payees, of %d less a fee of %d", key, l.Status, l.Owed+l.Released, l.Value, fee(r.Record))
 		}
 	}
 	for _, key := range sortedKeys(receipts) {
 		r := receipts[key].Record
 		begun, err := time.Parse(time.RFC3339, r.CreatedAt)
-		if _, counted := leaves[key]; err == nil && !counted && begun.Before(asOf) && r.Status != string(lifecycle.ReceiptPaid) && r.Status != string(lifecycle.ReceiptReversed) {
+		if _, counted := leaves[key]; err == nil && !counted && begun.Before(asOf) {
 			f.add("the receipt %s, begun at %s, is not counted", key, r.CreatedAt)
 		}
 	}
 }
 
-// was tells whether a receipt had a status at a moment.
+// fullHistory is how many changes a receipt lists. The last place is then the present, and
+// what came before it is not known any more.
+const fullHistory = 16
+
+// was tells whether a receipt can have had a status at a moment. Of what changed in the
+// same millisecond either may have been.
 func was(r stratos.EscrowReceipt, status lifecycle.ReceiptStatus, at time.Time) bool {
 	var then string
-	for _, c := range r.History {
-		if since, err := time.Parse(time.RFC3339, c.At); err == nil && !since.After(at) {
+	for n, c := range r.History {
+		since, err := time.Parse(time.RFC3339, c.At)
+		switch {
+		case err != nil:
+		case since.Equal(at) && c.Status == string(status):
+			return true
+		case since.Before(at):
 			then = c.Status
+			if n == fullHistory-2 && len(r.History) == fullHistory {
+				return true
+			}
 		}
 	}
 	return then == string(status)
+}
+
+func fee(r stratos.EscrowReceipt) int64 {
+	if r.Fee == nil {
+		return 0
+	}
+	return r.Fee.Amount
 }
 
 // checkBefore compares a statement with the one before it.

@@ -15,7 +15,7 @@
 // A leaf is the DAG-CBOR encoding of a map with exactly these fields, in the order that
 // DAG-CBOR gives them (by length, then bytewise):
 //
-//	cid          link     the version of the receipt
+//	cid          link     the version of the receipt that says so
 //	key          text     its record key
 //	owed         integer  what is still owed out of it, in minor units
 //	value        integer  what was paid
@@ -24,6 +24,12 @@
 //	refunded     integer  what was returned to the payer, in minor units
 //	released     integer  what was paid out to payees, in minor units
 //	development  text     the uri of the development
+//
+// There is a leaf for every receipt, of donations too: they are in nobody's hands here, so
+// nothing of them is owed, released or refunded. What the payer's bank has taken, and the
+// operator's fee, are in none of the three amounts. A receipt whose last change was still
+// to be published has the CID that says it; if it changed again before, no such version
+// ever was in the repository, and its history tells that it was so.
 //
 // The blob of leaves is, for each leaf in ascending order of its key, the length of the
 // leaf as an unsigned varint (LEB128, as in CAR files) and the leaf.

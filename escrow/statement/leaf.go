@@ -133,3 +133,34 @@ func DecodeLeaves(blob []byte) (leaves []Leaf, err error) {
 	}
 	return leaves, nil
 }
+
+// contradictions are what the amounts of a leaf cannot be beside its status.
+func (l Leaf) contradictions() (wrong []string) {
+	add := func(ok bool, format string, args ...any) {
+		if !ok {
+			wrong = append(wrong, fmt.Sprintf(format, args...))
+		}
+	}
+	// Each is at most what was paid before they are added up.
+	within := l.Owed <= l.Value && l.Released <= l.Value-l.Owed && l.Refunded <= l.Value-l.Owed-l.Released
+	add(within, "says more than the %d that were paid", l.Value)
+	switch l.Status {
+	case lifecycle.ReceiptHeld:
+		add(l.Owed == l.Value, "is held, and owes %d of %d", l.Owed, l.Value)
+	case lifecycle.ReceiptRefunding, lifecycle.ReceiptRefundFailed, lifecycle.ReceiptReleasing:
+		add(l.Owed > 0, "is %s, and owes nothing", l.Status)
+	case lifecycle.ReceiptRefunded:
+		add(l.Owed == 0 && l.Refunded > 0 && l.Released == 0, "is refunded, and %d are owed, %d released, %d refunded", l.Owed, l.Released, l.Refunded)
+	case lifecycle.ReceiptReleased:
+		add(l.Owed == 0 && l.Refunded == 0, "is released, and %d are owed, %d refunded", l.Owed, l.Refunded)
+	case lifecycle.ReceiptPaid, lifecycle.ReceiptReversed:
+		add(l.Owed == 0 && l.Released == 0 && l.Refunded == 0, "is a donation, and %d are owed, %d released, %d refunded", l.Owed, l.Released, l.Refunded)
+	}
+	return wrong
+}
+
+// goesToPayees tells whether all of it but the fee is the payees', with nothing taken by a
+// bank.
+func (l Leaf) goesToPayees() bool {
+	return l.Status == lifecycle.ReceiptReleasing || l.Status == lifecycle.ReceiptReleased
+}

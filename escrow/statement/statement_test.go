@@ -108,6 +108,7 @@ func receiptsOf(leaves []Leaf) map[syntax.RecordKey]Receipt {
 			CreatedAt: at, Status: string(l.Status), Value: stratos.Defs_Money{Amount: l.Value, Currency: string(l.Currency)},
 			Development: comatproto.RepoStrongRef{Uri: l.Development.String()},
 			History:     []stratos.EscrowReceipt_Change{{Status: string(l.Status), At: at}},
+			Fee:         &stratos.Defs_Total{Amount: 5, Currency: string(l.Currency)},
 		}}
 	}
 	return receipts
@@ -153,14 +154,46 @@ func TestEachLieOfAStatementIsFound(t *testing.T) {
 		}, "says more than"},
 		{"a leaf says another status", func(t *testing.T, w *world) {
 			leaves := slices.Clone(w.leaves)
-			leaves[0].Status = lifecycle.ReceiptRefunded
+			leaves[0].Status, leaves[0].Owed, leaves[0].Refunded = lifecycle.ReceiptRefunded, 0, leaves[0].Value
 			w.p = publish(t, leaves, 2)
 		}, "and its leaf says refunded"},
 		{"a receipt was never what its leaf says", func(t *testing.T, w *world) {
 			leaves := slices.Clone(w.leaves)
-			leaves[0].Status, leaves[0].CID = lifecycle.ReceiptRefunded, cidOf(t, "another version")
+			leaves[0].Status, leaves[0].Owed, leaves[0].Refunded = lifecycle.ReceiptRefunded, 0, leaves[0].Value
+			leaves[0].CID = cidOf(t, "another version")
 			w.p = publish(t, leaves, 2)
-		}, "was never refunded"},
+		}, "was not refunded"},
+		{"less is owed of what is held", func(t *testing.T, w *world) {
+			leaves := slices.Clone(w.leaves)
+			leaves[0].Owed--
+			w.p = publish(t, leaves, 2)
+		}, "is held, and owes 99 of 100"},
+		{"what is refunded is owed all the same", func(t *testing.T, w *world) {
+			leaves := slices.Clone(w.leaves)
+			leaves[2].Owed, leaves[2].Refunded = 1, leaves[2].Refunded-1
+			w.p = publish(t, leaves, 2)
+		}, "is refunded, and 1 are owed"},
+		{"the parts are more than the whole", func(t *testing.T, w *world) {
+			leaves := slices.Clone(w.leaves)
+			leaves[3].Refunded = leaves[3].Value
+			w.p = publish(t, leaves, 2)
+		}, "says more than"},
+		{"payees have less than the whole without the fee", func(t *testing.T, w *world) {
+			leaves := slices.Clone(w.leaves)
+			leaves[3].Released--
+			w.p = publish(t, leaves, 2)
+		}, "97 for the payees"},
+		{"a donation is counted as owed", func(t *testing.T, w *world) {
+			leaves := slices.Clone(w.leaves)
+			leaves[0].Status = lifecycle.ReceiptPaid
+			w.p = publish(t, leaves, 2)
+		}, "is a donation, and 100 are owed"},
+		{"a donation is left out", func(t *testing.T, w *world) {
+			key := syntax.RecordKey("donation")
+			r := w.receipts[w.leaves[0].Key]
+			r.Record.Status = string(lifecycle.ReceiptPaid)
+			w.receipts[key] = r
+		}, "the receipt donation, begun at"},
 		{"the sum owed is another", func(_ *testing.T, w *world) { w.p.Record.Owed[0].Amount-- }, "owed by attempt"},
 		{"an attempt is left out", func(_ *testing.T, w *world) { w.p.Record.Owed = w.p.Record.Owed[1:] }, "owed by attempt"},
 		{"the sum released is another", func(_ *testing.T, w *world) { w.p.Record.Released[0].Amount++ }, "what was released"},
@@ -199,6 +232,35 @@ func TestAReceiptMayGoOnAfterTheStatement(t *testing.T) {
 	receipts[leaves[0].Key] = r
 	if found := Check(publish(t, leaves, 2), receipts, nil); len(found) > 0 {
 		t.Error(strings.Join(found, "\n"))
+	}
+}
+
+// What changed in the moment of a statement may be in it or not, and what a receipt has no
+// room for is not held against anybody.
+func TestAReceiptMayChangeInTheMomentOfTheStatement(t *testing.T) {
+	at := func(status lifecycle.ReceiptStatus, after time.Duration) stratos.EscrowReceipt_Change {
+		return stratos.EscrowReceipt_Change{Status: string(status), At: someTime.Add(after).Format(time.RFC3339Nano)}
+	}
+	many := make([]stratos.EscrowReceipt_Change, fullHistory)
+	for n := range many {
+		many[n] = at(lifecycle.ReceiptRefunding, time.Duration(n-fullHistory+1)*time.Minute)
+	}
+	many[fullHistory-1] = at(lifecycle.ReceiptRefunded, time.Hour)
+	for name, tt := range map[string]struct {
+		history []stratos.EscrowReceipt_Change
+		status  lifecycle.ReceiptStatus
+		want    bool
+	}{
+		"before the change":     {[]stratos.EscrowReceipt_Change{at("held", -time.Hour), at("refunding", 0)}, "held", true},
+		"after the change":      {[]stratos.EscrowReceipt_Change{at("held", -time.Hour), at("refunding", 0)}, "refunding", true},
+		"a later change":        {[]stratos.EscrowReceipt_Change{at("held", -time.Hour), at("refunding", time.Millisecond)}, "refunding", false},
+		"an earlier change":     {[]stratos.EscrowReceipt_Change{at("held", -time.Hour), at("refunding", -time.Millisecond)}, "held", false},
+		"what was written over": {many, "refund-failed", true},
+		"what was not":          {many[:fullHistory-1], "refund-failed", false},
+	} {
+		if got := was(stratos.EscrowReceipt{History: tt.history}, tt.status, someTime); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }
 

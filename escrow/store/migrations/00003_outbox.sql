@@ -4,8 +4,8 @@
 -- them do. What they say is in other tables; this one says how far it got.
 CREATE TABLE outbox (
 	collection TEXT    NOT NULL CHECK (collection = 'fund.stratos.escrow.campaign' OR collection = 'fund.stratos.escrow.receipt'
-		OR collection = 'fund.stratos.escrow.service' OR collection = 'fund.stratos.escrow.terms'
-		OR collection = 'fund.stratos.escrow.ruling'),
+		OR collection = 'fund.stratos.escrow.ruling' OR collection = 'fund.stratos.escrow.service'
+		OR collection = 'fund.stratos.escrow.statement' OR collection = 'fund.stratos.escrow.terms'),
 	subject    TEXT    NOT NULL, -- the uri of a receipt's pledge or a campaign's development; of another record its key
 	-- wanted counts what the record was to say so far, and done which of it is there.
 	wanted     INTEGER NOT NULL DEFAULT 1 CHECK (wanted > 0),

@@ -462,8 +462,8 @@ CREATE TABLE opening (
 CREATE INDEX opening_seen ON opening (seen_at);
 CREATE TABLE outbox (
 	collection TEXT    NOT NULL CHECK (collection = 'fund.stratos.escrow.campaign' OR collection = 'fund.stratos.escrow.receipt'
-		OR collection = 'fund.stratos.escrow.service' OR collection = 'fund.stratos.escrow.terms'
-		OR collection = 'fund.stratos.escrow.ruling'),
+		OR collection = 'fund.stratos.escrow.ruling' OR collection = 'fund.stratos.escrow.service'
+		OR collection = 'fund.stratos.escrow.statement' OR collection = 'fund.stratos.escrow.terms'),
 	subject    TEXT    NOT NULL, -- the uri of a receipt's pledge or a campaign's development; of another record its key
 	-- wanted counts what the record was to say so far, and done which of it is there.
 	wanted     INTEGER NOT NULL DEFAULT 1 CHECK (wanted > 0),
@@ -677,7 +677,7 @@ CREATE TABLE reconciliation (
 	movements INTEGER NOT NULL CHECK (movements >= 0),
 	in_flight INTEGER NOT NULL CHECK (in_flight >= 0),
 	findings  INTEGER NOT NULL CHECK (findings >= 0)
-) STRICT, WITHOUT ROWID;
+, balance TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(balance)), unmatched TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(unmatched))) STRICT, WITHOUT ROWID;
 CREATE TABLE refund (
 	id      TEXT    PRIMARY KEY,
 	hold    TEXT    NOT NULL,
@@ -732,6 +732,26 @@ END;
 CREATE TRIGGER service_keeps_its_account BEFORE UPDATE ON service WHEN NEW.did IS NOT OLD.did OR NEW.id IS NOT OLD.id
 BEGIN
 	SELECT RAISE(ABORT, 'an escrow keeps its account');
+END;
+CREATE TABLE statement (
+	rkey   TEXT    PRIMARY KEY,
+	record BLOB    NOT NULL,
+	leaves BLOB,             -- as in the blob; NULL once forgotten
+	as_of  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER statement_follows_the_last BEFORE INSERT ON statement
+BEGIN
+	SELECT RAISE(ABORT, 'a statement follows the one before')
+	WHERE EXISTS (SELECT 1 FROM statement WHERE rkey >= NEW.rkey OR as_of >= NEW.as_of);
+END;
+CREATE TRIGGER statement_is_not_changed BEFORE UPDATE ON statement
+WHEN NEW.rkey IS NOT OLD.rkey OR NEW.record IS NOT OLD.record OR NEW.as_of IS NOT OLD.as_of OR NEW.leaves IS NOT NULL
+BEGIN
+	SELECT RAISE(ABORT, 'what was stated stands');
+END;
+CREATE TRIGGER statement_is_not_deleted BEFORE DELETE ON statement
+BEGIN
+	SELECT RAISE(ABORT, 'what was stated stands');
 END;
 CREATE TABLE terms (
 	rkey   TEXT PRIMARY KEY,
