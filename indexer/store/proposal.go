@@ -39,9 +39,6 @@ func (tx *tx) putProposal(ctx context.Context, row typedRow, rec *stratos.Featur
 	if err := tx.indexWords(ctx, row.id, row.uri, rec); err != nil {
 		return err
 	}
-	if err := tx.indexTitle(ctx, row.id, rec.Title); err != nil {
-		return err
-	}
 	if account.Valid {
 		if err := tx.mention(ctx, account.String); err != nil {
 			return err
