@@ -8,6 +8,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/stratosfund/stratosfund/indexer/bounded"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
@@ -31,7 +32,7 @@ const (
 // one of the same era, at which the list was the same.
 type Answers struct {
 	store   *store.Store
-	kept    *bounded[question, answer]
+	kept    *bounded.Cache[question, answer]
 	turns   *turns[question, []byte]
 	metrics *answerMetrics
 }
@@ -52,7 +53,7 @@ func (q question) size(a answer) int { return len(q.query) + len(a.body) + answe
 
 // NewAnswers keeps nothing yet. A nil registry means no metrics.
 func NewAnswers(st *store.Store, registry prometheus.Registerer) (*Answers, error) {
-	a := &Answers{store: st, kept: newBounded(answerBytes, question.size), turns: newTurns[question, []byte]()}
+	a := &Answers{store: st, kept: bounded.New(answerBytes, question.size), turns: newTurns[question, []byte]()}
 	var err error
 	if a.metrics, err = newAnswerMetrics(registry, a); err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func (a *Answers) Answer(ctx context.Context, method syntax.NSID, query string, 
 			return nil, err
 		}
 		if new := (answer{body, era}); ok && q.size(new) <= answerMost {
-			a.kept.put(q, new)
+			a.kept.Put(q, new)
 		}
 		return body, nil
 	})
@@ -96,7 +97,7 @@ func (a *Answers) Answer(ctx context.Context, method syntax.NSID, query string, 
 
 // recall finds an answer that still holds.
 func (a *Answers) recall(q question) ([]byte, bool) {
-	found, ok := a.kept.get(q)
+	found, ok := a.kept.Get(q)
 	if !ok || !a.store.During(found.era) {
 		return nil, false
 	}
@@ -121,7 +122,7 @@ func newAnswerMetrics(registry prometheus.Registerer, a *Answers) (*answerMetric
 	}, []string{"from"})}
 	bytes := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "stratos_appview_answers_bytes", Help: "Memory of the answers that are kept.",
-	}, func() float64 { return float64(a.kept.held()) })
+	}, func() float64 { return float64(a.kept.Bytes()) })
 	if err := errors.Join(registry.Register(m.answers), registry.Register(bytes)); err != nil {
 		return nil, fmt.Errorf("appview: register metrics: %w", err)
 	}

@@ -18,7 +18,7 @@ func NewForgetful(st *store.Store, policy lifecycle.Policy) *API {
 func PartsReused(a *API) int64 { return a.parts.hits.Load() }
 
 // AnswersSize is how many bytes are kept.
-func AnswersSize(a *Answers) int { return a.kept.held() }
+func AnswersSize(a *Answers) int { return a.kept.Bytes() }
 
 // AnswersHold reports whether a question would be answered by what is kept.
 func AnswersHold(a *Answers, method syntax.NSID, query string) bool {

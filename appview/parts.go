@@ -8,6 +8,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/indexer/bounded"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
@@ -26,7 +27,7 @@ const (
 // next for it. Unlike [Answers] they hold from one era to the next.
 type parts struct {
 	store *store.Store
-	kept  *bounded[syntax.ATURI, part]
+	kept  *bounded.Cache[syntax.ATURI, part]
 	hits  atomic.Int64
 }
 
@@ -39,13 +40,13 @@ type part struct {
 }
 
 func newParts(st *store.Store) *parts {
-	return &parts{store: st, kept: newBounded(partBytes, func(uri syntax.ATURI, p part) int { return len(uri) + len(p.json) + partCost })}
+	return &parts{store: st, kept: bounded.New(partBytes, func(uri syntax.ATURI, p part) int { return len(uri) + len(p.json) + partCost })}
 }
 
 // get returns the view of a proposal if it is kept and the same in the state and at the
 // moment of the reader.
 func (p *parts) get(uri syntax.ATURI, r *store.Reader, state store.State) (json.RawMessage, bool) {
-	found, ok := p.kept.get(uri)
+	found, ok := p.kept.Get(uri)
 	if !ok || !found.span.Has(r.Now()) || !p.store.Untouched(found.state, state, found.things) {
 		return nil, false
 	}
@@ -81,7 +82,7 @@ func (a *API) basics(ctx context.Context, r *store.Reader, uris []syntax.ATURI) 
 		return nil, err
 	}
 	made, err := encodeBasics(ctx, r, missing, func(uri syntax.ATURI, view json.RawMessage, shows []store.Thing) {
-		a.parts.kept.put(uri, part{json: view, state: state, things: shows, span: spans[uri]})
+		a.parts.kept.Put(uri, part{json: view, state: state, things: shows, span: spans[uri]})
 	})
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/atdata"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/indexer/bounded"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
@@ -19,11 +20,11 @@ const (
 
 // recordJSON holds records as JSON by their CIDs. A CID stands for its bytes for
 // ever, so nothing in it can be out of date, whichever index it came from.
-var recordJSON = newBounded(recordBytes, func(cid syntax.CID, b json.RawMessage) int { return len(cid) + len(b) + recordCost })
+var recordJSON = bounded.New(recordBytes, func(cid syntax.CID, b json.RawMessage) int { return len(cid) + len(b) + recordCost })
 
 // asJSON is the record in atproto's JSON.
 func asJSON(row store.RecordRow) (json.RawMessage, error) {
-	if b, ok := recordJSON.get(row.CID); ok {
+	if b, ok := recordJSON.Get(row.CID); ok {
 		return b, nil
 	}
 	data, err := atdata.UnmarshalCBOR(row.Value)
@@ -34,6 +35,6 @@ func asJSON(row store.RecordRow) (json.RawMessage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("appview: encode %s: %w", row.URI, err)
 	}
-	recordJSON.put(row.CID, b)
+	recordJSON.Put(row.CID, b)
 	return b, nil
 }

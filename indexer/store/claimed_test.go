@@ -141,12 +141,12 @@ func (w *world) proveOther() {
 // wantRebuilt wants a rebuild to change nothing.
 func (w *world) wantRebuilt(t tester) {
 	t.Helper()
-	before := dumpWords(t, w.s)
+	before := dumpWords(t, w.s, "proposal_fts")
 	differences, err := w.s.Rebuild(t.Context(), nil)
 	if err != nil || len(differences) > 0 {
 		t.Fatalf("a rebuild found %v, %v", differences, err)
 	}
-	if diff := gocmp.Diff(before, dumpWords(t, w.s)); diff != "" {
+	if diff := gocmp.Diff(before, dumpWords(t, w.s, "proposal_fts")); diff != "" {
 		t.Fatalf("words (-before +rebuilt):\n%s", diff)
 	}
 }
@@ -195,7 +195,7 @@ func TestWords_FollowTheNameOfAClaimingProject(t *testing.T) {
 	w.status(carol, AccountActive)
 	w.wantBelonging(t, "bluesky", p, about, true)
 	w.delete(about)
-	if n := count(t, w.s, "wording") + count(t, w.s, "claimed") + len(dumpWords(t, w.s)); n != 0 {
+	if n := count(t, w.s, "wording") + count(t, w.s, "claimed") + len(dumpWords(t, w.s, "proposal_fts")); n != 0 {
 		t.Errorf("%d rows outlive the proposal", n)
 	}
 }

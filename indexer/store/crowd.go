@@ -18,117 +18,81 @@ type bounds struct {
 	front int
 	// reach is how many are asked whether they pass a filter, for each that is wanted.
 	reach int
-	// followed is how much of an order is followed in search of what is in a crowd,
-	// before all of it is found; asked is how many are asked together. Most pages are
-	// full with the first of these.
-	followed, asked int
+	// followed is how much of an order is followed at a time, in search of what holds
+	// words.
+	followed int
 }
 
 // crowd are the bounds of every reader, but for tests.
-var crowd = bounds{from: 3000, front: 200, reach: 16, followed: 256, asked: 128}
+var crowd = bounds{from: 3000, front: 200, reach: 16, followed: 1024}
 
 // wordsOfList are the words that narrow a list.
 type wordsOfList struct {
 	in      index
 	match   string // the query of FTS5; empty for no words
-	crowded bool   // very many proposals hold them
+	holders holders
 }
 
-// narrow adds the condition on words. What few hold is looked up and sorted; of a
-// crowd the order is followed, and each proposal is asked whether it is in it.
+// narrow adds the condition on words: what holds them is looked up.
 func (w wordsOfList) narrow(c *clauses, now int64) {
-	switch {
-	case w.match == "":
-	case !w.crowded:
-		c.add(` AND p.record_id IN (`)
-		w.in.records(c, w.match, now)
-		c.add(`)`)
-	case w.in.timed:
-		c.add(` AND EXISTS (SELECT 1 FROM wording g WHERE g.record_id = p.record_id AND g.from_at <= ? AND g.to_at > ?
-			AND +g.id IN (`, now, now)
-		w.in.matching(c, w.match)
-		c.add(`))`)
-	default:
-		c.add(` AND +p.record_id IN (`)
-		w.in.matching(c, w.match)
-		c.add(`)`)
+	if w.match == "" {
+		return
 	}
+	c.add(` AND p.record_id IN (`)
+	w.in.records(c, w.match, now)
+	c.add(`)`)
 }
 
-// listCrowd is a list of what is in a crowd. It follows the order without the words
-// first, for as long as that is likely to be enough: to find a whole crowd takes more.
-func (r *Reader) listCrowd(ctx context.Context, f ProposalFilter, w wordsOfList, to belonging, by order, after *Key, limit int) (keys []Key, err error) {
-	followed, err := r.listOnce(ctx, f, wordsOfList{}, to, by, after, r.crowd.followed)
-	if err != nil {
-		return nil, err
-	}
-	for some := range slices.Chunk(followed, r.crowd.asked) {
-		in, err := r.inCrowd(ctx, w, some)
+// listHolders is a list of what holds words. It follows the order without the words, as
+// far as they are likely to be met, and asks of each proposal whether it holds them. What
+// holds words that few hold is looked up and sorted: so is the rest, once as much of the order
+// was followed in vain as there is to be sorted.
+func (r *Reader) listHolders(ctx context.Context, f ProposalFilter, w wordsOfList, to belonging, by order, after *Key, limit int) (keys []Key, err error) {
+	sorted := int(w.holders.rows.GetCardinality())
+	// Of so many rows one holds the words: at first as they are in all of the index.
+	oneIn := max(1, int(w.holders.last)/sorted)
+	for followed := 0; ; {
+		step := min((limit-len(keys))*oneIn*5/4, r.crowd.followed)
+		if step == 0 || followed+step > sorted {
+			break
+		}
+		some, err := r.listOnce(ctx, f, wordsOfList{}, to, by, after, step)
 		if err != nil {
-			return nil, fmt.Errorf("ask what is in a crowd: %w", err)
+			return nil, err
+		}
+		in, err := r.holding(ctx, w, some)
+		if err != nil {
+			return nil, fmt.Errorf("ask what holds words: %w", err)
 		}
 		if keys = append(keys, in...); len(keys) >= limit {
 			return keys[:limit], nil
 		}
+		if len(some) < step {
+			return keys, nil
+		}
+		followed += step
+		after = &some[step-1]
+		oneIn = max(oneIn, followed/(len(keys)+1))
 	}
-	if len(followed) < r.crowd.followed {
-		return keys, nil
-	}
-	rest, err := r.listOnce(ctx, f, w, to, by, &followed[len(followed)-1], limit-len(keys))
+	rest, err := r.listOnce(ctx, f, w, to, by, after, limit-len(keys))
 	return append(keys, rest...), err
 }
 
-// inCrowd returns those of the keys of proposals that hold the words.
-func (r *Reader) inCrowd(ctx context.Context, w wordsOfList, keys []Key) ([]Key, error) {
-	rows, err := r.rowsOf(ctx, w.in, keys)
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	ids := make([]int64, 0, len(rows))
-	for id := range rows {
-		ids = append(ids, id)
-	}
-	first, last := slices.Min(ids), slices.Max(ids)
-	var c clauses
-	c.add(`SELECT i.value FROM json_each(?) i WHERE `, jsonList(ids))
-	if last-first <= int64(len(ids))*w.in.gap {
-		c.add(`i.value IN (`)
-		w.in.matching(&c, w.match)
-		c.add(` AND rowid >= ? AND rowid <= ?)`, first, last)
-	} else {
-		c.add(`EXISTS (`)
-		w.in.matching(&c, w.match)
-		c.add(` AND rowid = i.value)`)
-	}
-	found := map[syntax.ATURI]bool{}
-	_, err = collect(ctx, r.tx, c.text.String(), func(rs *sql.Rows) (id int64, err error) {
-		err = rs.Scan(&id)
-		found[rows[id]] = true
-		return id, err
-	}, c.args...)
-	return slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return !found[k.URI] }), err
-}
-
-// rowsOf are the rows of an index that are about the proposals now.
-func (r *Reader) rowsOf(ctx context.Context, in index, keys []Key) (map[int64]syntax.ATURI, error) {
+// holding returns those of the keys of proposals that hold the words now.
+func (r *Reader) holding(ctx context.Context, w wordsOfList, keys []Key) ([]Key, error) {
 	uris := make([]syntax.ATURI, len(keys))
 	for i, k := range keys {
 		uris[i] = k.URI
 	}
-	var c clauses
-	if in.timed {
-		now := millis(r.now)
-		c.add(`SELECT g.id, p.uri FROM json_each(?) u CROSS JOIN proposal p ON p.uri = u.value
-			CROSS JOIN wording g ON g.record_id = p.record_id AND g.from_at <= ? AND g.to_at > ?`, jsonList(uris), now, now)
-	} else {
-		c.add(`SELECT p.record_id, p.uri FROM json_each(?) u CROSS JOIN proposal p ON p.uri = u.value`, jsonList(uris))
-	}
-	rows := map[int64]syntax.ATURI{}
-	_, err := collect(ctx, r.tx, c.text.String(), func(rs *sql.Rows) (id int64, err error) {
-		var uri syntax.ATURI
-		err = rs.Scan(&id, &uri)
-		rows[id] = uri
-		return id, err
-	}, c.args...)
-	return rows, err
+	now, holding := millis(r.now), map[syntax.ATURI]bool{}
+	_, err := collect(ctx, r.tx, `
+		SELECT g.id, p.uri FROM json_each($1) u CROSS JOIN proposal p ON p.uri = u.value
+		CROSS JOIN wording g ON g.record_id = p.record_id AND g.from_at <= $2 AND g.to_at > $2`,
+		func(rows *sql.Rows) (id uint64, err error) {
+			var uri syntax.ATURI
+			err = rows.Scan(&id, &uri)
+			holding[uri] = w.holders.rows.Contains(id)
+			return id, err
+		}, jsonList(uris), now)
+	return slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return !holding[k.URI] }), err
 }

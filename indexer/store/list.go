@@ -104,31 +104,31 @@ const behind int64 = -1 << 62
 // ListProposals returns the keys of the visible proposals that pass the filter,
 // in its order, after the key of the last page (nil: from the beginning).
 func (r *Reader) ListProposals(ctx context.Context, f ProposalFilter, after *Key, limit int) (keys []Key, err error) {
-	match := ""
+	var phrases []string
 	if f.Words != nil {
-		if match, err = r.matchAll(ctx, proposalWords, *f.Words); err != nil {
+		if phrases, err = r.crowds(proposalWords).phrases(ctx, *f.Words, searchTokens); err != nil {
 			return nil, fmt.Errorf("store: list proposals: %w", err)
 		}
-		if match == "" {
+		if len(phrases) == 0 {
 			return nil, nil
 		}
 	}
-	if keys, err = r.listMatching(ctx, proposalWords, match, f, after, limit); err != nil {
+	if keys, err = r.listMatching(ctx, proposalWords, phrases, f, after, limit); err != nil {
 		return nil, fmt.Errorf("store: list proposals: %w", err)
 	}
 	return keys, nil
 }
 
-// listMatching is a list of what a query of FTS5 finds in an index, whatever the
-// filter's words are; of everything when there is none.
-func (r *Reader) listMatching(ctx context.Context, in index, match string, f ProposalFilter, after *Key, limit int) ([]Key, error) {
-	w := wordsOfList{in: in, match: match}
-	if match != "" {
-		n, err := r.held(ctx, in, match, r.crowd.from)
-		if err != nil {
+// listMatching is a list of what holds all phrases in an index, whatever the filter's
+// words are; of everything when there are none.
+func (r *Reader) listMatching(ctx context.Context, in index, phrases []string, f ProposalFilter, after *Key, limit int) ([]Key, error) {
+	w := wordsOfList{in: in, match: strings.Join(phrases, " ")}
+	if len(phrases) > 0 {
+		found, err := r.holdersOfAll(ctx, in, phrases)
+		if err != nil || found.rows.IsEmpty() {
 			return nil, err
 		}
-		w.crowded = n == r.crowd.from
+		w.holders = found
 	}
 	front, rest := f.orders()
 	if front == nil {
@@ -299,10 +299,10 @@ func eitherWay(c *clauses, f *ProposalFilter, now int64) {
 }
 
 func (r *Reader) listBelonging(ctx context.Context, f ProposalFilter, w wordsOfList, to belonging, by order, after *Key, limit int) ([]Key, error) {
-	if w.crowded {
-		return r.listCrowd(ctx, f, w, to, by, after, limit)
+	if w.match == "" {
+		return r.listOnce(ctx, f, w, to, by, after, limit)
 	}
-	return r.listOnce(ctx, f, w, to, by, after, limit)
+	return r.listHolders(ctx, f, w, to, by, after, limit)
 }
 
 // listOnce is a list by one statement.

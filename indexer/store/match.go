@@ -12,8 +12,9 @@ import (
 
 // question is a text that is searched for, as queries of FTS5.
 type question struct {
-	// all finds what holds every word; empty when there is none.
-	all string
+	// phrases are its words, and all finds what holds every one; empty when there is none.
+	phrases []string
+	all     string
 	// telling ranks: it is of the words that not too many hold. Empty when all are.
 	telling string
 }
@@ -21,40 +22,25 @@ type question struct {
 // within is the question for texts that have all words in one column.
 func (q question) within(column string) string { return column + ` : (` + q.all + `)` }
 
-// index is one of those for full-text search.
-type index struct {
-	table string
-	// timed: its rows are those of wording, each of which holds for a time. Otherwise
-	// they are records.
-	timed bool
-	// gap is how far apart, in row ids, rows may be so that FTS5 walks from one to
-	// the next in less time than it takes to look for each.
-	gap int64
-}
+// index is one of those for full-text search. The rows of those of proposals are
+// those of wording, each of which holds for a time; the others' are records.
+type index struct{ table string }
 
 var (
-	proposalWords = index{table: "proposal_fts", timed: true, gap: 500}
-	titleWords    = index{table: "title_fts", gap: 10_000} // of short lists, with the ids of all records
-	projectWords  = index{table: "project_fts"}
+	proposalWords = index{"proposal_fts"}
+	titleWords    = index{"title_fts"}
+	projectWords  = index{"project_fts"}
 )
 
-// proposals adds to rows w of the index the proposals p that they are about.
-func (in index) proposals(c *clauses, now int64) {
-	if !in.timed {
-		c.add(` CROSS JOIN proposal p ON p.record_id = w.rowid`)
-		return
-	}
+// aboutProposals adds to rows w of an index of proposals those p that they are about.
+func aboutProposals(c *clauses, now int64) {
 	c.add(` CROSS JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
 		CROSS JOIN proposal p ON p.record_id = g.record_id`, now, now)
 }
 
-// records adds the ids of the records that a query of FTS5 finds at a moment, as a
-// statement.
+// records adds the ids of the proposals' records that a query of FTS5 finds at a
+// moment, as a statement.
 func (in index) records(c *clauses, match string, now int64) {
-	if !in.timed {
-		in.matching(c, match)
-		return
-	}
 	c.add(`SELECT g.record_id FROM `+in.table+` w CROSS JOIN wording g ON g.id = w.rowid AND g.from_at <= ? AND g.to_at > ?
 		WHERE w.`+in.table+` MATCH ?`, now, now, match)
 }
@@ -95,12 +81,6 @@ func (c crowds) held(ctx context.Context, phrase string) (n int, err error) {
 	return n, err
 }
 
-// matchAll is the query of FTS5 for all words of a text; empty when it has none.
-func (r *Reader) matchAll(ctx context.Context, in index, text string) (string, error) {
-	all, err := r.crowds(in).phrases(ctx, text, searchTokens)
-	return strings.Join(all, " "), err
-}
-
 // phrases are the queries of FTS5 for the words of a text, up to so many tokens. A last word that a crowd
 // holds as it stands is not taken for the beginning of others: to find all of these
 // costs more than anything else of a search, each time.
@@ -128,7 +108,7 @@ func (r *Reader) ask(ctx context.Context, in index, text string) (question, erro
 		return question{}, err
 	}
 	telling, err := c.telling(ctx, all)
-	return question{strings.Join(all, " "), strings.Join(telling, " ")}, err
+	return question{all, strings.Join(all, " "), strings.Join(telling, " ")}, err
 }
 
 // askAny is the question for titles with any token of a text, or with all of them
@@ -148,7 +128,7 @@ func (r *Reader) askAny(ctx context.Context, title string) (question, error) {
 	}
 	if len(telling) == 0 {
 		all, err := c.phrases(ctx, title, similarTokens)
-		return question{all: strings.Join(all, " ")}, err
+		return question{phrases: all, all: strings.Join(all, " ")}, err
 	}
 	slices.SortStableFunc(telling, func(a, b string) int { return cmp.Compare(c.known[a], c.known[b]) })
 	rarest, together := 0, 0

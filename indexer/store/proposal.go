@@ -39,9 +39,6 @@ func (tx *tx) putProposal(ctx context.Context, row typedRow, rec *stratos.Featur
 	if err := tx.indexWords(ctx, row.id, row.uri, rec, found); err != nil {
 		return err
 	}
-	if err := tx.indexTitle(ctx, row.id, found.title); err != nil {
-		return err
-	}
 	if account.Valid {
 		if err := tx.mention(ctx, account.String); err != nil {
 			return err

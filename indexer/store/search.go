@@ -53,8 +53,8 @@ func (r *Reader) SearchProposals(ctx context.Context, q string, f ProposalFilter
 			return r.rankedProposals(ctx, proposalWords, asked, f, n)
 		}
 		return inTurn(n,
-			func() ([]syntax.ATURI, error) { return r.crowdedProposals(ctx, titleWords, asked.all, f, n) },
-			func() ([]syntax.ATURI, error) { return r.crowdedProposals(ctx, proposalWords, asked.all, f, n) })
+			func() ([]syntax.ATURI, error) { return r.crowdedProposals(ctx, titleWords, asked, f, n) },
+			func() ([]syntax.ATURI, error) { return r.crowdedProposals(ctx, proposalWords, asked, f, n) })
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: search proposals: %w", err)
@@ -96,7 +96,7 @@ func (r *Reader) SearchSimilar(ctx context.Context, title string, f ProposalFilt
 	case asked.telling != "":
 		found, err = r.rankedProposals(ctx, titleWords, asked, f, limit)
 	default:
-		found, err = r.crowdedProposals(ctx, titleWords, asked.all, f, limit)
+		found, err = r.crowdedProposals(ctx, titleWords, asked, f, limit)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("store: search similar proposals: %w", err)
@@ -156,7 +156,7 @@ func (r *Reader) rankedProposals(ctx context.Context, in index, asked question, 
 	var c clauses
 	now := millis(r.now)
 	c.add(`SELECT p.uri FROM ` + in.table + ` w`)
-	in.proposals(&c, now)
+	aboutProposals(&c, now)
 	c.add(` CROSS JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
 		WHERE w.`+in.table+` MATCH ?`, now, now, asked.telling)
 	if asked.all != asked.telling {
@@ -172,30 +172,30 @@ func (r *Reader) rankedProposals(ctx context.Context, in index, asked question, 
 }
 
 // crowdedProposals are the hottest n visible proposals that pass the filter, of very
-// many that a query of FTS5 finds. It looks at those indexed last, and at all only
-// where too few of these pass, or an index knows what passes.
-func (r *Reader) crowdedProposals(ctx context.Context, in index, match string, f ProposalFilter, n int) ([]syntax.ATURI, error) {
+// many that hold all words of a question. It looks at those indexed last, and at all
+// only where too few of these pass, or an index knows what passes.
+func (r *Reader) crowdedProposals(ctx context.Context, in index, asked question, f ProposalFilter, n int) ([]syntax.ATURI, error) {
 	if f.picks() {
-		return r.hottest(ctx, in, match, f, n)
+		return r.hottest(ctx, in, asked, f, n)
 	}
 	reach := r.crowd.front
 	if f.narrows() {
 		reach = r.crowd.reach * n
 	}
-	found, err := r.hottestOfLast(ctx, in, match, f, reach, n)
+	found, err := r.hottestOfLast(ctx, in, asked.all, f, reach, n)
 	if err != nil || len(found) == n {
 		return found, err
 	}
-	reached, err := r.held(ctx, in, match, reach)
+	reached, err := r.held(ctx, in, asked.all, reach)
 	if err != nil || reached < reach {
 		return found, err
 	}
-	return r.hottest(ctx, in, match, f, n)
+	return r.hottest(ctx, in, asked, f, n)
 }
 
-func (r *Reader) hottest(ctx context.Context, in index, match string, f ProposalFilter, n int) (found []syntax.ATURI, err error) {
+func (r *Reader) hottest(ctx context.Context, in index, asked question, f ProposalFilter, n int) (found []syntax.ATURI, err error) {
 	f.Sort = SortHot
-	keys, err := r.listMatching(ctx, in, match, f, nil, n)
+	keys, err := r.listMatching(ctx, in, asked.phrases, f, nil, n)
 	for _, k := range keys {
 		found = append(found, k.URI)
 	}
@@ -211,7 +211,7 @@ func (r *Reader) hottestOfLast(ctx context.Context, in index, match string, f Pr
 	c.add(` ORDER BY rowid DESC`)
 	c.limit(reach)
 	c.add(`) w`)
-	in.proposals(&c, now)
+	aboutProposals(&c, now)
 	c.add(` CROSS JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
 		CROSS JOIN ranking k ON k.proposal_uri = p.uri AND k.from_at <= ? AND k.to_at > ?
 		WHERE true`, now, now, now, now)

@@ -59,12 +59,14 @@ type Store struct {
 	// versions tell readers whether what they know still holds, and touches what of it.
 	versions versions
 	touches  touches
-	mu       sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
-	now      func() time.Time
-	policy   lifecycle.Policy
-	log      *slog.Logger
-	crash    crashpoint.Hook
-	query    func(statement string)
+	// known is what searches found out.
+	known  *known
+	mu     sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
+	now    func() time.Time
+	policy lifecycle.Policy
+	log    *slog.Logger
+	crash  crashpoint.Hook
+	query  func(statement string)
 
 	checkpoints  *sqlite.Checkpoints
 	checkpointed int64 // how many rows had changed at the last one, guarded by mu
@@ -101,7 +103,7 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash, query: opts.Query, touches: newTouches()}
+	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash, query: opts.Query, touches: newTouches(), known: newKnown()}
 	if err := requireFTS5(ctx, write); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -138,7 +140,7 @@ func OpenReadOnly(ctx context.Context, path string, opts Options) (*Store, error
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("store: there is no index to read: %w", err)
 	}
-	s := &Store{now: opts.Clock, log: opts.Log, query: opts.Query, touches: newTouches()}
+	s := &Store{now: opts.Clock, log: opts.Log, query: opts.Query, touches: newTouches(), known: newKnown()}
 	if err := s.openReaders(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -269,6 +271,7 @@ type Reader struct {
 	policy lifecycle.Policy
 	now    time.Time
 	crowd  bounds
+	known  *known
 }
 
 // Now is the moment that the reader answers for.
@@ -288,7 +291,7 @@ func (s *Store) Now() time.Time { return s.now().UTC() }
 // Read runs fn on a snapshot: all that it reads belongs together.
 func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 	return s.readers.Snapshot(ctx, func(c sqlite.Steady) error {
-		r := &Reader{tx: c, policy: s.policy, now: s.Now(), crowd: crowd}
+		r := &Reader{tx: c, policy: s.policy, now: s.Now(), crowd: crowd, known: s.known}
 		if s.query != nil {
 			r.tx = watched{r.tx, s.query}
 		}

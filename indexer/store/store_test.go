@@ -121,20 +121,20 @@ func dump(t tester, s *testStore) []string {
 		out = append(out, dumpQuery(t, s, table,
 			`SELECT r.uri AS record, x.* FROM `+table+` x JOIN record r ON r.id = x.record_id`)...)
 	}
-	out = slices.Concat(out, dumpWords(t, s), dumpRecordWords(t, s, "title_fts"), dumpRecordWords(t, s, "project_fts"))
+	out = slices.Concat(out, dumpWords(t, s, "proposal_fts"), dumpWords(t, s, "title_fts"), dumpRecordWords(t, s, "project_fts"))
 	return append(out, dumpDerived(t, s)...)
 }
 
-// dumpWords lists where each word of each proposal stands.
-func dumpWords(t tester, s *testStore) []string {
+// dumpWords lists where each word of each proposal stands in an index of proposals.
+func dumpWords(t tester, s *testStore, table string) []string {
 	t.Helper()
-	mustExec(t, s, `CREATE VIRTUAL TABLE IF NOT EXISTS temp.word USING fts5vocab ('main', 'proposal_fts', 'instance')`)
+	mustExec(t, s, `CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_of_`+table+` USING fts5vocab ('main', '`+table+`', 'instance')`)
 	out, err := collect(t.Context(), s.writer, `
-		SELECT format('word %s %s %s %d from %d to %d', r.uri, w.term, w.col, w.offset, g.from_at, g.to_at)
-		FROM temp.word w LEFT JOIN wording g ON g.id = w.doc LEFT JOIN record r ON r.id = g.record_id
-		ORDER BY 1`, scanString)
+		SELECT format('%s %s %s %s %d from %d to %d', $1, r.uri, w.term, w.col, w.offset, g.from_at, g.to_at)
+		FROM temp.word_of_`+table+` w LEFT JOIN wording g ON g.id = w.doc LEFT JOIN record r ON r.id = g.record_id
+		ORDER BY 1`, scanString, table)
 	if err != nil {
-		t.Fatalf("dump the words: %v", err)
+		t.Fatalf("dump the words of %s: %v", table, err)
 	}
 	return out
 }

@@ -42,7 +42,7 @@ func wordsOf(rec *stratos.FeatureProposal) ownWords {
 }
 
 // indexWords makes a proposal findable by its words and, in the times in which it
-// is for a project, by the name of that. A trigger takes the words away again.
+// is for a project, by the name of that. Triggers take the words away again.
 func (tx *tx) indexWords(ctx context.Context, id int64, uri syntax.ATURI, rec *stratos.FeatureProposal, own ownWords) error {
 	namings, err := tx.namings(ctx, uri, rec)
 	if err != nil {
@@ -62,15 +62,11 @@ func (tx *tx) indexWords(ctx context.Context, id int64, uri syntax.ATURI, rec *s
 		if err != nil {
 			return err
 		}
+		if err := tx.exec(ctx, `INSERT INTO title_fts (rowid, title) VALUES ($1, $2)`, wording, own.title); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-// indexTitle makes a proposal findable by the words of its title alone, which do not
-// depend on what it is for. A trigger takes them away again.
-func (tx *tx) indexTitle(ctx context.Context, id int64, words string) error {
-	return tx.exec(ctx, `
-		INSERT INTO title_fts (rowid, title) VALUES ($1, $2)`, id, words)
 }
 
 // indexProject makes a project findable by its words. A trigger takes them away

@@ -37,7 +37,7 @@ func TestWords_FollowTheProjectsName(t *testing.T) {
 	found("light", true)
 	w.delete(uri)
 	found("light", false)
-	if words := dumpWords(t, w.s); len(words) > 0 {
+	if words := dumpWords(t, w.s, "proposal_fts"); len(words) > 0 {
 		t.Errorf("words of nothing: %v", words)
 	}
 }
@@ -69,7 +69,7 @@ func TestWords_AWideFanOutIsQueued(t *testing.T) {
 func TestRebuild_FindsTheSameWords(t *testing.T) {
 	w := newWorld(t, newTestStore(t))
 	w.put(proposal(t, alice, 1, onProject(projectURI(carol, "graysky")), nil), project(t, carol, "graysky"), proposal(t, bob, 1, onAccount(carol), nil))
-	before := dumpWords(t, w.s)
+	before := dumpWords(t, w.s, "proposal_fts")
 	if len(before) == 0 {
 		t.Fatal("no words")
 	}
@@ -77,7 +77,7 @@ func TestRebuild_FindsTheSameWords(t *testing.T) {
 	if err != nil || len(differences) > 0 {
 		t.Fatalf("rebuild: %v, %v", differences, err)
 	}
-	if diff := gocmp.Diff(before, dumpWords(t, w.s)); diff != "" {
+	if diff := gocmp.Diff(before, dumpWords(t, w.s, "proposal_fts")); diff != "" {
 		t.Errorf("words (-before +after):\n%s", diff)
 	}
 }

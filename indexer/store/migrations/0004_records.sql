@@ -89,9 +89,10 @@ CREATE TABLE service (
 ) STRICT;
 
 -- The times in which a proposal is found by the same words: the project that it
--- is for may be another one tomorrow. Together they cover all of time.
+-- is for may be another one tomorrow. Together they cover all of time. No id comes
+-- twice, so that whoever knows which words an id stands for knows it for ever.
 CREATE TABLE wording (
-    id        INTEGER PRIMARY KEY,
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
     record_id INTEGER NOT NULL REFERENCES proposal (record_id) ON DELETE CASCADE,
     from_at   INTEGER NOT NULL,
     to_at     INTEGER NOT NULL CHECK (to_at > from_at),

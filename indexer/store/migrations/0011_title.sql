@@ -1,8 +1,7 @@
 -- +goose Up
 
--- The words of titles alone, under the row ids of their records: to find titles
--- that hold several words by proposal_fts is to read of every text that holds them
--- where they stand.
+-- The words of titles alone, under the same row ids: to find titles that hold several
+-- words by proposal_fts is to read of every text that holds them where they stand.
 CREATE VIRTUAL TABLE title_fts USING fts5 (
     title,
     content = '', contentless_delete = 1,
@@ -11,7 +10,7 @@ CREATE VIRTUAL TABLE title_fts USING fts5 (
 
 -- A virtual table takes part in no cascade.
 -- +goose StatementBegin
-CREATE TRIGGER proposal_untitle AFTER DELETE ON proposal BEGIN
-    DELETE FROM title_fts WHERE rowid = old.record_id;
+CREATE TRIGGER wording_untitle AFTER DELETE ON wording BEGIN
+    DELETE FROM title_fts WHERE rowid = old.id;
 END;
 -- +goose StatementEnd

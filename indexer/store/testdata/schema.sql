@@ -274,9 +274,6 @@ CREATE TABLE proposal (
     created_at      INTEGER NOT NULL, subject_uri_normalized TEXT CHECK ((subject_uri_normalized IS NULL) = (subject_uri IS NULL)),
     CHECK ((subject_project IS NOT NULL) + (subject_account IS NOT NULL) + (subject_uri IS NOT NULL) = 1)
 ) STRICT;
-CREATE TRIGGER proposal_untitle AFTER DELETE ON proposal BEGIN
-    DELETE FROM title_fts WHERE rowid = old.record_id;
-END;
 CREATE INDEX proposal_account ON proposal (subject_account, created_at, uri) WHERE subject_account IS NOT NULL;
 CREATE INDEX proposal_author ON proposal (author, created_at, uri);
 CREATE INDEX proposal_new ON proposal (created_at, uri);
@@ -447,7 +444,7 @@ CREATE TABLE verification (
 ) STRICT;
 CREATE INDEX verification_development ON verification (development_uri, created_at, uri);
 CREATE TABLE wording (
-    id        INTEGER PRIMARY KEY,
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
     record_id INTEGER NOT NULL REFERENCES proposal (record_id) ON DELETE CASCADE,
     from_at   INTEGER NOT NULL,
     to_at     INTEGER NOT NULL CHECK (to_at > from_at),
@@ -455,4 +452,7 @@ CREATE TABLE wording (
 ) STRICT;
 CREATE TRIGGER wording_unindex AFTER DELETE ON wording BEGIN
     DELETE FROM proposal_fts WHERE rowid = old.id;
+END;
+CREATE TRIGGER wording_untitle AFTER DELETE ON wording BEGIN
+    DELETE FROM title_fts WHERE rowid = old.id;
 END;
