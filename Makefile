@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo simulator test contract lint generate bench bench-indexer bench-appview bench-escrow soak oracle oracle-escrow mutants mutants-ledger mutants-escrow fuzz clean
+.PHONY: help build run demo simulator test contract lint generate bench bench-indexer bench-appview bench-escrow soak oracle oracle-escrow mutants mutants-ledger mutants-escrow model fuzz clean
 
 # Full-text search is a build tag of the SQLite driver.
 export GOFLAGS += -tags=sqlite_fts5
@@ -70,6 +70,10 @@ oracle: ## the indexer against SEEDS (200) simulated networks full of faults
 
 oracle-escrow: ## the escrow in SEEDS (200) simulated societies, killed and lied to; SEEDS=1 SEED=24 is one of them
 	ESCROW_ORACLE_SEEDS=$(SEEDS) ESCROW_ORACLE_SEED=$(or $(SEED),0) go test ./escrow/oracle -run '^TestOracle$$' -timeout 120m -count 1 -v
+
+STATES ?= 1000000
+model: ## STATES (1000000) states of campaigns, whoever acts and whatever fails: all end, and nothing is paid twice (2 minutes)
+	MODEL_STATES=$(STATES) go test ./escrow/campaign -run '^TestModel_' -timeout 30m -count 1 -v
 
 mutants: ## deliberate bugs, each of which the oracle must catch
 	indexer/oracle/mutants/run

@@ -67,6 +67,9 @@ type Campaign struct {
 	Accepted *Accepted
 	// PausedAt is since when disputes stop the clock; zero while it goes on.
 	PausedAt time.Time
+	// Stopped are the disputes that stopped the clock, of a campaign that was read from its
+	// record; DisputesOf has those of one that is kept here.
+	Stopped []Dispute
 	// Totals are what had become of the money when the phase began.
 	Totals              Totals
 	OpenedAt, UpdatedAt time.Time
@@ -133,7 +136,7 @@ func Add(ctx context.Context, tx *store.Tx, c Campaign) error {
 // fresh is a campaign as it was when it opened.
 func (c Campaign) fresh() Campaign {
 	c.Phase, c.Reason, c.Pot, c.Totals, c.ReleaseSeenAt = lifecycle.PhaseOpen, "", nil, Totals{}, time.Time{}
-	c.Checks, c.CorrectBy, c.Corrections, c.Accepted, c.PausedAt = nil, time.Time{}, 0, nil, time.Time{}
+	c.Checks, c.CorrectBy, c.Corrections, c.Accepted, c.PausedAt, c.Stopped = nil, time.Time{}, 0, nil, time.Time{}, nil
 	return c
 }
 

@@ -1,7 +1,8 @@
 // Package campaign is the life of an attempt whose money the escrow holds. It owns the
 // tables campaign and campaign_payee, what was frozen when the preview opened (rule 8)
-// and how far it got since; opening, what stands against openings; and withdrawal,
-// pledges that are paid and whose record is gone. A campaign outlives whatever its
+// and how far it got since; opening, what stands against openings; withdrawal, pledges
+// that are paid and whose record is gone; release_version, what was seen of a release; and
+// dispute, what stopped the clock, with the rulings. A campaign outlives whatever its
 // developer edits or deletes.
 //
 // Campaigns say when something may happen; that money moves, says the ledger alone.
@@ -9,7 +10,9 @@
 // What comes next is decided by pure functions: [Plan] whether an attempt opens, and
 // with what; [Next] what a campaign does, by its row, what was [Seen], and the moment.
 // [Driver] looks, asks them, and does one thing after another, each in a transaction
-// that looks again. So it may be killed anywhere, and goes on where it was.
+// that looks again. So it may be killed anywhere, and goes on where it was. [Examiner]
+// has releases checked beside it, which takes its time, and keeps what passed in the
+// mirror before it says so.
 //
 // # Time
 //
@@ -35,6 +38,28 @@
 // ends (rule 10) when each deletion that was seen in time is decided. An account that
 // is gone for good takes its pledges along once its PDS said so twice, a day apart (F5);
 // is the campaign closed by then, it is too late. A hidden account moves nothing.
+//
+// # Releases
+//
+// The newest version of a release that was seen in time is checked (rule 12). One that
+// failed is no release: it locks no backer in, and may be corrected for as long as the rule
+// says. What was seen is copied, so that nothing but a signed deletion takes it back, and
+// from the moment at which it is accepted not even that.
+//
+// # Disputes
+//
+// A dispute stands from when it was first seen beside a held pledge of its author (rule
+// 13), whatever becomes of the pledge. As long as one stands the clock is stopped. When
+// verification ends is moved by that, and by what a rejection leaves, but never by more
+// than the reserve altogether; and every dispute has to be ruled on before it is used up.
+// What is not ruled on is decided by what the escrow saw itself: checks, and the watch.
+//
+// # Settlement
+//
+// When verification is over nobody can dispute any more. The processor is asked about every
+// payee, and then everything that is held becomes due to them in one decision (rule 14).
+// What they cannot be paid until the final date goes back. After the decision the campaign
+// only waits: that is for escrow/outgoing.
 //
 // # The end
 //

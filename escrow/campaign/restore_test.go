@@ -33,7 +33,9 @@ func TestCatchUp_GoesWhereReceiptsAndProcessorLead(t *testing.T) {
 		"refunding":                        {lifecycle.PhaseRefunding, campaign.ReasonCancelled, nil, true, time.Minute, true, lifecycle.PhaseRefunding},
 		"refunded":                         {lifecycle.PhaseRefunded, campaign.ReasonCancelled, nil, false, time.Minute, true, lifecycle.PhaseRefunded},
 		"refunded, and the ledger is not":  {lifecycle.PhaseRefunded, campaign.ReasonCancelled, nil, true, time.Minute, false, lifecycle.PhaseOpen},
-		"settling is for a person":         {lifecycle.PhaseSettling, "", &pot, true, time.Minute, false, lifecycle.PhaseOpen},
+		"released is for a person":         {lifecycle.PhaseReleased, "", &pot, true, time.Minute, false, lifecycle.PhaseOpen},
+		"settling without a release":       {lifecycle.PhaseSettling, "", &pot, true, time.Minute, false, lifecycle.PhaseOpen},
+		"verifying without a release":      {lifecycle.PhaseVerifying, "", &pot, true, time.Minute, false, lifecycle.PhaseOpen},
 		"a phase that is none":             {"paused", "", &pot, true, time.Minute, false, lifecycle.PhaseOpen},
 		"what was published before is not": {lifecycle.PhaseClosed, "", &pot, true, 0, true, lifecycle.PhaseOpen},
 	} {
@@ -116,4 +118,54 @@ func TestRestore_BeginsAsItOpened(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a database lost of a release and of disputes comes back from the record, and the life
+// goes on from there.
+func TestCatchUp_BringsReleasesAndDisputesBack(t *testing.T) {
+	t.Parallel()
+	published := released(t)
+	rejected := published.dispute(payerOf("h1"), "other")
+	published.pass(time.Second)
+	published.rule(rejected, "rejected")
+	published.pass(day)
+	published.dispute(payerOf("h2"), "other")
+	published.pass(time.Second)
+	published.wantPhase("disputed")
+	lost := published.campaign()
+	published.read(func(ctx context.Context, q sqlite.Querier) (err error) {
+		lost.Stopped, err = campaign.DisputesOf(ctx, q, lost.Attempt)
+		return err
+	})
+
+	w := opened(t)
+	w.paid("h1", 2500)
+	w.paid("h2", 1000)
+	w.clock = published.clock
+	w.dispute(payerOf("h1"), "other")
+	w.dispute(payerOf("h2"), "other")
+	for range 2 {
+		w.do(func(ctx context.Context, tx *store.Tx) error {
+			there, err := campaign.CatchUp(ctx, tx, lost)
+			if !there {
+				t.Error("it is not there")
+			}
+			return err
+		})
+	}
+	want := lost
+	want.Stopped, want.ReleaseSeenAt = nil, time.Time{}
+	if diff := cmp.Diff(want, w.campaign()); diff != "" {
+		t.Errorf("the campaign (-want +got):\n%s", diff)
+	}
+	if got := w.disputes(); got != "rejected, standing" {
+		t.Errorf("the disputes are %s", got)
+	}
+	w.pass(time.Second)
+	w.wantPhase("disputed")
+	w.at(lost.Stopped[1].RulingBy)
+	w.wantPhase("verifying") // rejected by default: its tree was the one
+	w.at(w.endsAt())
+	w.wantPhase("settling")
+	w.wantReceipt("h1", "held releasing")
 }

@@ -65,6 +65,41 @@ func (r *Repo) campaign(ctx context.Context, q sqlite.Querier, development synta
 	return newRecord(r.did, lexicons.DerivedKey(development), content)
 }
 
+// disputeOf is what a pause tells of its dispute. Why it was written, and whether it was
+// ruled on, is in other records; without a ruling one that ended was withdrawn.
+func disputeOf(attempt ledger.AttemptKey, p stratos.EscrowCampaign_Pause) (campaign.Dispute, error) {
+	uri, err := syntax.ParseATURI(p.Dispute.Uri)
+	if err != nil {
+		return campaign.Dispute{}, err
+	}
+	author, err := uri.Authority().AsDID()
+	if err != nil {
+		return campaign.Dispute{}, err
+	}
+	d := campaign.Dispute{URI: uri, CID: syntax.CID(p.Dispute.Cid), Attempt: attempt, Author: author, Reason: reasonOther}
+	times := map[*time.Time]*string{&d.SeenAt: &p.From, &d.RulingBy: p.RulingBy, &d.EndedAt: p.To}
+	for at, text := range times {
+		if text == nil {
+			continue
+		}
+		said, err := syntax.ParseDatetime(*text)
+		if err != nil {
+			return d, err
+		}
+		*at = said.Time()
+	}
+	if p.RulingBy == nil {
+		d.RulingBy = d.SeenAt.Add(lifecycle.RulingTime)
+	}
+	if p.To != nil {
+		d.Ended = campaign.EndedWithdrawn
+	}
+	return d, nil
+}
+
+// reasonOther is the reason of a dispute of which no more is known.
+const reasonOther = "other"
+
 // mostPauses is how many the lexicon lists.
 const mostPauses = 32
 
@@ -157,6 +192,13 @@ func campaignOf(content *stratos.EscrowCampaign) (campaign.Campaign, error) {
 			evidence = *check.Evidence
 		}
 		c.Checks = append(c.Checks, checks.Check{Name: checks.Name(check.Name), Passed: check.Passed, Evidence: evidence, CheckedAt: at.Time()})
+	}
+	for _, pause := range content.Pauses {
+		d, err := disputeOf(c.Attempt, pause)
+		if err != nil {
+			return c, err
+		}
+		c.Stopped = append(c.Stopped, d)
 	}
 	var errs []error
 	if content.Release != nil && content.AcceptedAt != nil && content.VerificationEndsAt != nil && content.Mirror != nil {

@@ -34,6 +34,9 @@ func (p *Publisher) CampaignsAhead(ctx context.Context) ([]campaign.Campaign, er
 	if err != nil {
 		return nil, err
 	}
+	if err := p.addRulings(ctx, published); err != nil {
+		return nil, err
+	}
 	var ahead []campaign.Campaign
 	err = p.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
 		for _, c := range published {
@@ -49,6 +52,21 @@ func (p *Publisher) CampaignsAhead(ctx context.Context) ([]campaign.Campaign, er
 	})
 	slices.SortFunc(ahead, func(a, b campaign.Campaign) int { return b.OpenedAt.Compare(a.OpenedAt) })
 	return ahead, err
+}
+
+// addRulings adds the rulings that were published to the disputes that they are about.
+func (p *Publisher) addRulings(ctx context.Context, published []campaign.Campaign) error {
+	return p.published(ctx, lexicons.CollectionRuling, func(rkey syntax.RecordKey, _ syntax.CID, record lexicons.Record) error {
+		ruling := record.(*stratos.EscrowRuling)
+		for _, c := range published {
+			for i := range c.Stopped {
+				if d := &c.Stopped[i]; d.URI.String() == ruling.Dispute.Uri && !d.Stands() {
+					d.Ended, d.Ruling, d.Rationale = campaign.Ended(ruling.Outcome), rkey, ruling.Rationale
+				}
+			}
+		}
+		return nil
+	})
 }
 
 // RestoreCampaign keeps a campaign that the database has lost, as it was published. It
