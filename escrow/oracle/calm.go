@@ -58,6 +58,9 @@ func (w *World) calm(ctx context.Context) error {
 		if err := w.untilStill(ctx); err != nil {
 			return err
 		}
+		if err := w.heard(ctx); err != nil {
+			return err
+		}
 		if err := w.claims(ctx, w.one(2)); err != nil {
 			return err
 		}

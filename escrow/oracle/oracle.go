@@ -266,6 +266,11 @@ func (w *World) act(ctx context.Context) error {
 			return err
 		}
 	}
+	if w.one(heardOnce) {
+		if err := w.heard(ctx); err != nil {
+			return err
+		}
+	}
 	if err := w.actOnce(ctx); err != nil {
 		return err
 	}
