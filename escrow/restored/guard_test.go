@@ -419,7 +419,9 @@ func TestGuard_ARefundThatWasRefusedAfterTheBackupIsOwedAgain(t *testing.T) {
 	if diff := cmp.Diff(want, w.published()); diff != "" {
 		t.Errorf("in the end (-want +got):\n%s", diff)
 	}
-	w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.PayOtherwise(ctx, tx, "a", ledger.Digest{1}) })
+	w.Update(func(ctx context.Context, tx *store.Tx) error {
+		return w.Ledger.PayOtherwise(ctx, tx, "a", ledger.Digest{1})
+	})
 	w.Want("a", "charged-back(chargeback)")
 	if halts := w.halts(); len(halts) != 0 {
 		t.Errorf("standing: %v", halts)
