@@ -36,7 +36,7 @@ type charge struct {
 	mark     payments.Mark
 	refunds  []simulator.Refund
 	disputes []simulator.Dispute
-	warned   bool
+	warnedAt time.Time // by the card's issuer; zero for never
 }
 
 func (c *charge) at() time.Time { return time.Unix(c.Created, 0).UTC() }
@@ -78,7 +78,7 @@ func (p *processor) records(ctx context.Context) (*records, error) {
 		r.byID[d.Charge].disputes = append(r.byID[d.Charge].disputes, d)
 	}
 	for _, warning := range warnings {
-		r.byID[warning.Charge].warned = true
+		r.byID[warning.Charge].warnedAt = second(warning.Created)
 	}
 	for id, account := range truth.Accounts {
 		if id == truth.Platform {
@@ -136,7 +136,7 @@ func (w *World) actAsBank(ctx context.Context) error {
 			return w.processor.FailRefund(ctx, refund.ID, "lost_or_stolen_card")
 		}
 	}
-	if !c.warned && w.one(4) {
+	if c.warnedAt.IsZero() && w.one(4) {
 		w.note("the issuer warns of %s", c.ID)
 		w.fired.fire(FaultWarning)
 		_, err := w.processor.WarnOfFraud(ctx, c.ID)

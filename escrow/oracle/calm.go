@@ -18,9 +18,11 @@ const (
 	// still is how long nothing must be written until that means that nothing is to do:
 	// longer than any part of the escrow rests.
 	still = 1200 * time.Millisecond
-	// stir is after how long of waiting the escrow is started again, since timers that
-	// are set do not see a leap.
+	// stir is after how long of waiting the escrow is started again at the earliest, since
+	// timers that are set do not see a leap; on a slow machine it has as long as it took
+	// to start, several times.
 	stir = 5 * time.Second
+	slow = 10
 	// stirs is after how many of them what should have come does not come any more. They
 	// are counted, and not the time: a machine may be busy, or this process be paused.
 	stirs = 10
@@ -56,6 +58,9 @@ func (w *World) calm(ctx context.Context) error {
 			return err
 		}
 		if err := w.untilStill(ctx); err != nil {
+			return err
+		}
+		if err := w.heard(ctx); err != nil {
 			return err
 		}
 		if err := w.claims(ctx, w.one(2)); err != nil {
@@ -108,7 +113,7 @@ func (w *World) await(ctx context.Context, what string, left func() ([]string, e
 		if last, err = left(); err != nil || len(last) == 0 {
 			return err
 		}
-		if time.Since(begun) > stir {
+		if time.Since(begun) > max(stir, slow*w.escrow.took) {
 			begun = time.Now()
 			stirred++
 			if err := w.leap(ctx, time.Hour); err != nil {

@@ -92,7 +92,7 @@ func reasonsOf(p *pledge, c *charge, r *records) (out []string) {
 	if c.tookMoney(r.movements) {
 		out = append(out, reasonChargeback)
 	}
-	if c.warned {
+	if !c.warnedAt.IsZero() {
 		out = append(out, reasonFraud)
 	}
 	cancelled := !a.cancelledAt.IsZero()

@@ -21,9 +21,13 @@ import (
 // mostDooms is how many ends wait for the escrow at the same time.
 const mostDooms = 4
 
-// doom lets a coming life of the escrow end at a crash point.
+// doom lets a coming life of the escrow end at a crash point, perhaps when it is passed
+// once more.
 func (o *operator) doom(points ...crashpoint.Point) {
-	d := doom{pick(o.w.dice, points), 1 + o.w.IntN(2)}
+	o.add(doom{pick(o.w.dice, points), 1 + o.w.IntN(2)})
+}
+
+func (o *operator) add(d doom) {
 	if len(o.dooms) == mostDooms {
 		o.dooms = o.dooms[1:] // perhaps nobody passes there
 	}
@@ -34,7 +38,7 @@ func (o *operator) doom(points ...crashpoint.Point) {
 // doomNow ends the life of the escrow, and dooms the next one to end at one of the points:
 // those of moments that come too seldom for a doom that waits for them.
 func (w *World) doomNow(points ...crashpoint.Point) error {
-	w.escrow.doom(points...)
+	w.escrow.add(doom{pick(w.dice, points), 1})
 	return w.escrow.end(true)
 }
 

@@ -201,7 +201,7 @@ func later(a, b time.Time) time.Time {
 // around lets something happen shortly before and after a campaign closes.
 func (w *World) around(ctx context.Context, at time.Time) error {
 	if w.one(3) {
-		if err := w.doomNow(crashpoint.AfterFinish, crashpoint.AfterEnding); err != nil {
+		if err := w.doomNow(crashpoint.AfterFinish); err != nil {
 			return err
 		}
 	}
@@ -263,6 +263,11 @@ func (w *World) act(ctx context.Context) error {
 	}
 	if !w.one(5) {
 		if err := w.ready(ctx); err != nil {
+			return err
+		}
+	}
+	if w.one(heardOnce) {
+		if err := w.heard(ctx); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,8 @@
 // behind stands from the moment the process starts), until the ledger has caught up. Terms
 // and campaigns that were lost come back from their records, as they opened. The
 // processor's objects are adopted by their marks, sessions and charges first; then what the
-// receipts say was decided to go back is decided again, for the same reason; then all else.
+// receipts say was decided to go back is decided again, for the same reason; then all else;
+// then what the processor had refused to send back, which it does not remember.
 // In the end campaigns stand where they were published. Records that are still ahead after
 // that are for a person.
 //

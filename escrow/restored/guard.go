@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -197,6 +198,7 @@ func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
 			g.repository.RestoreTerms,
 			func(ctx context.Context) error { return g.restoreCampaigns(ctx, published.campaigns) },
 		}, steps, []func(context.Context) error{
+			func(ctx context.Context) error { return g.refuseAllAgain(ctx, published.receipts) },
 			func(ctx context.Context) error { return g.catchUpCampaigns(ctx, published.campaigns) },
 		})
 	}
@@ -299,5 +301,40 @@ func (g *Guard) decideAgain(ctx context.Context, a repo.Ahead) error {
 		}
 		g.log.Warn("a refund is decided again, as its receipt says", "pledge", a.Pledge, "hold", ours.Hold, "amount", ours.Value, "reason", a.Reason)
 		return g.ledger.DecideRefund(ctx, tx, ours.Hold, a.Reason)
+	})
+}
+
+func (g *Guard) refuseAllAgain(ctx context.Context, published []repo.Ahead) error {
+	for _, a := range published {
+		if err := g.refuseAgain(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuseAgain makes a refund owed that the processor had refused, as its receipt says: a
+// refusal leaves nothing there by which it could be heard of, and nothing is sent, to be
+// refused once more, before the ledger has caught up.
+func (g *Guard) refuseAgain(ctx context.Context, a repo.Ahead) error {
+	if a.Status != lifecycle.ReceiptRefundFailed {
+		return nil
+	}
+	return g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		ours, err := ledger.ReceiptState(ctx, tx, a.Pledge)
+		if errors.Is(err, ledger.ErrNotFound) {
+			return nil // its session was not adopted; it stays ahead
+		}
+		if err != nil || ours.Status != lifecycle.ReceiptRefunding || !a.At.After(ours.At) {
+			return err
+		}
+		err = g.ledger.RefuseRefund(ctx, tx, ours.Hold, "published/"+strconv.FormatInt(a.At.UnixMilli(), 10))
+		if errors.Is(err, ledger.ErrNotDue) {
+			return nil // one is under way, and will tell by itself
+		}
+		if err == nil {
+			g.log.Warn("a refund is refused again, as its receipt says", "pledge", a.Pledge, "hold", ours.Hold, "amount", ours.Value, "reason", ours.Reason)
+		}
+		return err
 	})
 }

@@ -391,6 +391,44 @@ func TestGuard_ARefundThatWasSentAndNeverPublishedIsDecidedAgain(t *testing.T) {
 	w.Agree()
 }
 
+// TestGuard_ARefundThatWasRefusedAfterTheBackupIsOwedAgain: the processor remembers nothing
+// of an order that it refused.
+func TestGuard_ARefundThatWasRefusedAfterTheBackupIsOwedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("a", processortest.Pays)
+	id, err := w.Control.Dispute(t.Context(), w.Hold("a").Charge, simulator.NewDispute{Amount: amount - 500})
+	w.OK(err)
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	w.OK(w.Control.Lose(t.Context(), id))
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	w.publish()
+	w.Want("a", "refunding(chargeback)") // what the bank left
+	w.backup()
+	w.send()
+	w.publish()
+	want := map[string]string{"a": "refund-failed chargeback"}
+	if diff := cmp.Diff(want, w.published()); diff != "" {
+		t.Fatalf("published (-want +got):\n%s", diff)
+	}
+	w.Advance(time.Hour)
+	w.restore()
+	w.guarded(true)
+	w.send()
+	w.publish()
+	if diff := cmp.Diff(want, w.published()); diff != "" {
+		t.Errorf("in the end (-want +got):\n%s", diff)
+	}
+	w.Update(func(ctx context.Context, tx *store.Tx) error {
+		return w.Ledger.PayOtherwise(ctx, tx, "a", ledger.Digest{1})
+	})
+	w.Want("a", "charged-back(chargeback)")
+	if halts := w.halts(); len(halts) != 0 {
+		t.Errorf("standing: %v", halts)
+	}
+	w.Agree()
+}
+
 // TestGuard_HearsOfOrdersThatNoReceiptShows: what was sent after the backup is not sent
 // again, also where the receipt was the same before and after.
 func TestGuard_HearsOfOrdersThatNoReceiptShows(t *testing.T) {

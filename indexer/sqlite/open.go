@@ -1,15 +1,12 @@
 package sqlite
 
 import (
-	"context"
 	"database/sql"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"strings"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
-	"github.com/pressly/goose/v3"
 )
 
 // Open opens a database file. Pragmas are in the DSN: executed through a pool they
@@ -39,20 +36,4 @@ func PathOf(address string) (string, error) {
 		return "", fmt.Errorf("%q: want sqlite:// and a path", address)
 	}
 	return path, nil
-}
-
-// Migrate brings a database up to the newest of the migrations in the folder.
-func Migrate(ctx context.Context, db *sql.DB, migrations fs.FS, folder string) error {
-	dir, err := fs.Sub(migrations, folder)
-	if err != nil {
-		return fmt.Errorf("sqlite: migrations: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, dir)
-	if err != nil {
-		return fmt.Errorf("sqlite: migrations: %w", err)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("sqlite: migrate: %w", err)
-	}
-	return nil
 }
