@@ -48,7 +48,7 @@ func (s *Service) wireCheckout(opts Options) error {
 		DID: s.cfg.DID, Mode: s.cfg.Mode, PublicURL: s.cfg.PublicURL, Local: s.cfg.indexer().Local(), Costs: s.cfg.Costs, Key: s.taking.key,
 	}, checkout.Parts{
 		Store: s.store, Ledger: s.ledger, Repo: s.repo, Index: s.index, Processor: opts.Processor, Proofs: s.taking.proofs,
-		Donee: s.donee, Halted: halt.Checkouts, Alarm: alarm,
+		Donee: s.donee, Halted: s.halted, Alarm: alarm,
 		Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
 	})
 	xrpc.Procedure(s.server, createCheckout, s.createCheckout, xrpc.SingleUse(tokens.New(s.store)))

@@ -171,8 +171,12 @@ func (s *Service) pds(ctx context.Context) (string, error) {
 func (s *Service) Addr() net.Addr { return s.server.Addr() }
 
 // Run serves, indexes and publishes until ctx ends; then it finishes what is under way
-// and returns nil. When a part dies, all of it ends, with that part's error.
+// and returns nil. When a part dies, all of it ends, with that part's error. It returns
+// ErrWindingDown for an escrow that was told to end.
 func (s *Service) Run(ctx context.Context) error {
+	if err := s.running(ctx); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.server.Run(ctx) })
 	g.Go(func() error { return s.indexer.Run(ctx) })

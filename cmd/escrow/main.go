@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, environ func() []string, stdout, st
 		Version:     version,
 		Writer:      stdout,
 		ErrWriter:   stderr,
-		Commands:    slices.Concat([]*cli.Command{runCommand(time.Now), statusCommand(), ledgerCommand(), backupCommand(), journalCommand(), newKeyCommand()}, adminCommands()),
+		Commands:    slices.Concat([]*cli.Command{runCommand(time.Now), windDownCommand(time.Now), statusCommand(), ledgerCommand(), backupCommand(), journalCommand(), newKeyCommand(), verifyStatementCommand()}, adminCommands()),
 	}
 	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {
 		return ctx, environment.CheckKnown("ESCROW_", environ(), root)

@@ -14,6 +14,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/store"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
@@ -143,4 +144,25 @@ func TestCampaign_ItsRecordSaysAllButTheFee(t *testing.T) {
 	if err != nil || len(ahead) != 0 {
 		t.Errorf("what was published from here is ahead: %+v, %v", ahead, err)
 	}
+}
+
+func TestCampaign_SaysUntilWhenTestTermsTakeCheckouts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	usual := w.announce(someService, termsFile(t, numbers(), "A text."))
+	short := numbers()
+	short["checkoutMarginSeconds"] = 60
+	ref := w.announce(someService, termsFile(t, short, "A text."))
+	c := w.opens(func(c *campaign.Campaign) { c.Terms = ref })
+	w.settle()
+	if got := w.campaignRecord().CheckoutsUntil; got == nil || *got != stamp(c.ClosesAt.Add(-time.Minute)) {
+		t.Errorf("checkouts until %v", got)
+	}
+	w.ok(w.store.Read(t.Context(), func(ctx context.Context, q sqlite.Querier) error {
+		terms, err := w.repo.TermsByKey(ctx, q, w.uri(usual.Uri).RecordKey())
+		if err == nil && !terms.CheckoutsUntil(c.ClosesAt).Equal(c.ClosesAt.Add(-lifecycle.CheckoutMargin)) {
+			t.Errorf("usually checkouts are taken until %s", terms.CheckoutsUntil(c.ClosesAt))
+		}
+		return err
+	}))
 }

@@ -41,3 +41,25 @@ END;
 -- by currency.
 ALTER TABLE reconciliation ADD COLUMN balance TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(balance));
 ALTER TABLE reconciliation ADD COLUMN unmatched TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(unmatched));
+
+-- That the escrow ends: nothing is taken in any more, and everything that is held goes
+-- back. One row, once begun for ever.
+CREATE TABLE wind_down (
+	id       INTEGER PRIMARY KEY CHECK (id = 1),
+	because  TEXT    NOT NULL CHECK (because <> ''),
+	begun_at INTEGER NOT NULL
+) STRICT;
+
+-- +goose StatementBegin
+CREATE TRIGGER wind_down_is_for_ever BEFORE UPDATE ON wind_down
+BEGIN
+	SELECT RAISE(ABORT, 'an end that was begun stands');
+END;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE TRIGGER wind_down_is_not_deleted BEFORE DELETE ON wind_down
+BEGIN
+	SELECT RAISE(ABORT, 'an end that was begun stands');
+END;
+-- +goose StatementEnd

@@ -802,6 +802,19 @@ CREATE TABLE watch_outage (
 	PRIMARY KEY (attempt, from_at)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX watch_outage_open ON watch_outage (attempt) WHERE to_at IS NULL;
+CREATE TABLE wind_down (
+	id       INTEGER PRIMARY KEY CHECK (id = 1),
+	because  TEXT    NOT NULL CHECK (because <> ''),
+	begun_at INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER wind_down_is_for_ever BEFORE UPDATE ON wind_down
+BEGIN
+	SELECT RAISE(ABORT, 'an end that was begun stands');
+END;
+CREATE TRIGGER wind_down_is_not_deleted BEFORE DELETE ON wind_down
+BEGIN
+	SELECT RAISE(ABORT, 'an end that was begun stands');
+END;
 CREATE TABLE withdrawal (
 	pledge    TEXT    PRIMARY KEY,
 	hold      TEXT    NOT NULL REFERENCES hold,

@@ -1,0 +1,45 @@
+package winddown
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/lexicons/money"
+)
+
+// Progress is where the money is in one currency, in minor units.
+type Progress struct {
+	Currency money.Currency
+	// Held waits for a decision; Due is to go back and has not left; Sent has left and is
+	// not confirmed; Returned came back and is owed until it is claimed; Contested is with
+	// banks that have not decided.
+	Held, Due, Sent, Returned, Contested int64
+	// Payees is what was decided to go to payees and has not arrived.
+	Payees int64
+}
+
+// Waiting is what will still go back by itself.
+func (p Progress) Waiting() int64 { return p.Due + p.Sent }
+
+// ProgressOf reads where the money is.
+func ProgressOf(ctx context.Context, q sqlite.Querier) ([]Progress, error) {
+	list, err := sqlite.Collect(ctx, q, `
+		SELECT currency,
+			sum(CASE WHEN kind = 'held' THEN -balance ELSE 0 END),
+			sum(CASE WHEN kind = 'refund-due' OR kind = 'refund-in-transit' THEN -balance ELSE 0 END),
+			sum(CASE WHEN kind = 'refund-in-transit' THEN balance ELSE 0 END),
+			sum(CASE WHEN kind = 'returned' THEN -balance ELSE 0 END),
+			sum(CASE WHEN kind = 'contested' THEN -balance ELSE 0 END),
+			sum(CASE WHEN kind = 'owed' THEN -balance ELSE 0 END)
+		FROM account GROUP BY currency ORDER BY currency`,
+		func(rows *sql.Rows) (p Progress, err error) {
+			err = rows.Scan(&p.Currency, &p.Held, &p.Due, &p.Sent, &p.Returned, &p.Contested, &p.Payees)
+			return p, err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("winddown: read where the money is: %w", err)
+	}
+	return list, nil
+}
