@@ -53,12 +53,11 @@ func (s *Site) project(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, "project", head{
+	return s.render(w, r, http.StatusOK, "project", head{
 		Description: firstWords(page.Description, 200), Path: page.Path, AtURI: page.URI,
 		JSON: xrpcURL("fund.stratos.project.getProject", "uri", page.URI),
 		Feed: page.Path + "/feed.atom", FeedTitle: "New proposals for " + page.Name, Hidden: r.URL.Query().Has("cursor"),
 	}, page)
-	return nil
 }
 
 func (s *Site) projectPage(r *http.Request) (*projectPage, error) {

@@ -14,7 +14,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
@@ -302,6 +304,57 @@ func TestAVisitorsPageIsKeptByNobody(t *testing.T) {
 	}
 	if text := words(parse(t, got.Body.String())); !strings.Contains(text, "@ana.example Sign out") || strings.Contains(text, "Sign in") {
 		t.Errorf("the page does not know the visitor: %s", text)
+	}
+}
+
+// keeper keeps answers for good.
+type keeper map[string][]byte
+
+func (k keeper) Answer(ctx context.Context, method syntax.NSID, query string, ask func(context.Context) ([]byte, error)) ([]byte, error) {
+	key := method.String() + " " + query
+	if k[key] == nil {
+		body, err := ask(ctx)
+		if err != nil {
+			return nil, err
+		}
+		k[key] = body
+	}
+	return k[key], nil
+}
+
+func TestPagesOfThePublicAreMadeOnceAMinute(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	w, at, visitor := newWorld(), now, (*Visitor)(nil)
+	s := newSite(t, watched{w, func(context.Context) { asked++ }}, func(o *Options) {
+		o.Answers, o.Now, o.Visitor = keeper{}, func() time.Time { return at }, func(context.Context) *Visitor { return visitor }
+	})
+	_, first := open(t, s, "/")
+	if _, again := open(t, s, "/"); again != first || asked != 1 {
+		t.Errorf("it was made %d times", asked)
+	}
+	if open(t, s, "/?stage=proposed"); asked != 2 {
+		t.Errorf("another page was made %d times", asked-1)
+	}
+	at = at.Add(keptFor)
+	if open(t, s, "/"); asked != 3 {
+		t.Error("it is older than a minute")
+	}
+	visitor = &Visitor{DID: author, Handle: "ana.example"}
+	if _, own := open(t, s, "/"); asked != 4 || !strings.Contains(own, "@ana.example") {
+		t.Error("a visitor got the public's page")
+	}
+	visitor = nil
+	if _, public := open(t, s, "/"); strings.Contains(public, "Sign out") {
+		t.Error("the public got a visitor's page")
+	}
+	w.Error = xrpc.NotEnoughResources("slow")
+	if got := get(s, "/?stage=preview"); got.Code != http.StatusServiceUnavailable {
+		t.Errorf("a failure answers %d", got.Code)
+	}
+	w.Error = nil
+	if got := get(s, "/?stage=preview"); got.Code != http.StatusOK {
+		t.Errorf("a failure was kept: %d", got.Code)
 	}
 }
 
