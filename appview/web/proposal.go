@@ -242,6 +242,9 @@ func (s *Site) answerOf(v *stratos.FeatureDefs_AnswerView) (*answer, error) {
 
 // stepsOf is the whole way, and how far it has been gone.
 func (s *Site) stepsOf(at stage, a *stratos.FeatureDefs_AttemptView) []step {
+	if at.Stopped && a != nil && a.AcceptedAt != nil { // it went as far as that
+		at.Step = stepVerification
+	}
 	out := make([]step, steps)
 	for i := range out {
 		out[i] = step{Name: stepNames[i], State: "open"}

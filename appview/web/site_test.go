@@ -21,6 +21,7 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
 
@@ -180,6 +181,19 @@ func TestTheWayIsDoneAsFarAsTheStageIs(t *testing.T) {
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: %v, want %s", stage, got, want)
 		}
+	}
+}
+
+func TestAnAttemptThatWasReleasedAndRefundedGotAsFarAsVerification(t *testing.T) {
+	t.Parallel()
+	way := newSite(t, newWorld()).stepsOf(stageOf(string(lifecycle.StageCancelled)), &stratos.FeatureDefs_AttemptView{
+		ClosesAt: ref(daysOn(-9)), AcceptedAt: ref(daysOn(-5)), VerificationEndsAt: ref(daysOn(9)), FinalAt: ref(daysOn(30)),
+	})
+	if way[stepRelease].State != "done" || way[stepVerification].State != "stopped" {
+		t.Errorf("it went %+v", way)
+	}
+	if way[stepPreview].When == nil || way[stepVerification].When != nil || way[stepPaid].When != nil {
+		t.Errorf("it promises what will not come: %+v", way)
 	}
 }
 
