@@ -25,6 +25,7 @@ type projectPage struct {
 	Proposals   int64
 	Listing     listing
 	Track       track
+	Own         bool // the visitor's
 }
 
 // claim is an address that the project says is its own.
@@ -86,6 +87,8 @@ func (s *Site) projectPage(r *http.Request) (*projectPage, error) {
 	for _, c := range v.Claims {
 		p.Claims = append(p.Claims, s.claimOf(c))
 	}
+	visitor := s.visitor(r.Context())
+	p.Own = visitor != nil && visitor.DID.String() == v.Author.Did
 	owner, err := s.opts.Queries.Actor(r.Context(), syntax.AtIdentifier(v.Author.Did))
 	if err != nil {
 		return nil, err

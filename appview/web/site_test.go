@@ -253,6 +253,18 @@ func TestPagesNameThemselvesAndTheirRecord(t *testing.T) {
 	}
 }
 
+func TestOnlyItsOwnerIsShownTheWayToChangeAProject(t *testing.T) {
+	t.Parallel()
+	for did, want := range map[syntax.DID]bool{developer: true, author: false} {
+		s := newSite(t, newWorld(), func(o *Options) {
+			o.Visitor = func(context.Context) *Visitor { return &Visitor{DID: did, Handle: "ana.example"} }
+		})
+		if _, body := open(t, s, "/project/ana.example/skylight"); strings.Contains(body, "/project/ana.example/skylight/edit") != want {
+			t.Errorf("%s is shown it: %v", did, !want)
+		}
+	}
+}
+
 func TestWhatIsNotThereIsAPageThatSaysSo(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, newWorld())
