@@ -12,6 +12,9 @@
 // getStats may be a minute old and are not among them. Lists are made of parts, the
 // views of proposals, which hold longer: which proposals a list has is always read.
 //
+// The pages of appview/web ask the same methods in the same process; site.go is between
+// the two.
+//
 // It holds no money and no authority, writes nothing, and asks nobody but its
 // own index. Errors of the domain become errors of the lexicon in errors.go, the
 // only place that knows both. An [API] may be shared between goroutines.

@@ -83,7 +83,7 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	api.Register(s.server)
 	if s.cfg.Web {
 		pages, err := web.New(web.Options{
-			Queries: api.Queries(), PublicURL: s.cfg.PublicURL, TestMoney: s.cfg.TestMoney, Now: opts.Clock, Log: opts.Log,
+			Queries: api.Queries(), Answers: answers, PublicURL: s.cfg.PublicURL, TestMoney: s.cfg.TestMoney, Now: opts.Clock, Log: opts.Log,
 		})
 		if err != nil {
 			return err

@@ -15,13 +15,19 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/lexicons"
+	"github.com/stratosfund/stratosfund/xrpc"
 )
 
 // newPages are the pages on an index.
 func newPages(t testing.TB, o *offline, visitor *web.Visitor) *web.Site {
 	t.Helper()
+	return newPagesKept(t, o, visitor, nil)
+}
+
+func newPagesKept(t testing.TB, o *offline, visitor *web.Visitor, answers xrpc.Answers) *web.Site {
+	t.Helper()
 	pages, err := web.New(web.Options{
-		Queries: o.api.Queries(), PublicURL: "https://fund.example", Now: o.clock, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
+		Queries: o.api.Queries(), Answers: answers, PublicURL: "https://fund.example", Now: o.clock, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)),
 		Visitor: func(context.Context) *web.Visitor { return visitor },
 	})
 	if err != nil {
@@ -134,6 +140,22 @@ func TestPagesShowWhatTheIndexHolds(t *testing.T) {
 	}
 }
 
+func TestAKeptPageShowsWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	pages := newPagesKept(t, l.offline, nil, l.answers)
+	path := proposalPath(l.proposal)
+	for range 2 {
+		if _, body := page(pages, path); strings.Contains(body, "Night mode") {
+			t.Fatal("it is there before it was written")
+		}
+	}
+	l.put(l.offline.proposal(carol, 1, -60, "Night mode", "For eyes."))
+	if _, body := page(pages, path); !strings.Contains(body, "Night mode") {
+		t.Error("the page is older than the index")
+	}
+}
+
 func TestAVisitorSeesTheirOwnState(t *testing.T) {
 	t.Parallel()
 	l := newLife(t)
@@ -176,16 +198,15 @@ func BenchmarkPages(b *testing.B) {
 	for did := range o.repos {
 		o.fetch(did)
 	}
-	pages := newPages(b, o, nil).Handler()
-	for name, path := range map[string]string{"board": "/", "proposal": proposalPath(full)} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				w := httptest.NewRecorder()
-				if pages.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil)); w.Code != http.StatusOK {
-					b.Fatalf("%d %s", w.Code, w.Body)
+	for name, pages := range map[string]*web.Site{"fresh": newPages(b, o, nil), "kept": newPagesKept(b, o, nil, o.answers)} {
+		for what, path := range map[string]string{"board": "/", "proposal": proposalPath(full)} {
+			b.Run(name+" "+what, func(b *testing.B) {
+				for b.Loop() {
+					if status, body := page(pages, path); status != http.StatusOK {
+						b.Fatalf("%d %s", status, body)
+					}
 				}
-				b.SetBytes(int64(w.Body.Len()))
-			}
-		})
+			})
+		}
 	}
 }

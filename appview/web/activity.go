@@ -130,36 +130,14 @@ var notCounted = map[string]string{
 
 func (p *proposalPage) atURI() syntax.ATURI { return syntax.ATURI(p.URI) }
 
-func (s *Site) addBackers(r *http.Request, p *proposalPage) error {
-	var err error
-	p.Backers, p.Spread, err = s.backersOf(r, p.atURI(), someBackers)
-	return err
-}
-
-// backersOf lists the latest of each kind, and how estimates are spread.
-func (s *Site) backersOf(r *http.Request, uri syntax.ATURI, limit int64) (b backers, spreads []spread, err error) {
+// backersOf lists the latest of each kind, and how estimates are spread. Nobody paid for
+// what nobody has attempted.
+func (s *Site) backersOf(r *http.Request, uri syntax.ATURI, limit int64, attempted bool) (b backers, spreads []spread, err error) {
 	about := About{URI: uri, Limit: limit}
-	pledges, err := s.opts.Queries.Pledges(r.Context(), about)
-	if err != nil {
-		return b, nil, err
-	}
-	for _, v := range pledges.Pledges {
-		record, err := read[stratos.FeaturePledge](v.Record)
-		if err != nil {
+	if attempted {
+		if err := s.addPayments(r, &b, about); err != nil {
 			return b, nil, err
 		}
-		b.Pledges = append(b.Pledges, s.backingOf(v.Author, v.Value, v.Status, record.Note, record.CreatedAt, v.Uri, v.Receipt))
-	}
-	donations, err := s.opts.Queries.Donations(r.Context(), about)
-	if err != nil {
-		return b, nil, err
-	}
-	for _, v := range donations.Donations {
-		record, err := read[stratos.FeatureDonation](v.Record)
-		if err != nil {
-			return b, nil, err
-		}
-		b.Donations = append(b.Donations, s.backingOf(v.Author, v.Value, v.Status, record.Note, record.CreatedAt, v.Uri, v.Receipt))
 	}
 	estimates, err := s.opts.Queries.Estimates(r.Context(), about)
 	if err != nil {
@@ -181,8 +159,36 @@ func (s *Site) backersOf(r *http.Request, uri syntax.ATURI, limit int64) (b back
 		}
 		b.Estimates = append(b.Estimates, e)
 	}
-	b.More = pledges.Cursor != nil || donations.Cursor != nil || estimates.Cursor != nil
+	b.More = b.More || estimates.Cursor != nil
 	return b, spreadsOf(estimates.Distribution), nil
+}
+
+// addPayments adds who pledged and donated.
+func (s *Site) addPayments(r *http.Request, b *backers, about About) error {
+	pledges, err := s.opts.Queries.Pledges(r.Context(), about)
+	if err != nil {
+		return err
+	}
+	for _, v := range pledges.Pledges {
+		record, err := read[stratos.FeaturePledge](v.Record)
+		if err != nil {
+			return err
+		}
+		b.Pledges = append(b.Pledges, s.backingOf(v.Author, v.Value, v.Status, record.Note, record.CreatedAt, v.Uri, v.Receipt))
+	}
+	donations, err := s.opts.Queries.Donations(r.Context(), about)
+	if err != nil {
+		return err
+	}
+	for _, v := range donations.Donations {
+		record, err := read[stratos.FeatureDonation](v.Record)
+		if err != nil {
+			return err
+		}
+		b.Donations = append(b.Donations, s.backingOf(v.Author, v.Value, v.Status, record.Note, record.CreatedAt, v.Uri, v.Receipt))
+	}
+	b.More = pledges.Cursor != nil || donations.Cursor != nil
+	return nil
 }
 
 func (s *Site) backingOf(by stratos.ActorDefs_ProfileBasic, value stratos.Defs_Money, status string, note *string, created, uri string, receipt *stratos.FeatureDefs_RecordView) backing {
@@ -250,10 +256,9 @@ func (s *Site) timeline(w http.ResponseWriter, r *http.Request) error {
 	if found.Cursor != nil {
 		page.More = path + "/timeline?" + cursorQuery(*found.Cursor)
 	}
-	s.render(w, r, http.StatusOK, "timeline", head{
+	return s.render(w, r, http.StatusOK, "timeline", head{
 		Path: path + "/timeline", JSON: xrpcURL("fund.stratos.feature.getTimeline", "uri", about.URI.String()), Hidden: about.Cursor != "",
 	}, page)
-	return nil
 }
 
 type backersPage struct {
@@ -267,13 +272,12 @@ func (s *Site) backers(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := backersPage{Title: title, Path: path}
-	if page.Backers, _, err = s.backersOf(r, about.URI, about.Limit); err != nil {
+	if page.Backers, _, err = s.backersOf(r, about.URI, about.Limit, true); err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, "backers", head{
+	return s.render(w, r, http.StatusOK, "backers", head{
 		Path: path + "/backers", JSON: xrpcURL("fund.stratos.feature.listPledges", "uri", about.URI.String()),
 	}, page)
-	return nil
 }
 
 // partOf finds the proposal that a page of one of its parts is about.

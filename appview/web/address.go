@@ -23,10 +23,14 @@ type person struct {
 // personOf names an account. Handles are ASCII, so one that looks like another in a foreign
 // script is seen as the Punycode that it is.
 func personOf(did, handle string) person {
-	if _, err := syntax.ParseHandle(handle); err != nil || handle == syntax.HandleInvalid.String() {
+	if handle == "" || handle == syntax.HandleInvalid.String() || strings.ContainsFunc(handle, notInHandle) {
 		return person{Name: plain(did), DID: did, Path: "/@" + url.PathEscape(did), id: url.PathEscape(did)}
 	}
-	return person{Name: "@" + handle, DID: did, Path: "/@" + url.PathEscape(handle), id: url.PathEscape(handle)}
+	return person{Name: "@" + handle, DID: did, Path: "/@" + handle, id: handle}
+}
+
+func notInHandle(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
 }
 
 func personIn(p stratos.ActorDefs_ProfileBasic) person { return personOf(p.Did, p.Handle) }
@@ -53,20 +57,30 @@ func proposalPathOf(uri *string) string {
 	if uri == nil {
 		return ""
 	}
-	at, err := syntax.ParseATURI(*uri)
-	if err != nil || at.Collection() != lexicons.CollectionProposal {
+	authority, collection, rkey, ok := partsOf(*uri)
+	if !ok || collection != lexicons.CollectionProposal.String() {
 		return ""
 	}
-	return "/p/" + url.PathEscape(at.Authority().String()) + "/" + url.PathEscape(at.RecordKey().String())
+	return "/p/" + url.PathEscape(authority) + "/" + url.PathEscape(rkey)
 }
 
 // recordPath is where any record is shown as it was signed.
 func recordPath(uri string) string {
-	at, err := syntax.ParseATURI(uri)
-	if err != nil {
+	authority, collection, rkey, ok := partsOf(uri)
+	if !ok {
 		return ""
 	}
-	return "/at/" + url.PathEscape(at.Authority().String()) + "/" + at.Collection().String() + "/" + url.PathEscape(at.RecordKey().String())
+	return "/at/" + url.PathEscape(authority) + "/" + url.PathEscape(collection) + "/" + url.PathEscape(rkey)
+}
+
+// partsOf takes the uri of a record apart, whose form was checked when it was indexed.
+func partsOf(uri string) (authority, collection, rkey string, ok bool) {
+	rest, ok := strings.CutPrefix(uri, "at://")
+	parts := strings.Split(rest, "/")
+	if !ok || len(parts) != 3 {
+		return "", "", "", false
+	}
+	return parts[0], parts[1], parts[2], true
 }
 
 func rkeyOf(uri string) string { return uri[strings.LastIndexByte(uri, '/')+1:] }

@@ -42,10 +42,9 @@ type apiRecord struct{ NSID, Description string }
 const escrows = "escrow.stratos.fund"
 
 func (s *Site) apiPage(w http.ResponseWriter, r *http.Request) error {
-	s.render(w, r, http.StatusOK, "api", head{
+	return s.render(w, r, http.StatusOK, "api", head{
 		Path: "/api", Description: "Every query of this service, with its parameters, to try in the browser.",
 	}, apiPage{Base: s.base, Methods: s.methods, Records: describeRecords()})
-	return nil
 }
 
 // describeMethods reads the lexicons of the queries.

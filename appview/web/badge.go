@@ -32,7 +32,7 @@ type badgePicture struct {
 
 // badge is a picture for the README of a repository: what it is worth, and where it stands.
 func (s *Site) badge(w http.ResponseWriter, r *http.Request) error {
-	e, _, err := s.entryAt(r)
+	e, err := s.entryAt(r)
 	if err != nil {
 		return err
 	}
@@ -66,17 +66,16 @@ var tones = map[string]string{
 }
 
 // entryAt is the proposal that a request's path names, as in a list.
-func (s *Site) entryAt(r *http.Request) (entry, *stratos.FeatureDefs_ProposalView, error) {
+func (s *Site) entryAt(r *http.Request) (entry, error) {
 	uri, err := recordURI(r, lexicons.CollectionProposal)
 	if err != nil {
-		return entry{}, nil, err
+		return entry{}, err
 	}
 	v, err := s.opts.Queries.Proposal(r.Context(), uri)
 	if err != nil {
-		return entry{}, nil, err
+		return entry{}, err
 	}
-	e, err := s.entryOf(basicOf(v))
-	return e, v, err
+	return s.entryOf(basicOf(v))
 }
 
 // basicOf is a proposal as it is in lists.

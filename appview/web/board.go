@@ -214,11 +214,10 @@ func (s *Site) board(w http.ResponseWriter, r *http.Request) error {
 	for _, t := range tabs {
 		page.Tabs = append(page.Tabs, boardTab{t.Name, q.in(names(t.Stages)).path(), countIn(numbers, t), t.is(q.Stages)})
 	}
-	s.render(w, r, http.StatusOK, "board", head{
+	return s.render(w, r, http.StatusOK, "board", head{
 		Description: "What people want built as open source, what it is worth to them, and what is being built, shown, released and paid for.",
 		Path:        q.path(), Feed: "/feed.atom", FeedTitle: "New proposals", JSON: q.data(), Hidden: q.Cursor != "" || q.Words != "",
 	}, page)
-	return nil
 }
 
 // boardList is the list alone, for the script that searches while one types.
@@ -227,8 +226,7 @@ func (s *Site) boardList(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.send(w, r, http.StatusOK, "board", "listing", list)
-	return nil
+	return s.send(w, http.StatusOK, "board", "listing", list)
 }
 
 // data is where the same list is as data.

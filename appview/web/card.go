@@ -74,7 +74,7 @@ func (f *fonts) badgeWidth(text string) int {
 }
 
 func (s *Site) card(w http.ResponseWriter, r *http.Request) error {
-	e, _, err := s.entryAt(r)
+	e, err := s.entryAt(r)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,8 @@
 // The site reads through [Queries], the AppView's own methods in the same process, as the
 // visitor who asks. It writes nothing, holds no session and knows no SQL: who a visitor is,
 // it is told by Options.Visitor, and forms that write are added with [Site.Handle] by
-// whoever can write. What has a visitor on it is kept by nobody on the way.
+// whoever can write. What has a visitor on it is kept by nobody on the way. The public's
+// pages are kept in the process, until what they show changes or a minute has passed.
 //
 // New neither listens nor starts anything. A [Site] may be shared; Handle belongs before
 // the first request.

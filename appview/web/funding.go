@@ -1,6 +1,8 @@
 package web
 
 import (
+	"cmp"
+	"math"
 	"slices"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -149,7 +151,7 @@ type account struct{ Name, Amount, Note string }
 // accountsOf is all of it, by currency. Zeros say nothing, and are left out.
 func accountsOf(funding []stratos.FeatureDefs_Funding) []currencyAccounts {
 	var out []currencyAccounts
-	for _, f := range funding {
+	for _, f := range slices.SortedStableFunc(slices.Values(funding), byWeight) {
 		c := currencyAccounts{Currency: plain(f.Currency)}
 		add := func(name string, minor int64, note string) {
 			if minor > 0 {
@@ -176,6 +178,17 @@ func accountsOf(funding []stratos.FeatureDefs_Funding) []currencyAccounts {
 		}
 	}
 	return out
+}
+
+// byWeight puts the developer's currency first, then that of most people.
+func byWeight(a, b stratos.FeatureDefs_Funding) int {
+	weight := func(f stratos.FeatureDefs_Funding) int64 {
+		if f.Goal != nil {
+			return math.MaxInt64
+		}
+		return f.Estimators + f.Pledgers + f.Donors
+	}
+	return cmp.Compare(weight(b), weight(a))
 }
 
 type currencyAccounts struct {

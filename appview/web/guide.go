@@ -15,8 +15,7 @@ type guidePage struct {
 }
 
 func (s *Site) about(w http.ResponseWriter, r *http.Request) error {
-	s.render(w, r, http.StatusOK, "about", head{Path: "/about", Description: "What StratosFund is, and why nobody has to trust it."}, nil)
-	return nil
+	return s.render(w, r, http.StatusOK, "about", head{Path: "/about", Description: "What StratosFund is, and why nobody has to trust it."}, nil)
 }
 
 func (s *Site) howItWorks(w http.ResponseWriter, r *http.Request) error {
@@ -24,10 +23,9 @@ func (s *Site) howItWorks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, "how-it-works", head{
+	return s.render(w, r, http.StatusOK, "how-it-works", head{
 		Path: "/how-it-works", Description: "From an idea to open source that is paid for: the stages, who does what, and where the money is.",
 	}, page)
-	return nil
 }
 
 // guide asks the rules for the numbers, so that the text cannot say other ones.

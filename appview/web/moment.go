@@ -3,8 +3,6 @@ package web
 import (
 	"fmt"
 	"time"
-
-	"github.com/bluesky-social/indigo/atproto/syntax"
 )
 
 const (
@@ -23,14 +21,13 @@ type moment struct {
 	at      time.Time
 }
 
-// momentOf reads a datetime of a view or record. Absent is nil, and so is what cannot be
-// read: the AppView lets no such record in.
+// momentOf reads a datetime of a view or record. The AppView lets none in that cannot be
+// read, so what is nil is absent.
 func (s *Site) momentOf(datetime string) *moment {
-	parsed, err := syntax.ParseDatetimeLenient(datetime)
+	at, err := time.Parse(time.RFC3339, datetime)
 	if err != nil {
 		return nil
 	}
-	at := parsed.Time().UTC()
 	return momentAt(at, s.opts.Now())
 }
 

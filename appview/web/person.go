@@ -60,10 +60,9 @@ func (s *Site) person(w http.ResponseWriter, r *http.Request) error {
 	if backed && page.Listing.More != "" {
 		page.Listing.More += "&backed"
 	}
-	s.render(w, r, http.StatusOK, "person", head{
+	return s.render(w, r, http.StatusOK, "person", head{
 		Path: page.Who.Path, AtURI: "at://" + v.Did, JSON: xrpcURL("fund.stratos.actor.getActor", "actor", v.Did), Hidden: r.URL.RawQuery != "",
 	}, page)
-	return nil
 }
 
 func (s *Site) addProjects(r *http.Request, page *personPage) error {

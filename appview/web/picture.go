@@ -17,6 +17,8 @@ const (
 	baseline = 130
 	// tallest is how high they may be.
 	tallest = 100
+	// fewest estimates make a picture; less are told as well by their list.
+	fewest = 3
 	// barGap is between bars.
 	barGap = 8
 	// widestBar keeps a bar a bar when there are few.
@@ -40,8 +42,8 @@ type bar struct {
 
 func spreadsOf(all []stratos.FeatureDefs_Distribution) []spread {
 	var out []spread
-	for _, d := range all {
-		if len(d.Buckets) == 0 {
+	for _, d := range slices.SortedStableFunc(slices.Values(all), byPeople) {
+		if d.Count < fewest || len(d.Buckets) == 0 {
 			continue
 		}
 		s := spread{Currency: plain(d.Currency), Total: amount(d.Total, d.Currency), People: people(d.Count)}
@@ -80,7 +82,10 @@ type change struct {
 	delta int64
 }
 
-// heldOver is nil when nothing was ever pledged. Of several currencies there is one that an
+// byPeople puts the currency of most people first.
+func byPeople(a, b stratos.FeatureDefs_Distribution) int { return cmp.Compare(b.Count, a.Count) }
+
+// heldOver is nil when nothing changed over time. Of several currencies there is one that an
 // attempt was in; a proposal with attempts in two has no single curve.
 func (s *Site) heldOver(events []stratos.FeatureDefs_TimelineEvent) *curve {
 	var changes []change
@@ -103,7 +108,7 @@ func (s *Site) heldOver(events []stratos.FeatureDefs_TimelineEvent) *curve {
 		currency = e.Value.Currency
 		changes = append(changes, change{at, sign * e.Value.Amount})
 	}
-	if len(changes) == 0 {
+	if len(changes) < 2 { // one moment is no time
 		return nil
 	}
 	return drawn(changes, currency, momentAt(s.opts.Now(), s.opts.Now()))

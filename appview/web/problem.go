@@ -29,7 +29,10 @@ func (s *Site) Failed(w http.ResponseWriter, r *http.Request, err error) {
 	if p.status == http.StatusInternalServerError {
 		s.log.ErrorContext(r.Context(), "page failed", "path", r.Pattern, "request", xrpc.RequestID(r.Context()), "err", err)
 	}
-	s.render(w, r, p.status, "problem", head{Hidden: true}, p)
+	if err := s.render(w, r, p.status, "problem", head{Hidden: true}, p); err != nil {
+		s.log.ErrorContext(r.Context(), "page not made", "err", err)
+		http.Error(w, p.Head, p.status)
+	}
 }
 
 func (s *Site) problemOf(ctx context.Context, err error) *problem {

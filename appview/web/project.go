@@ -25,6 +25,7 @@ type projectPage struct {
 	Proposals   int64
 	Listing     listing
 	Track       track
+	Own         bool // the visitor's
 }
 
 // claim is an address that the project says is its own.
@@ -53,12 +54,11 @@ func (s *Site) project(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, "project", head{
+	return s.render(w, r, http.StatusOK, "project", head{
 		Description: firstWords(page.Description, 200), Path: page.Path, AtURI: page.URI,
 		JSON: xrpcURL("fund.stratos.project.getProject", "uri", page.URI),
 		Feed: page.Path + "/feed.atom", FeedTitle: "New proposals for " + page.Name, Hidden: r.URL.Query().Has("cursor"),
 	}, page)
-	return nil
 }
 
 func (s *Site) projectPage(r *http.Request) (*projectPage, error) {
@@ -87,6 +87,8 @@ func (s *Site) projectPage(r *http.Request) (*projectPage, error) {
 	for _, c := range v.Claims {
 		p.Claims = append(p.Claims, s.claimOf(c))
 	}
+	visitor := s.visitor(r.Context())
+	p.Own = visitor != nil && visitor.DID.String() == v.Author.Did
 	owner, err := s.opts.Queries.Actor(r.Context(), syntax.AtIdentifier(v.Author.Did))
 	if err != nil {
 		return nil, err

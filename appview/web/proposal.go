@@ -21,28 +21,29 @@ const (
 // proposalPage is everything that is known about a proposal.
 type proposalPage struct {
 	entry
-	URI, CID    string
-	Description string
-	Links       []link
-	Steps       []step
-	Accounts    []currencyAccounts
-	Actions     []action
-	Refusals    []string
-	Warnings    []warning
-	Answer      *answer
-	Duplicates  []reference
-	Attempt     *attempt
-	Others      []attempt // attempts beside it
-	Disputes    []dispute
-	Reports     []report
-	MoreReports bool
-	Backers     backers
-	Spread      []spread
-	Held        *curve
-	Events      []event
-	MoreEvents  bool
-	Badge       string
-	Mine        []mine
+	URI, CID     string
+	Description  string
+	Links        []link
+	Steps        []step
+	Accounts     []currencyAccounts
+	Actions      []action
+	Refusals     []string
+	Warnings     []warning
+	Answer       *answer
+	Duplicates   []reference
+	Attempt      *attempt
+	Others       []attempt // attempts beside it
+	Disputes     []dispute
+	MoreDisputes bool
+	Reports      []report
+	MoreReports  bool
+	Backers      backers
+	Spread       []spread
+	Held         *curve
+	Events       []event
+	MoreEvents   bool
+	Badge        string
+	Mine         []mine
 }
 
 // warning is something that does not fit together.
@@ -88,8 +89,7 @@ func (s *Site) proposal(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, "proposal", s.proposalHead(page), page)
-	return nil
+	return s.render(w, r, http.StatusOK, "proposal", s.proposalHead(page), page)
 }
 
 func (s *Site) proposalHead(p *proposalPage) head {
@@ -163,8 +163,37 @@ func (s *Site) addAttempts(p *proposalPage, v *stratos.FeatureDefs_ProposalView)
 	return nil
 }
 
-// addActivity adds what people did about it.
+// addActivity adds what people did about it. What cannot be there yet is not asked for.
 func (s *Site) addActivity(r *http.Request, p *proposalPage) error {
+	if p.released() {
+		if err := s.addReports(r, p); err != nil {
+			return err
+		}
+	}
+	var err error
+	if p.Backers, p.Spread, err = s.backersOf(r, p.atURI(), someBackers, p.Attempt != nil || len(p.Others) > 0); err != nil {
+		return err
+	}
+	timeline, err := s.opts.Queries.Timeline(r.Context(), About{URI: p.atURI(), Limit: someEvents})
+	if err != nil {
+		return err
+	}
+	p.Events, p.MoreEvents = s.eventsOf(timeline.Events), timeline.Cursor != nil
+	if !p.MoreEvents { // a curve that leaves out the end would lie
+		p.Held = s.heldOver(timeline.Events)
+	}
+	return nil
+}
+
+// released tells whether there may be a release of any attempt, which people disputed or
+// looked at. The record of one may be gone while the campaign is there.
+func (p *proposalPage) released() bool {
+	may := func(a attempt) bool { return a.Release != nil || a.Campaign != "" || a.Claimed != "" }
+	return p.Attempt != nil && may(*p.Attempt) || slices.ContainsFunc(p.Others, may)
+}
+
+// addReports adds what people said about the release.
+func (s *Site) addReports(r *http.Request, p *proposalPage) error {
 	about := About{URI: p.atURI(), Limit: someReports}
 	disputes, err := s.opts.Queries.Disputes(r.Context(), about)
 	if err != nil {
@@ -177,11 +206,11 @@ func (s *Site) addActivity(r *http.Request, p *proposalPage) error {
 		}
 		p.Disputes = append(p.Disputes, made)
 	}
+	p.MoreDisputes = disputes.Cursor != nil
 	reports, err := s.opts.Queries.Verifications(r.Context(), about)
 	if err != nil {
 		return err
 	}
-	p.MoreReports = reports.Cursor != nil
 	for _, v := range reports.Verifications {
 		made, err := s.reportOf(v)
 		if err != nil {
@@ -189,17 +218,7 @@ func (s *Site) addActivity(r *http.Request, p *proposalPage) error {
 		}
 		p.Reports = append(p.Reports, made)
 	}
-	if err := s.addBackers(r, p); err != nil {
-		return err
-	}
-	timeline, err := s.opts.Queries.Timeline(r.Context(), About{URI: p.atURI(), Limit: someEvents})
-	if err != nil {
-		return err
-	}
-	p.Events, p.MoreEvents = s.eventsOf(timeline.Events), timeline.Cursor != nil
-	if !p.MoreEvents { // a curve that leaves out the end would lie
-		p.Held = s.heldOver(timeline.Events)
-	}
+	p.MoreReports = reports.Cursor != nil
 	return nil
 }
 
@@ -223,6 +242,9 @@ func (s *Site) answerOf(v *stratos.FeatureDefs_AnswerView) (*answer, error) {
 
 // stepsOf is the whole way, and how far it has been gone.
 func (s *Site) stepsOf(at stage, a *stratos.FeatureDefs_AttemptView) []step {
+	if at.Stopped && a != nil && a.AcceptedAt != nil { // it went as far as that
+		at.Step = stepVerification
+	}
 	out := make([]step, steps)
 	for i := range out {
 		out[i] = step{Name: stepNames[i], State: "open"}

@@ -40,6 +40,5 @@ func (s *Site) record(w http.ResponseWriter, r *http.Request) error {
 		URI: v.Uri, CID: v.Cid, Collection: collection.String(), By: personOf(at.Authority().String(), ""), JSON: plain(pretty.String()),
 		Seen: s.momentOf(v.IndexedAt),
 	}
-	s.render(w, r, http.StatusOK, "record", head{Path: recordPath(v.Uri), AtURI: v.Uri, Hidden: true}, page)
-	return nil
+	return s.render(w, r, http.StatusOK, "record", head{Path: recordPath(v.Uri), AtURI: v.Uri, Hidden: true}, page)
 }

@@ -32,6 +32,8 @@ type head struct {
 	Hidden      bool   // from search engines
 }
 
+const htmlType = "text/html; charset=utf-8"
+
 // frame is what every page shows around its own.
 type frame struct {
 	head
@@ -90,28 +92,29 @@ func atURI(uri string) (template.URL, error) {
 // leave it out. Data is the template's dot.
 func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page string, data any) {
 	w.Header().Set("Cache-Control", "private, no-store")
-	s.render(w, r, status, page, head{Hidden: true}, data)
+	if err := s.render(w, r, status, page, head{Hidden: true}, data); err != nil {
+		s.Failed(w, r, err)
+	}
 }
 
 // render sends a page, whole or not at all.
-func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page string, h head, data any) {
+func (s *Site) render(w http.ResponseWriter, r *http.Request, status int, page string, h head, data any) error {
 	f := frame{head: h, Base: s.base, Here: r.URL.Path, Return: r.URL.RequestURI(), Test: s.opts.TestMoney, Page: data}
 	if v := s.visitor(r.Context()); v != nil {
 		who := personOf(v.DID.String(), v.Handle.String())
 		f.Visitor = &who
 	}
-	s.send(w, r, status, page, "layout", f)
+	return s.send(w, status, page, "layout", f)
 }
 
 // send executes one template of a page.
-func (s *Site) send(w http.ResponseWriter, r *http.Request, status int, page, name string, data any) {
+func (s *Site) send(w http.ResponseWriter, status int, page, name string, data any) error {
 	var out bytes.Buffer
 	if err := s.templates[page].ExecuteTemplate(&out, name, data); err != nil {
-		s.log.ErrorContext(r.Context(), "page not made", "page", page, "err", err)
-		http.Error(w, "This page is broken.", http.StatusInternalServerError)
-		return
+		return fmt.Errorf("web: make the page %s: %w", page, err)
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Type", htmlType)
 	w.WriteHeader(status)
 	_, _ = out.WriteTo(w) // a browser that went away does not matter
+	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/stratosfund/stratosfund/xrpc"
 )
 
 const (
@@ -28,6 +30,8 @@ type Options struct {
 	// PublicURL is where browsers reach the site: scheme and host. Canonical addresses and
 	// those in feeds begin with it.
 	PublicURL string
+	// Answers keeps what was answered to the public; nil makes each page anew.
+	Answers xrpc.Answers
 	// Visitor says who a request comes from; nil for the public. Without it everybody is.
 	Visitor func(context.Context) *Visitor
 	// TestMoney is said on top of each page: amounts on it may be of no real money.
@@ -80,25 +84,25 @@ func New(opts Options) (*Site, error) {
 
 func (s *Site) route() {
 	for pattern, page := range map[string]func(http.ResponseWriter, *http.Request) error{
-		"GET /{$}":          s.board,
-		"GET /board/list":   s.boardList,
+		"GET /{$}":          s.kept(s.board),
+		"GET /board/list":   s.kept(s.boardList),
 		"GET /feed.atom":    s.boardFeed,
 		"GET /about":        s.about,
 		"GET /how-it-works": s.howItWorks,
 		"GET /api":          s.apiPage,
 
-		"GET /p/{actor}/{rkey}":           s.proposal,
+		"GET /p/{actor}/{rkey}":           s.kept(s.proposal),
 		"GET /p/{actor}/{rkey}/timeline":  s.timeline,
 		"GET /p/{actor}/{rkey}/backers":   s.backers,
 		"GET /p/{actor}/{rkey}/feed.atom": s.proposalFeed,
 		"GET /p/{actor}/{rkey}/badge.svg": s.badge,
 		"GET /p/{actor}/{rkey}/card.png":  s.card,
 
-		"GET /project/{actor}/{rkey}":           s.project,
+		"GET /project/{actor}/{rkey}":           s.kept(s.project),
 		"GET /project/{actor}/{rkey}/feed.atom": s.projectFeed,
 
 		"GET /at/{actor}/{collection}/{rkey}": s.record,
-		"GET /{at}":                           s.person,
+		"GET /{at}":                           s.kept(s.person),
 		"GET /":                               s.nothing,
 	} {
 		s.mux.Handle(pattern, s.page(page))

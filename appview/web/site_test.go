@@ -14,11 +14,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
 
@@ -181,6 +184,19 @@ func TestTheWayIsDoneAsFarAsTheStageIs(t *testing.T) {
 	}
 }
 
+func TestAnAttemptThatWasReleasedAndRefundedGotAsFarAsVerification(t *testing.T) {
+	t.Parallel()
+	way := newSite(t, newWorld()).stepsOf(stageOf(string(lifecycle.StageCancelled)), &stratos.FeatureDefs_AttemptView{
+		ClosesAt: ref(daysOn(-9)), AcceptedAt: ref(daysOn(-5)), VerificationEndsAt: ref(daysOn(9)), FinalAt: ref(daysOn(30)),
+	})
+	if way[stepRelease].State != "done" || way[stepVerification].State != "stopped" {
+		t.Errorf("it went %+v", way)
+	}
+	if way[stepPreview].When == nil || way[stepVerification].When != nil || way[stepPaid].When != nil {
+		t.Errorf("it promises what will not come: %+v", way)
+	}
+}
+
 func TestOnlyWhatTheStageAndTheVisitorAllowIsOffered(t *testing.T) {
 	t.Parallel()
 	offered := func(w *world) (out []string) {
@@ -233,6 +249,18 @@ func TestPagesNameThemselvesAndTheirRecord(t *testing.T) {
 		}
 		if !strings.HasPrefix(links["alternateapplication/json"], "/xrpc/fund.stratos.") {
 			t.Errorf("%s is as data at %q", address, links["alternateapplication/json"])
+		}
+	}
+}
+
+func TestOnlyItsOwnerIsShownTheWayToChangeAProject(t *testing.T) {
+	t.Parallel()
+	for did, want := range map[syntax.DID]bool{developer: true, author: false} {
+		s := newSite(t, newWorld(), func(o *Options) {
+			o.Visitor = func(context.Context) *Visitor { return &Visitor{DID: did, Handle: "ana.example"} }
+		})
+		if _, body := open(t, s, "/project/ana.example/skylight"); strings.Contains(body, "/project/ana.example/skylight/edit") != want {
+			t.Errorf("%s is shown it: %v", did, !want)
 		}
 	}
 }
@@ -302,6 +330,57 @@ func TestAVisitorsPageIsKeptByNobody(t *testing.T) {
 	}
 	if text := words(parse(t, got.Body.String())); !strings.Contains(text, "@ana.example Sign out") || strings.Contains(text, "Sign in") {
 		t.Errorf("the page does not know the visitor: %s", text)
+	}
+}
+
+// keeper keeps answers for good.
+type keeper map[string][]byte
+
+func (k keeper) Answer(ctx context.Context, method syntax.NSID, query string, ask func(context.Context) ([]byte, error)) ([]byte, error) {
+	key := method.String() + " " + query
+	if k[key] == nil {
+		body, err := ask(ctx)
+		if err != nil {
+			return nil, err
+		}
+		k[key] = body
+	}
+	return k[key], nil
+}
+
+func TestPagesOfThePublicAreMadeOnceAMinute(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	w, at, visitor := newWorld(), now, (*Visitor)(nil)
+	s := newSite(t, watched{w, func(context.Context) { asked++ }}, func(o *Options) {
+		o.Answers, o.Now, o.Visitor = keeper{}, func() time.Time { return at }, func(context.Context) *Visitor { return visitor }
+	})
+	_, first := open(t, s, "/")
+	if _, again := open(t, s, "/"); again != first || asked != 1 {
+		t.Errorf("it was made %d times", asked)
+	}
+	if open(t, s, "/?stage=proposed"); asked != 2 {
+		t.Errorf("another page was made %d times", asked-1)
+	}
+	at = at.Add(keptFor)
+	if open(t, s, "/"); asked != 3 {
+		t.Error("it is older than a minute")
+	}
+	visitor = &Visitor{DID: author, Handle: "ana.example"}
+	if _, own := open(t, s, "/"); asked != 4 || !strings.Contains(own, "@ana.example") {
+		t.Error("a visitor got the public's page")
+	}
+	visitor = nil
+	if _, public := open(t, s, "/"); strings.Contains(public, "Sign out") {
+		t.Error("the public got a visitor's page")
+	}
+	w.Error = xrpc.NotEnoughResources("slow")
+	if got := get(s, "/?stage=preview"); got.Code != http.StatusServiceUnavailable {
+		t.Errorf("a failure answers %d", got.Code)
+	}
+	w.Error = nil
+	if got := get(s, "/?stage=preview"); got.Code != http.StatusOK {
+		t.Errorf("a failure was kept: %d", got.Code)
 	}
 }
 
