@@ -45,7 +45,7 @@ func TestSomebodyProposesAndAnotherOneSaysWhatItIsWorth(t *testing.T) {
 	ben.Picture("estimate-wrong")
 	ben.Fill("Amount", "12.50")
 	ben.Press("Sign the estimate")
-	ben.Reach(path)
+	ben.Arrive(path)
 	ben.See("$12.50")
 	estimates := recordsOf[stratos.FeatureEstimate](t, backer, lexicons.CollectionEstimate)
 	if len(estimates) != 1 || estimates[0].Value.Amount != 1250 || estimates[0].Value.Currency != "USD" {

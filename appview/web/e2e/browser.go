@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,6 +123,15 @@ func (b *Browser) See(text string) {
 func (b *Browser) Reach(part string) {
 	b.t.Helper()
 	b.until("reach "+part, func(at, _ string) bool { return strings.Contains(at, part) })
+}
+
+// Arrive waits until the browser is at a page of a site.
+func (b *Browser) Arrive(path string) {
+	b.t.Helper()
+	b.until("arrive at "+path, func(at, _ string) bool {
+		u, err := url.Parse(at)
+		return err == nil && u.Path == path
+	})
 }
 
 func (b *Browser) until(what string, holds func(at, text string) bool) {
@@ -248,4 +258,38 @@ func quoted(text string) string {
 func (b *Browser) ForgetCookies() {
 	b.t.Helper()
 	b.do("forget all cookies", network.ClearBrowserCookies())
+}
+
+// Path is where on a site the browser is.
+func (b *Browser) Path() string {
+	b.t.Helper()
+	at, err := url.Parse(b.At())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return at.Path
+}
+
+// SeeAfterReload loads a page anew until it shows a text: one that does not look again by
+// itself.
+func (b *Browser) SeeAfterReload(text string) {
+	b.t.Helper()
+	at := b.At()
+	b.until("see "+text, func(_, shown string) bool {
+		if strings.Contains(shown, text) {
+			return true
+		}
+		b.Open(at)
+		return false
+	})
+}
+
+// Go goes to another page of the same site.
+func (b *Browser) Go(path string) {
+	b.t.Helper()
+	at, err := url.Parse(b.At())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.Open(at.Scheme + "://" + at.Host + path)
 }
