@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -38,6 +40,11 @@ type Config struct {
 	TestMoney bool
 	// Web serves the pages beside the API.
 	Web bool
+	// SessionsURL is sqlite:// and the path of the database of those who are signed in to
+	// the pages; empty means sessions.db beside the index.
+	SessionsURL string
+	// OAuthKeys make the pages a confidential client of PDSs; the first one signs.
+	OAuthKeys []session.Key
 	// MetricsBind is the host:port of the Prometheus metrics; empty means off.
 	MetricsBind string
 	// RateLimit is how many requests per second one client may make in the
@@ -58,6 +65,14 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("metrics-bind: %w", err))
 		}
 	}
+	if c.SessionsURL != "" {
+		if _, err := sqlite.PathOf(c.SessionsURL); err != nil {
+			errs = append(errs, fmt.Errorf("sessions-url: %w", err))
+		}
+	}
+	if c.Web {
+		errs = append(errs, c.sessions().Validate())
+	}
 	errs = append(errs, c.indexer().Validate(), c.server().Validate())
 	return errors.Join(errs...)
 }
@@ -71,6 +86,24 @@ func (c Config) indexer() indexer.Config {
 
 func (c Config) server() xrpc.Config {
 	return xrpc.Config{Bind: c.Bind, PublicURL: c.PublicURL, RateLimit: c.RateLimit, MaxInFlight: maxInFlight}
+}
+
+// sessions are those of the pages. Their database is never that of the index, which may be
+// thrown away and made anew.
+func (c Config) sessions() session.Config {
+	path, err := sqlite.PathOf(c.SessionsURL)
+	if c.SessionsURL == "" {
+		if path, err = sqlite.PathOf(c.DatabaseURL); err == nil {
+			path = filepath.Join(filepath.Dir(path), "sessions.db")
+		}
+	}
+	if err != nil {
+		path = "" // which Validate has a word for
+	}
+	return session.Config{
+		PublicURL: c.PublicURL, Path: path, Keys: c.OAuthKeys, Local: c.indexer().Local(),
+		Name: "StratosFund", UserAgent: c.indexer().UserAgent,
+	}
 }
 
 // maxInFlight bounds the requests that are answered at the same time.

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/stratosfund/stratosfund/appview/web"
+	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/indexer/store"
@@ -26,6 +26,7 @@ type Service struct {
 	indexer  *indexer.Indexer
 	server   *xrpc.Server
 	registry *prometheus.Registry
+	sessions *session.Sessions // nil without pages
 }
 
 // Build opens the index and wires the service. It listens already, so that
@@ -82,13 +83,11 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	api := New(s.store, s.cfg.policy())
 	api.Register(s.server)
 	if s.cfg.Web {
-		pages, err := web.New(web.Options{
-			Queries: api.Queries(), Answers: answers, PublicURL: s.cfg.PublicURL, TestMoney: s.cfg.TestMoney, Now: opts.Clock, Log: opts.Log,
-		})
+		pages, err := s.wirePages(ctx, api, answers, opts)
 		if err != nil {
 			return err
 		}
-		s.server.Handle("/", pages.Handler())
+		s.server.Handle("/", pages)
 	}
 	return s.server.Listen(ctx)
 }
@@ -113,6 +112,9 @@ func (s *Service) Close() error {
 	var errs []error
 	if s.server != nil {
 		errs = append(errs, s.server.Close())
+	}
+	if s.sessions != nil {
+		errs = append(errs, s.sessions.Close())
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

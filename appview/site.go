@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/appview/web"
+	"github.com/stratosfund/stratosfund/appview/web/acts"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -17,10 +19,16 @@ import (
 // ask for.
 type site struct{ *API }
 
-var _ web.Queries = site{}
+var (
+	_ web.Queries  = site{}
+	_ acts.Queries = site{}
+)
 
 // Queries are the API's methods for the pages.
 func (a *API) Queries() web.Queries { return site{a} }
+
+// forms are the API's methods for what visitors do.
+func (a *API) forms() acts.Queries { return site{a} }
 
 // told is a method's answer. What a client would be told of a failure, the pages are as
 // well.
@@ -48,13 +56,54 @@ func (s site) Proposals(ctx context.Context, q web.ProposalsQuery) (*stratos.Fea
 	if list, err = told(list, err); err != nil {
 		return nil, err
 	}
-	out := &stratos.FeatureListProposals_Output{Cursor: list.Cursor, Proposals: make([]stratos.FeatureDefs_ProposalViewBasic, len(list.Proposals))}
+	proposals, err := decoded(list)
+	if err != nil {
+		return nil, err
+	}
+	return &stratos.FeatureListProposals_Output{Cursor: list.Cursor, Proposals: proposals}, nil
+}
+
+// decoded are the views of a list, which are kept encoded.
+func decoded(list *listOfProposals) ([]stratos.FeatureDefs_ProposalViewBasic, error) {
+	out := make([]stratos.FeatureDefs_ProposalViewBasic, len(list.Proposals))
 	for i, encoded := range list.Proposals {
-		if err := json.Unmarshal(encoded, &out.Proposals[i]); err != nil {
+		if err := json.Unmarshal(encoded, &out[i]); err != nil {
 			return nil, fmt.Errorf("appview: read a kept view: %w", err)
 		}
 	}
 	return out, nil
+}
+
+// Similar implements [acts.Queries].
+func (s site) Similar(ctx context.Context, title, subject string, limit int64) (*stratos.FeatureSearchSimilar_Output, error) {
+	list, err := told(s.searchSimilar(ctx, searchSimilarParams{Title: title, Subject: subject, Limit: limit}))
+	if err != nil {
+		return nil, err
+	}
+	proposals, err := decoded(list)
+	if err != nil {
+		return nil, err
+	}
+	return &stratos.FeatureSearchSimilar_Output{Proposals: proposals}, nil
+}
+
+// Backings implements [acts.Queries].
+func (s site) Backings(ctx context.Context, of syntax.DID, after *acts.After, limit int) (out []acts.Backing, err error) {
+	var from *store.Key
+	if after != nil {
+		from = &store.Key{Value: after.At.UnixMilli(), URI: after.URI}
+	}
+	err = s.store.Read(ctx, func(r *store.Reader) error {
+		rows, err := r.ListOwn(ctx, of, from, limit)
+		for _, row := range rows {
+			out = append(out, acts.Backing{
+				Collection: row.Collection, URI: row.URI, Proposal: row.Proposal, At: time.UnixMilli(row.Value).UTC(),
+				Money: row.Money, Receipt: row.Receipt, Status: row.Status, Test: row.Test, Deleted: row.Deleted,
+			})
+		}
+		return err
+	})
+	return out, err
 }
 
 // Proposal implements [web.Queries].

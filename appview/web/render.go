@@ -18,7 +18,7 @@ var templateFiles embed.FS
 
 // shared are the templates that pages use; every other file is a page, which defines
 // "title" and "page".
-var shared = []string{"templates/layout.html", "templates/parts.html", "templates/pictures.html"}
+var shared = []string{"templates/layout.html", "templates/parts.html", "templates/pictures.html", "templates/fields.html"}
 
 // head is what a page says of itself to machines.
 type head struct {

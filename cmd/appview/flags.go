@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/stratosfund/stratosfund/appview"
+	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/cmd/internal/environment"
 )
 
@@ -78,6 +79,14 @@ func runFlags() []cli.Flag {
 			Name: "web", Sources: cli.EnvVars("APPVIEW_WEB"), Value: true,
 			Usage: "serve the web pages beside the API; --web=false for the API alone",
 		},
+		&cli.StringFlag{
+			Name: "sessions-url", Sources: cli.EnvVars("APPVIEW_SESSIONS_URL"),
+			Usage: "who is signed in to the pages: sqlite:// and a path, made when missing; sessions.db beside the index when empty; it holds secrets",
+		},
+		&cli.StringSliceFlag{
+			Name: "oauth-keys", Sources: cli.EnvVars("APPVIEW_OAUTH_KEYS"),
+			Usage: "keys that prove the pages to the hosts of those who sign in, as new-key makes them, the newest first; a key that is left out ends its sessions; none makes a public client",
+		},
 		databaseFlag(),
 	}
 	return append(append(flags, trustFlags()...), logFlags()...)
@@ -88,6 +97,10 @@ func configFrom(cmd *cli.Command) (appview.Config, error) {
 	escrows, err := parseDIDs(cmd.StringSlice("trusted-escrows"))
 	if err != nil {
 		return appview.Config{}, fmt.Errorf("trusted-escrows: %w", err)
+	}
+	keys, err := parseKeys(cmd.StringSlice("oauth-keys"))
+	if err != nil {
+		return appview.Config{}, fmt.Errorf("oauth-keys: %w", err)
 	}
 	return appview.Config{
 		Bind:        cmd.String("bind"),
@@ -101,10 +114,24 @@ func configFrom(cmd *cli.Command) (appview.Config, error) {
 		TrustedEscrows: escrows,
 		TestMoney:      cmd.Bool("test-money"),
 		Web:            cmd.Bool("web"),
+		SessionsURL:    cmd.String("sessions-url"),
+		OAuthKeys:      keys,
 		MetricsBind:    cmd.String("metrics-bind"),
 		RateLimit:      cmd.Float("rate-limit"),
 		Version:        version,
 	}, nil
+}
+
+func parseKeys(raw []string) ([]session.Key, error) {
+	var out []session.Key
+	for _, r := range raw {
+		key, err := session.ParseKey(r)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, key)
+	}
+	return out, nil
 }
 
 func parseDIDs(raw []string) ([]syntax.DID, error) {

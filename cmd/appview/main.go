@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, environ func() []string, stdout, st
 		Writer:      stdout,
 		ErrWriter:   stderr,
 		Commands: []*cli.Command{
-			runCommand(time.Now), statusCommand(time.Now), resyncCommand(time.Now), rebuildCommand(time.Now), backupCommand(),
+			runCommand(time.Now), statusCommand(time.Now), resyncCommand(time.Now), rebuildCommand(time.Now), backupCommand(), newKeyCommand(),
 		},
 	}
 	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {

@@ -331,21 +331,7 @@ func (d *Driver) move(ctx context.Context, c Campaign, to lifecycle.Phase, chang
 				return err
 			}
 		}
-		now.Phase = to
-		if to != lifecycle.PhaseOpen {
-			if err := concludeAll(ctx, tx, now.Attempt, OutcomeLate); err != nil {
-				return err
-			}
-		}
-		if !watched(now) {
-			if err := watch.End(ctx, tx, now.Attempt); err != nil {
-				return err
-			}
-		}
-		if now.Totals, err = TotalsOf(ctx, tx, now.Attempt); err != nil {
-			return err
-		}
-		if err := save(ctx, tx, now); err != nil {
+		if now, err = enter(ctx, tx, now, to); err != nil {
 			return err
 		}
 		tx.OnCommit(func() {
@@ -355,6 +341,25 @@ func (d *Driver) move(ctx context.Context, c Campaign, to lifecycle.Phase, chang
 		})
 		return nil
 	})
+}
+
+// enter writes that a campaign is in a phase, with what had become of the money by then.
+func enter(ctx context.Context, tx *store.Tx, c Campaign, to lifecycle.Phase) (_ Campaign, err error) {
+	c.Phase = to
+	if to != lifecycle.PhaseOpen {
+		if err := concludeAll(ctx, tx, c.Attempt, OutcomeLate); err != nil {
+			return c, err
+		}
+	}
+	if !watched(c) {
+		if err := watch.End(ctx, tx, c.Attempt); err != nil {
+			return c, err
+		}
+	}
+	if c.Totals, err = TotalsOf(ctx, tx, c.Attempt); err != nil {
+		return c, err
+	}
+	return c, save(ctx, tx, c)
 }
 
 // potIsFinal keeps what is held at the closing. Pledges that nobody may pay for any more

@@ -37,10 +37,11 @@ func WindDown(ctx context.Context, tx *store.Tx, l *ledger.Ledger, attempt ledge
 	if err := l.DecideRefunds(ctx, tx, attempt, reason.ofRefunds()); err != nil {
 		return err
 	}
-	if err := concludeAll(ctx, tx, attempt, OutcomeLate); err != nil {
+	if c, err = goBack(reason)(ctx, tx, c); err != nil {
 		return err
 	}
-	return save(ctx, tx, c, lifecycle.PhaseRefunding, reason)
+	_, err = enter(ctx, tx, c, lifecycle.PhaseRefunding)
+	return err
 }
 
 // EndRefund says of a campaign that was going back that everything did, and reports whether
@@ -54,5 +55,6 @@ func EndRefund(ctx context.Context, tx *store.Tx, attempt ledger.AttemptKey) (ov
 	if err != nil || money.Decision == nil || money.Pending+money.Holds+money.Unfinished > 0 {
 		return false, err
 	}
-	return true, save(ctx, tx, c, lifecycle.PhaseRefunded, c.Reason)
+	_, err = enter(ctx, tx, c, lifecycle.PhaseRefunded)
+	return err == nil, err
 }

@@ -94,6 +94,10 @@ func (c client) jwks() oauth.JWKS {
 	return all
 }
 
+// Origin is where people are signed in: scheme and host. On localhost it is not where the
+// site says it is.
+func (s *Sessions) Origin() string { return s.client.origin }
+
 func (s *Sessions) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 	s.writeJSON(w, s.client.metadata())
 }

@@ -34,3 +34,22 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
 		setTimeout(() => { button.textContent = name; }, 2000);
 	});
 }
+
+// Say while somebody types that something like it is there already.
+for (const place of document.querySelectorAll("[data-look]")) {
+	const from = document.getElementById(place.dataset.from);
+	let asked = 0, pause;
+	const look = async () => {
+		const mine = ++asked;
+		try {
+			const answer = await fetch(place.dataset.look + "?" + new URLSearchParams({ title: from.value }), { credentials: "same-origin" });
+			if (!answer.ok) return;
+			const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+			if (mine === asked) place.replaceChildren(...page.querySelectorAll("#similar > h2, #similar > ul"));
+		} catch { /* they are shown when the form is sent */ }
+	};
+	from.addEventListener("input", () => {
+		clearTimeout(pause);
+		pause = setTimeout(look, 300);
+	});
+}

@@ -1,0 +1,295 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+)
+
+const (
+	// stepWithin bounds one step of a person: the machine may be busy.
+	stepWithin = 90 * time.Second
+	// lookEvery is how often a page is looked at until it shows something.
+	lookEvery = 100 * time.Millisecond
+)
+
+// lossless is the quality that makes a PNG of a picture.
+const lossless = 100
+
+// Browser is one person's.
+type Browser struct {
+	t   testing.TB
+	ctx context.Context
+}
+
+// New opens a browser with nothing in it, or leaves the test out where there is none.
+func New(t testing.TB) *Browser {
+	t.Helper()
+	path, err := find()
+	if err != nil {
+		if os.Getenv("STRATOS_E2E") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1280, 900))
+	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, stop := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Errorf("close the browser: %v", err)
+		}
+		stop()
+		stopAllocator()
+	})
+	b := &Browser{t: t, ctx: ctx}
+	// The first run starts the browser, which would end with the context of a step.
+	if err := chromedp.Run(ctx); err != nil {
+		t.Fatalf("start %s: %v", path, err)
+	}
+	return b
+}
+
+func find() (string, error) {
+	if path := os.Getenv("CHROMIUM"); path != "" {
+		return path, nil
+	}
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("e2e: there is no Chromium: install it, or name it with CHROMIUM")
+}
+
+// do runs one step. A failure comes with what the page shows.
+func (b *Browser) do(what string, actions ...chromedp.Action) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, stepWithin)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		at, text := b.where()
+		b.t.Fatalf("%s: %v\nThe page is %s and says:\n%.1500s", what, err, at, text)
+	}
+}
+
+func (b *Browser) where() (at, text string) {
+	ctx, cancel := context.WithTimeout(b.ctx, stepWithin)
+	defer cancel()
+	if err := chromedp.Run(ctx, chromedp.Location(&at), chromedp.Evaluate(`document.body ? document.body.innerText : ""`, &text)); err != nil {
+		return at, fmt.Sprintf("(cannot be read: %v)", err)
+	}
+	return at, text
+}
+
+// Open goes to an address.
+func (b *Browser) Open(address string) {
+	b.t.Helper()
+	b.do("open "+address, chromedp.Navigate(address))
+}
+
+// At is where the browser is.
+func (b *Browser) At() string {
+	b.t.Helper()
+	var at string
+	b.do("ask where the browser is", chromedp.Location(&at))
+	return at
+}
+
+// Text is what the page shows.
+func (b *Browser) Text() string {
+	_, text := b.where()
+	return text
+}
+
+// See waits until the page shows a text.
+func (b *Browser) See(text string) {
+	b.t.Helper()
+	b.until("see "+text, func(_, shown string) bool { return strings.Contains(shown, text) })
+}
+
+// Reach waits until the browser is at an address with a part.
+func (b *Browser) Reach(part string) {
+	b.t.Helper()
+	b.until("reach "+part, func(at, _ string) bool { return strings.Contains(at, part) })
+}
+
+// Arrive waits until the browser is at a page of a site.
+func (b *Browser) Arrive(path string) {
+	b.t.Helper()
+	b.until("arrive at "+path, func(at, _ string) bool {
+		u, err := url.Parse(at)
+		return err == nil && u.Path == path
+	})
+}
+
+func (b *Browser) until(what string, holds func(at, text string) bool) {
+	b.t.Helper()
+	deadline := time.Now().Add(stepWithin)
+	for {
+		at, text := b.where()
+		if holds(at, text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("%s: not within %s\nThe page is %s and says:\n%.1500s", what, stepWithin, at, text)
+		}
+		time.Sleep(lookEvery)
+	}
+}
+
+// Press clicks the button or link that says something.
+func (b *Browser) Press(says string) {
+	b.t.Helper()
+	path := fmt.Sprintf(`//*[self::button or self::a or @role="button"][contains(normalize-space(.), %s)] | //input[@type="submit" and contains(@value, %s)]`, quoted(says), quoted(says))
+	b.do("press "+says, chromedp.WaitVisible(path, chromedp.BySearch), chromedp.Click(path, chromedp.BySearch))
+}
+
+// Fill types into the field with a label, in place of what is there.
+func (b *Browser) Fill(label, value string) {
+	b.t.Helper()
+	path := fmt.Sprintf(`//*[@id=//label[contains(normalize-space(.), %s)]/@for]`, quoted(label))
+	b.do("fill in "+label, chromedp.WaitVisible(path, chromedp.BySearch),
+		chromedp.Evaluate(fmt.Sprintf(`document.evaluate(%q, document, null, XPathResult.FIRST_ORDERED_NODE_TYPE, null).singleNodeValue.value = ""`, path), nil),
+		chromedp.SendKeys(path, value, chromedp.BySearch))
+}
+
+// Value is what the field with a label holds.
+func (b *Browser) Value(label string) string {
+	b.t.Helper()
+	path := fmt.Sprintf(`//*[@id=//label[contains(normalize-space(.), %s)]/@for]`, quoted(label))
+	var value string
+	b.do("read "+label, chromedp.Value(path, &value, chromedp.BySearch))
+	return value
+}
+
+// Choose ticks the box, or the choice, with a label.
+func (b *Browser) Choose(label string) {
+	b.t.Helper()
+	path := fmt.Sprintf(`//label[contains(normalize-space(.), %s)]//input`, quoted(label))
+	b.do("choose "+label, chromedp.WaitVisible(path, chromedp.BySearch), chromedp.Click(path, chromedp.BySearch))
+}
+
+// Type types into what a selector of CSS finds.
+func (b *Browser) Type(selector, value string) {
+	b.t.Helper()
+	b.do("type into "+selector, chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.SendKeys(selector, value, chromedp.ByQuery))
+}
+
+// Click clicks what a selector of CSS finds.
+func (b *Browser) Click(selector string) {
+	b.t.Helper()
+	b.do("click "+selector, chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.Click(selector, chromedp.ByQuery))
+}
+
+// Offline cuts the browser from the network, or connects it again.
+func (b *Browser) Offline(cut bool) {
+	b.t.Helper()
+	b.do("cut the network", network.OverrideNetworkState(cut, 0, -1, -1))
+}
+
+// WithoutScripts turns scripts off, as some people do.
+func (b *Browser) WithoutScripts() {
+	b.t.Helper()
+	b.do("turn scripts off", emulation.SetScriptExecutionDisabled(true))
+}
+
+// Picture keeps pictures of the page under a name: light and dark, of a phone and of a
+// desktop.
+func (b *Browser) Picture(name string) {
+	b.t.Helper()
+	folder := os.Getenv("E2E_PICTURES")
+	if folder == "" {
+		return
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	for device, width := range map[string]int64{"phone": 390, "desktop": 1280} {
+		for _, scheme := range []string{"light", "dark"} {
+			var png []byte
+			b.do("take a picture of "+name,
+				chromedp.EmulateViewport(width, 900),
+				chromedp.Poll(`document.documentElement.getBoundingClientRect().width > 0`, nil),
+				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+				chromedp.FullScreenshot(&png, lossless))
+			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%s.png", name, device, scheme)), png, 0o644); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// SignIn goes from the form that asks for a handle, through the pages of the reference PDS,
+// and back.
+func (b *Browser) SignIn(handle, password string) {
+	b.t.Helper()
+	b.Fill("Your handle", handle)
+	b.Press("Go on to your host")
+	b.Reach("/oauth/authorize")
+	b.Type(`input[name="password"]`, password)
+	b.Click(`button[type="submit"]`)
+	b.Press("Authorize")
+	b.until("come back from the PDS", func(at, _ string) bool {
+		return !strings.Contains(at, "/oauth/") && !strings.Contains(at, "/sign-in")
+	})
+}
+
+// quoted writes a text for XPath, which has no escapes.
+func quoted(text string) string {
+	if !strings.Contains(text, `"`) {
+		return `"` + text + `"`
+	}
+	return `'` + text + `'`
+}
+
+// ForgetCookies ends every session that the browser has.
+func (b *Browser) ForgetCookies() {
+	b.t.Helper()
+	b.do("forget all cookies", network.ClearBrowserCookies())
+}
+
+// Path is where on a site the browser is.
+func (b *Browser) Path() string {
+	b.t.Helper()
+	at, err := url.Parse(b.At())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return at.Path
+}
+
+// SeeAfterReload loads a page anew until it shows a text: one that does not look again by
+// itself.
+func (b *Browser) SeeAfterReload(text string) {
+	b.t.Helper()
+	at := b.At()
+	b.until("see "+text, func(_, shown string) bool {
+		if strings.Contains(shown, text) {
+			return true
+		}
+		b.Open(at)
+		return false
+	})
+}
+
+// Go goes to another page of the same site.
+func (b *Browser) Go(path string) {
+	b.t.Helper()
+	at, err := url.Parse(b.At())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.Open(at.Scheme + "://" + at.Host + path)
+}
