@@ -78,7 +78,11 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
-	New(s.store, s.cfg.policy()).Register(s.server)
+	api, err := New(s.store, s.cfg.policy(), s.registry)
+	if err != nil {
+		return err
+	}
+	api.Register(s.server)
 	return s.server.Listen(ctx)
 }
 
