@@ -17,6 +17,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"pgregory.net/rapid"
 
 	"github.com/stratosfund/stratosfund/appview"
@@ -45,18 +46,26 @@ func (o *offline) fresh(method syntax.NSID, query string) (status int, body stri
 
 // from counts the answers of an origin.
 func (o *offline) from(where string) float64 {
+	for _, m := range o.metric("stratos_appview_answers_total") {
+		if m.GetLabel()[0].GetValue() == where {
+			return m.GetCounter().GetValue()
+		}
+	}
+	return 0
+}
+
+// metric is one of the service, with all its labels.
+func (o *offline) metric(name string) []*dto.Metric {
 	families, err := o.metrics.Gather()
 	if err != nil {
 		o.t.Fatal(err)
 	}
 	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == "stratos_appview_answers_total" && m.GetLabel()[0].GetValue() == where {
-				return m.GetCounter().GetValue()
-			}
+		if f.GetName() == name {
+			return f.GetMetric()
 		}
 	}
-	return 0
+	return nil
 }
 
 var (

@@ -3,6 +3,7 @@ package appview
 import (
 	"github.com/bluesky-social/indigo/atproto/lexicon"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
@@ -25,9 +26,15 @@ type API struct {
 }
 
 // New makes the API of an index. The policy is the one the store was opened
-// with.
-func New(st *store.Store, policy lifecycle.Policy) *API {
-	return &API{store: st, policy: policy, stats: newStatsKeeper(), parts: newParts(st)}
+// with. A nil registry means no metrics.
+func New(st *store.Store, policy lifecycle.Policy, registry prometheus.Registerer) (*API, error) {
+	a := &API{store: st, policy: policy, stats: newStatsKeeper(), parts: newParts(st)}
+	if registry != nil {
+		if err := a.parts.register(registry); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
 }
 
 // Methods lists the queries and procedures that an AppView declares, those of

@@ -6,14 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
+	"github.com/bluesky-social/indigo/atproto/syntax"
 )
 
 func TestBadRequestsGetTheRightErrorAndNameTheParameter(t *testing.T) {
 	t.Parallel()
-	network := atmospheretest.Shared(t)
-	client := startAppView(t, network)
-
+	o := newOffline(t)
 	const nobody = "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/fund.stratos.feature.proposal/3aaaaaaaaaa2a"
 	for _, c := range []struct {
 		name, path string
@@ -74,17 +72,14 @@ func TestBadRequestsGetTheRightErrorAndNameTheParameter(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			resp, err := http.Get(client.Host + "/xrpc/" + c.path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
+			method, query, _ := strings.Cut(c.path, "?")
+			resp := o.ask(t.Context(), syntax.NSID(method), query)
 			var body struct{ Error, Message string }
-			if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+			if err := json.Unmarshal(resp.Body.Bytes(), &body); err != nil {
 				t.Fatal(err)
 			}
-			if resp.StatusCode != c.status || body.Error != c.err || !strings.Contains(body.Message, c.mentions) {
-				t.Errorf("got %d %s %q, want %d %s and a message with %q", resp.StatusCode, body.Error, body.Message, c.status, c.err, c.mentions)
+			if resp.Code != c.status || body.Error != c.err || !strings.Contains(body.Message, c.mentions) {
+				t.Errorf("got %d %s %q, want %d %s and a message with %q", resp.Code, body.Error, body.Message, c.status, c.err, c.mentions)
 			}
 		})
 	}
@@ -92,33 +87,23 @@ func TestBadRequestsGetTheRightErrorAndNameTheParameter(t *testing.T) {
 
 func TestACursorOfAnotherListIsRefused(t *testing.T) {
 	t.Parallel()
-	network := atmospheretest.Shared(t)
-	author := atmospheretest.NewAccount(t, network, "author")
-	client := startAppView(t, network)
-	for range 2 {
-		mustCreate(t, author, "fund.stratos.feature.proposal", proposalFor(aboutURI("https://example.org/"), "Twice"))
-	}
+	o := newOffline(t)
+	o.put(o.proposal(alice, 1, -2, "Once", "."), o.proposal(alice, 2, -1, "Twice", "."))
 	get := func(query string) (status int, body struct{ Error, Cursor string }) {
-		resp, err := http.Get(client.Host + "/xrpc/fund.stratos.feature.listProposals?author=" + author.DID.String() + query)
-		if err != nil {
+		resp := o.ask(t.Context(), "fund.stratos.feature.listProposals", "limit=1&author="+alice.String()+query)
+		if err := json.Unmarshal(resp.Body.Bytes(), &body); err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close()
-		if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, body
+		return resp.Code, body
 	}
-	var cursor string
-	eventually(t, "a list of two has a second page", func() bool {
-		_, body := get("&limit=1&sort=new")
-		cursor = body.Cursor
-		return cursor != ""
-	})
-	if status, body := get("&limit=1&sort=new&cursor=" + cursor); status != 200 {
-		t.Errorf("the list's own cursor got %d %s", status, body.Error)
+	_, first := get("&sort=new")
+	if first.Cursor == "" {
+		t.Fatal("a list of two has one page")
 	}
-	if status, body := get("&limit=1&sort=hot&cursor=" + cursor); status != 400 || body.Error != "InvalidCursor" {
+	if status, body := get("&sort=new&cursor=" + first.Cursor); status != http.StatusOK || body.Cursor != "" {
+		t.Errorf("the list's own cursor got %d %+v", status, body)
+	}
+	if status, body := get("&sort=hot&cursor=" + first.Cursor); status != http.StatusBadRequest || body.Error != "InvalidCursor" {
 		t.Errorf("another list's cursor got %d %s, want 400 InvalidCursor", status, body.Error)
 	}
 }

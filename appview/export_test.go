@@ -7,11 +7,12 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
 
+// MostAttempts is how many attempts a view shows.
+const MostAttempts = mostAttempts
+
 // NewForgetful makes an API that keeps no parts of answers.
 func NewForgetful(st *store.Store, policy lifecycle.Policy) *API {
-	a := New(st, policy)
-	a.parts = nil
-	return a
+	return &API{store: st, policy: policy, stats: newStatsKeeper()}
 }
 
 // PartsReused is how many views were shown again that were made for another answer.

@@ -59,7 +59,7 @@ func TestNumbersTellTestMoneyApart(t *testing.T) {
 		Money:     []store.MoneyStats{{Currency: "USD", Pledged: 70, Estimated: 5}},
 		TestMoney: []store.MoneyStats{{Currency: "EUR", Released: 100}},
 	}
-	out := statsView(s, moment)
+	out := statsView(s, time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC))
 	if len(out.Money) != 1 || out.Money[0].Pledged != 70 || len(out.TestMoney) != 1 || out.TestMoney[0].Currency != "EUR" || out.TestMoney[0].Released != 100 {
 		t.Errorf("money %+v, test money %+v", out.Money, out.TestMoney)
 	}

@@ -20,7 +20,11 @@ type listProjectsParams struct {
 // that hold words, best first.
 func (a *API) listProjects(ctx context.Context, p listProjectsParams) (*stratos.ProjectListProjects_Output, error) {
 	out := &stratos.ProjectListProjects_Output{}
-	err := a.store.Read(ctx, func(r *store.Reader) error {
+	read := a.store.Read
+	if p.Q != "" {
+		read = a.store.Search
+	}
+	err := read(ctx, func(r *store.Reader) error {
 		owner, err := did(ctx, r, p.Owner)
 		if err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,6 +56,8 @@ type offline struct {
 	roots   map[syntax.DID]string // of the repositories, as the index knows them
 	seq     int64
 	revs    int
+	// statements counts those that were read by.
+	statements atomic.Int64
 
 	mu sync.Mutex
 	at time.Time
@@ -91,14 +94,16 @@ func openOffline(t rapid.TB, dir string, check bool) *offline {
 		t.Fatal(err)
 	}
 	o.store, err = store.Open(context.Background(), store.Config{Path: path, Policy: offlinePolicy},
-		store.Options{Log: slog.New(slog.DiscardHandler), Clock: o.clock})
+		store.Options{Log: slog.New(slog.DiscardHandler), Clock: o.clock, Query: func(string) { o.statements.Add(1) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if o.answers, err = appview.NewAnswers(o.store, o.metrics); err != nil {
 		t.Fatal(err)
 	}
-	o.api = appview.New(o.store, offlinePolicy)
+	if o.api, err = appview.New(o.store, offlinePolicy, o.metrics); err != nil {
+		t.Fatal(err)
+	}
 	o.server = o.serve(o.api, xrpc.Options{Answers: o.answers, CheckOutput: check})
 	o.reads = o.serve(appview.NewForgetful(o.store, offlinePolicy), xrpc.Options{})
 	return o
@@ -254,23 +259,37 @@ func (o *offline) get(method syntax.NSID, query url.Values, into any) (status in
 
 // ask calls a method over HTTP, where answers are kept.
 func (o *offline) ask(ctx context.Context, method syntax.NSID, query string, header ...string) *httptest.ResponseRecorder {
+	return ask(ctx, o.server, method, query, header...)
+}
+
+func ask(ctx context.Context, s *xrpc.Server, method syntax.NSID, query string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/xrpc/"+method.String(), nil)
 	r.URL.RawQuery = query
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	o.server.Handler().ServeHTTP(w, r)
+	s.Handler().ServeHTTP(w, r)
 	return w
 }
 
 // mustGet is get for what has to succeed.
 func mustGet[O any](o *offline, method syntax.NSID, query url.Values) O {
 	o.t.Helper()
+	return mustGetAs[O](o, "", method, query)
+}
+
+// mustGetAs is mustGet for an account, of which nothing is kept; for nobody if that is empty.
+func mustGetAs[O any](o *offline, by syntax.DID, method syntax.NSID, query url.Values) O {
+	o.t.Helper()
+	ctx, server := context.Background(), o.server
+	if by != "" {
+		ctx, server = xrpc.WithViewer(ctx, by), o.reads
+	}
 	var body struct {
 		Error, Message string
 	}
-	w := o.ask(context.Background(), method, query.Encode())
+	w := ask(ctx, server, method, query.Encode())
 	var out O
 	if w.Code != http.StatusOK {
 		_ = json.Unmarshal(w.Body.Bytes(), &body) // what is no JSON shows below as well
@@ -304,6 +323,12 @@ func (o *offline) recordAt(by syntax.DID, collection syntax.NSID, rkey syntax.Re
 	if err != nil {
 		o.t.Fatal(err)
 	}
+	return o.parse(by, collection, rkey, asJSON)
+}
+
+// parse makes a record of its JSON.
+func (o *offline) parse(by syntax.DID, collection syntax.NSID, rkey syntax.RecordKey, asJSON []byte) store.Record {
+	o.t.Helper()
 	data, err := atdata.UnmarshalJSON(asJSON)
 	if err != nil {
 		o.t.Fatal(err)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stratosfund/stratosfund/indexer/bounded"
 	"github.com/stratosfund/stratosfund/indexer/store"
@@ -41,6 +43,17 @@ type part struct {
 
 func newParts(st *store.Store) *parts {
 	return &parts{store: st, kept: bounded.New(partBytes, func(uri syntax.ATURI, p part) int { return len(uri) + len(p.json) + partCost })}
+}
+
+// register adds what the parts take to a registry.
+func (p *parts) register(registry prometheus.Registerer) error {
+	bytes := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "stratos_appview_parts_bytes", Help: "Memory of the views of proposals that are kept for lists.",
+	}, func() float64 { return float64(p.kept.Bytes()) })
+	if err := registry.Register(bytes); err != nil {
+		return fmt.Errorf("appview: register metrics: %w", err)
+	}
+	return nil
 }
 
 // get returns the view of a proposal if it is kept and the same in the state and at the

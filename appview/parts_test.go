@@ -105,3 +105,22 @@ func TestParts_AreMadeAnewWhenWhatTheyShowChanges(t *testing.T) {
 		}
 	}
 }
+
+func TestParts_SayHowMuchMemoryTheyTake(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	held := func() float64 {
+		m := l.metric("stratos_appview_parts_bytes")
+		if len(m) != 1 {
+			t.Fatalf("the metric is %v", m)
+		}
+		return m[0].GetGauge().GetValue()
+	}
+	if got := held(); got != 0 {
+		t.Errorf("%v bytes before anything was asked", got)
+	}
+	list := l.ask(context.Background(), "fund.stratos.feature.listProposals", "")
+	if got := held(); got < float64(list.Body.Len()) {
+		t.Errorf("%v bytes for a list of %d", got, list.Body.Len())
+	}
+}

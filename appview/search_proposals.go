@@ -28,7 +28,7 @@ func (a *API) searchProposals(ctx context.Context, p searchProposalsParams) (*li
 		return nil, xrpc.InvalidRequest("sort: must be relevance, hot, new, estimated, pledged or closing, got %q", p.Sort)
 	}
 	out := &listOfProposals{}
-	err := a.store.Read(ctx, func(r *store.Reader) error {
+	err := a.store.Search(ctx, func(r *store.Reader) error {
 		filter, err := p.filter(ctx, r)
 		if err != nil {
 			return err

@@ -16,7 +16,7 @@ type searchSimilarParams struct {
 func (a *API) searchSimilar(ctx context.Context, p searchSimilarParams) (*listOfProposals, error) {
 	out := &listOfProposals{}
 	about := listProposalsParams{Subject: p.Subject}
-	err := a.store.Read(ctx, func(r *store.Reader) error {
+	err := a.store.Search(ctx, func(r *store.Reader) error {
 		var filter store.ProposalFilter
 		if err := about.subject(ctx, r, &filter); err != nil {
 			return err

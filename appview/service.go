@@ -80,7 +80,10 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 	if err != nil {
 		return err
 	}
-	api := New(s.store, s.cfg.policy())
+	api, err := New(s.store, s.cfg.policy(), s.registry)
+	if err != nil {
+		return err
+	}
 	api.Register(s.server)
 	if s.cfg.Web {
 		pages, err := s.wirePages(ctx, api, answers, opts)

@@ -1,7 +1,9 @@
-package appview
+package appview_test
 
 import (
+	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stratosfund/stratosfund/appview"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
@@ -28,11 +31,11 @@ func newStory(t *testing.T, phase string, change func(*stratos.EscrowCampaign)) 
 	s := &story{index: newIndex(t)}
 	s.proposal = s.index.proposal(carol, 1, onAccount(bob))
 	s.estimate = s.index.estimate(dave, 1, s.proposal, -80)
-	s.development = s.index.development(bob, 1, s.proposal, escrow)
+	s.development = s.index.development(bob, 1, s.proposal, broker)
 	s.preview = s.index.preview(bob, 1, s.development)
-	s.campaign = s.index.campaign(escrow, s.proposal, s.development, s.preview, phase, change)
-	s.pledge = s.index.pledge(dave, 1, s.proposal, s.development, escrow)
-	s.receipt(escrow, dave, s.pledge, s.development, "held")
+	s.campaign = s.index.campaign(broker, s.proposal, s.development, s.preview, phase, change)
+	s.pledge = s.index.pledge(dave, 1, s.proposal, s.development, broker)
+	s.receipt(broker, dave, s.pledge, s.development, "held")
 	return s
 }
 
@@ -77,22 +80,6 @@ func TestR8_WhatTheCampaignFrozeIsShownBeforeTheRecords(t *testing.T) {
 	}
 }
 
-func TestFundingShowsEverySum(t *testing.T) {
-	t.Parallel()
-	goal, raised := int64(14), int64(15)
-	got := fundingViews([]lifecycle.Funding{{
-		Currency: "USD", Estimated: 1, Estimators: 2, EstimatedProven: 3, EstimatorsProven: 4, Pledged: 5, Pledgers: 6, Pending: 7,
-		Donated: 8, Donors: 9, Releasing: 10, Released: 11, Refunding: 12, Refunded: 13, ChargedBack: 16, Goal: &goal, Raised: &raised,
-	}})
-	want := []stratos.FeatureDefs_Funding{{
-		Currency: "USD", Estimated: 1, Estimators: 2, EstimatedProven: 3, EstimatorsProven: 4, Pledged: 5, Pledgers: 6, Pending: 7,
-		Donated: 8, Donors: 9, Releasing: 10, Released: 11, Refunding: 12, Refunded: 13, ChargedBack: 16, Goal: &goal, Raised: &raised,
-	}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 // The escrow's copy stands when the developer deletes everything (F1).
 func TestF1_AnAttemptIsShownWhenOnlyItsCampaignIsLeft(t *testing.T) {
 	t.Parallel()
@@ -101,7 +88,7 @@ func TestF1_AnAttemptIsShownWhenOnlyItsCampaignIsLeft(t *testing.T) {
 	s.sync()
 	got := s.show(s.proposal, "")
 	a := got.Attempt
-	if a == nil || a.Record != nil || a.IndexedAt != nil || a.Cid != s.development.Cid || a.Currency != "USD" || a.Escrow != escrow.String() || len(a.Payees) != 1 {
+	if a == nil || a.Record != nil || a.IndexedAt != nil || a.Cid != s.development.Cid || a.Currency != "USD" || a.Escrow != broker.String() || len(a.Payees) != 1 {
 		t.Fatalf("the attempt is %+v", a)
 	}
 	for _, w := range got.Warnings {
@@ -160,7 +147,7 @@ func TestR4_AVerifiedClaimShowsTheProject(t *testing.T) {
 	t.Parallel()
 	x := newIndex(t)
 	about := x.proposal(carol, 1, onURI("http://www.it.example/"))
-	project := x.write(bob, lexicons.CollectionProject, "it", &stratos.ProjectProfile{
+	project := x.add(bob, lexicons.CollectionProject, "it", &stratos.ProjectProfile{
 		LexiconTypeID: "fund.stratos.project.profile", Name: "It", CreatedAt: hoursOn(-100),
 		Uris: []stratos.ProjectProfile_Uri{{Uri: "https://it.example", Kind: "website"}},
 	})
@@ -181,21 +168,21 @@ func TestR4_AVerifiedClaimShowsTheProject(t *testing.T) {
 			t.Errorf("the project is %+v", got)
 		}
 	}
-	view, err := x.getProject(t.Context(), getProjectParams{URI: syntax.ATURI(project.Uri)})
-	if err != nil || len(view.Project.Claims) != 1 || !view.Project.Claims[0].Verified {
-		t.Errorf("the project's claims are %+v: %v", view.Project.Claims, err)
+	view := mustGet[stratos.ProjectGetProject_Output](x.offline, "fund.stratos.project.getProject", url.Values{"uri": {project.Uri}})
+	if len(view.Project.Claims) != 1 || !view.Project.Claims[0].Verified {
+		t.Errorf("the project's claims are %+v", view.Project.Claims)
 	}
 }
 
 // prove verifies the one claim that is due.
 func (x *index) prove(project comatproto.RepoStrongRef) {
 	x.t.Helper()
-	job, ok, err := x.store.TakeClaim(x.t.Context(), time.Minute)
+	job, ok, err := x.store.TakeClaim(context.Background(), time.Minute)
 	if err != nil || !ok || job.Project != syntax.ATURI(project.Uri) {
 		x.t.Fatalf("a claim of %s is due: %t, %v", job.Project, ok, err)
 	}
-	week := moment.Add(7 * 24 * time.Hour)
-	if err := x.store.ClaimProven(x.t.Context(), job, lifecycle.ClaimByHost, week, week); err != nil {
+	week := offlineBegins.Add(7 * 24 * time.Hour)
+	if err := x.store.ClaimProven(context.Background(), job, lifecycle.ClaimByHost, week, week); err != nil {
 		x.t.Fatal(err)
 	}
 }
@@ -209,7 +196,7 @@ func TestR9_AViewerIsToldWhatTheyMayDoAndWhyNot(t *testing.T) {
 	if got == nil || got.Estimate == nil || *got.Estimate != s.estimate.Uri || *got.Estimate == late.Uri {
 		t.Fatalf("the backer is told %+v", got)
 	}
-	if want := []stratos.FeatureDefs_ViewerPledge{{Uri: s.pledge.Uri, Status: "held", Value: dollars(4000)}}; !cmp.Equal(want, got.Pledges) {
+	if want := []stratos.FeatureDefs_ViewerPledge{{Uri: s.pledge.Uri, Status: "held", Value: usd(4000)}}; !cmp.Equal(want, got.Pledges) {
 		t.Errorf("pledges %+v", got.Pledges)
 	}
 	if want := []string{"pledge", "withdraw"}; !slices.Equal(want, got.May) || len(got.May)+len(got.MayNot) != len(lifecycle.Acts()) {
@@ -260,7 +247,7 @@ func TestListsAndViewsNeedAFixedNumberOfStatements(t *testing.T) {
 	const inList, inView = 100, 25         // what the lexicon lets a client ask for
 	const mostOfList, mostOfViews = 28, 27 // to be lowered, not raised
 	x := newIndex(t)
-	var all []syntax.ATURI
+	var all []string
 	for n := range inList {
 		var subject stratos.FeatureProposal_Subject
 		switch n % 2 {
@@ -271,33 +258,29 @@ func TestListsAndViewsNeedAFixedNumberOfStatements(t *testing.T) {
 		}
 		p := x.proposal(carol, n+1, subject)
 		x.estimate(dave, n+1, p, -80)
-		d := x.development(bob, n+1, p, escrow)
-		x.campaign(escrow, p, d, x.preview(bob, n+1, d), "open", nil)
-		x.receipt(escrow, dave, x.pledge(dave, n+1, p, d, escrow), d, "held")
+		d := x.development(bob, n+1, p, broker)
+		x.campaign(broker, p, d, x.preview(bob, n+1, d), "open", nil)
+		x.receipt(broker, dave, x.pledge(dave, n+1, p, d, broker), d, "held")
 		x.response(bob, n+1, p, "planned", "")
-		all = append(all, syntax.ATURI(p.Uri))
+		all = append(all, p.Uri)
 	}
 	again := x.proposal(carol, inList+1, onAccount(bob))
-	x.response(bob, inList+1, again, "duplicate", all[0].String())
+	x.response(bob, inList+1, again, "duplicate", all[0])
 	x.sync()
 
 	count := func(ask func() int, want int) int {
-		before := x.statements
+		before := x.statements.Load()
 		if got := ask(); got != want {
 			t.Fatalf("%d proposals, want %d", got, want)
 		}
-		return x.statements - before
+		return int(x.statements.Load() - before)
 	}
-	list := func(limit int64) func() int {
+	list := func(limit int) func() int {
 		return func() int { return len(x.list(dave, "new", limit)) }
 	}
 	views := func(n int) func() int {
 		return func() int {
-			out, err := x.getProposals(x.by(dave), getProposalsParams{URIs: all[:n]})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return len(out.Proposals)
+			return len(mustGetAs[stratos.FeatureGetProposals_Output](x.offline, dave, "fund.stratos.feature.getProposals", url.Values{"uris": all[:n]}).Proposals)
 		}
 	}
 	if few, many := count(list(2), 2), count(list(inList), inList); few != many || many > mostOfList {
@@ -313,16 +296,16 @@ func TestListsAndViewsNeedAFixedNumberOfStatements(t *testing.T) {
 func TestOfManyAttemptsTheNewestAndTheCurrentAreShown(t *testing.T) {
 	t.Parallel()
 	s := newStory(t, "open", nil)
-	for n := range mostAttempts {
-		s.index.development(bob, n+2, s.proposal, escrow)
+	for n := range appview.MostAttempts {
+		s.index.development(bob, n+2, s.proposal, broker)
 	}
 	s.sync()
 	got := s.show(s.proposal, "")
-	if len(got.Attempts) != mostAttempts || got.Attempt == nil || got.Attempt.Uri != s.development.Uri {
+	if len(got.Attempts) != appview.MostAttempts || got.Attempt == nil || got.Attempt.Uri != s.development.Uri {
 		t.Errorf("%d attempts, the current one %+v", len(got.Attempts), got.Attempt)
 	}
 	if !slices.ContainsFunc(got.Attempts, func(a stratos.FeatureDefs_AttemptView) bool {
-		return strings.HasSuffix(a.Uri, key(mostAttempts+1).String())
+		return strings.HasSuffix(a.Uri, tid(appview.MostAttempts+1).String())
 	}) {
 		t.Error("the newest is not among them")
 	}

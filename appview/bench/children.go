@@ -146,7 +146,11 @@ func (c *childConfig) ask(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	appview.New(st, escrow).Register(server)
+	api, err := appview.New(st, escrow, nil)
+	if err != nil {
+		return err
+	}
+	api.Register(server)
 	var asked atomic.Int64
 	before := ownCPU()
 	found, err := closed(ctx, c.clients, c.span, func(ctx context.Context) (func(int64) error, error) {

@@ -42,7 +42,8 @@ func kinds(d *dataset, seed uint64) []kind {
 		proposals.targets = append(proposals.targets, "/xrpc/fund.stratos.feature.getProposal?uri="+url.QueryEscape(uri.String()))
 	}
 	out := []kind{proposals}
-	for _, sort := range []string{"hot", "new", "estimated", "pledged", "closing"} {
+	sorts := []string{"hot", "new", "estimated", "pledged", "closing"}
+	for _, sort := range sorts {
 		out = append(out, kind{
 			name: "listProposals " + sort, firstPage: true, paged: true,
 			targets: []string{fmt.Sprintf("/xrpc/fund.stratos.feature.listProposals?sort=%s&limit=%d", sort, pageLength)},
@@ -57,13 +58,14 @@ func kinds(d *dataset, seed uint64) []kind {
 		return url.QueryEscape(strings.Join(q, " "))
 	}
 	search := kind{name: "searchProposals", search: true}
-	sorted := kind{name: "searchProposals new", search: true}
+	sorted := kind{name: "searchProposals sorted", search: true}
 	narrowed := kind{name: "searchProposals narrowed", search: true}
 	similar := kind{name: "searchSimilar", search: true}
 	projects := kind{name: "listProjects words", search: true}
-	for range searches {
+	for n := range searches {
 		search.targets = append(search.targets, fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d", common(), pageLength))
-		sorted.targets = append(sorted.targets, fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d&sort=new", common(), pageLength))
+		sorted.targets = append(sorted.targets,
+			fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d&sort=%s", common(), pageLength, sorts[n%len(sorts)]))
 		narrowed.targets = append(narrowed.targets,
 			fmt.Sprintf("/xrpc/fund.stratos.feature.searchProposals?q=%s&limit=%d&stage=development", common(), pageLength))
 		similar.targets = append(similar.targets, fmt.Sprintf("/xrpc/fund.stratos.feature.searchSimilar?title=%s", common()))

@@ -14,17 +14,20 @@ type bounds struct {
 	// from so many texts on, what holds a word is a crowd: too many to tell which of
 	// them is meant. To rank one costs some microseconds.
 	from int
-	// front is how many are put in order: some more than are shown.
-	front int
-	// reach is how many are asked whether they pass a filter, for each that is wanted.
-	reach int
+	// front is how many are put in order at least, and ahead how many for each that is
+	// wanted; where too few of these are visible and pass a filter, as many again, until
+	// reach for each that is wanted were looked at.
+	front, ahead, reach int
 	// followed is how much of an order is followed at a time, in search of what holds
 	// words.
 	followed int
 }
 
 // crowd are the bounds of every reader, but for tests.
-var crowd = bounds{from: 3000, front: 200, reach: 16, followed: 1024}
+var crowd = bounds{from: 3000, front: 100, ahead: 2, reach: 16, followed: 1024}
+
+// atOnce is how many of a crowd are put in order for so many that are wanted.
+func (b bounds) atOnce(wanted int) int { return max(b.front, b.ahead*wanted) }
 
 // wordsOfList are the words that narrow a list.
 type wordsOfList struct {

@@ -110,7 +110,7 @@ func TestSearch_LooksFurtherWhereTooFewOfACrowdPass(t *testing.T) {
 	} {
 		mustRead(t, w.s, func(r *Reader) error {
 			r = r.At(start)
-			r.crowd.from, r.crowd.front, r.crowd.reach = 1, 3, 1
+			r.crowd.from, r.crowd.front, r.crowd.ahead, r.crowd.reach = 1, 3, 0, 1
 			got, _, err := r.SearchProposals(t.Context(), "dark ", c.f, Seen{}, 4)
 			if diff := gocmp.Diff(c.want, numbers(got)); diff != "" {
 				t.Errorf("in stages %v (-want +got):\n%s", c.f.Stages, diff)

@@ -11,8 +11,41 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/bounded"
 )
 
-// holdersBytes bounds the memory of what is known of all phrases.
-const holdersBytes = 32 << 20
+// known is what searches found out and what those after them need not ask again.
+type known struct {
+	holders *bounded.Cache[phraseOf, holders]
+	counts  *bounded.Cache[countOf, counted]
+}
+
+const (
+	// holdersBytes and countsBytes bound the memory of each.
+	holdersBytes = 32 << 20
+	countsBytes  = 4 << 20
+	// countCost is about what keeping a count takes beside its phrase.
+	countCost = 256
+)
+
+func newKnown() known {
+	return known{
+		bounded.New(holdersBytes, func(p phraseOf, h holders) int { return len(p.phrase) + int(h.rows.GetSizeInBytes()) }),
+		bounded.New(countsBytes, func(c countOf, _ counted) int { return len(c.match) + countCost }),
+	}
+}
+
+// phraseOf is a phrase in an index.
+type phraseOf struct{ table, phrase string }
+
+// countOf is what was counted, up to a bound, and counted how much that was in a state.
+type (
+	countOf struct {
+		table, match string
+		most         int
+	}
+	counted struct {
+		state State
+		n     int
+	}
+)
 
 // holders are the rows of an index that hold a phrase, as somebody found them in a
 // state of the database. Rows that went since may be among them.
@@ -26,16 +59,6 @@ type holders struct {
 	state State
 	last  int64             // the greatest id there was
 	rows  *roaring64.Bitmap // never changed
-}
-
-// phraseOf is a phrase in an index.
-type phraseOf struct{ table, phrase string }
-
-// known keeps the holders of phrases that were searched for.
-type known = bounded.Cache[phraseOf, holders]
-
-func newKnown() *known {
-	return bounded.New(holdersBytes, func(p phraseOf, h holders) int { return len(p.phrase) + int(h.rows.GetSizeInBytes()) })
 }
 
 // holdersOfAll returns the rows of an index of proposals that hold all of the phrases.
@@ -62,7 +85,7 @@ func (r *Reader) holdersOfAll(ctx context.Context, in index, phrases []string) (
 // a crowd holds are kept.
 func (r *Reader) holders(ctx context.Context, in index, phrase string, state State) (holders, error) {
 	key := phraseOf{in.table, phrase}
-	found, ok := r.known.Get(key)
+	found, ok := r.known.holders.Get(key)
 	switch {
 	case ok && found.state == state:
 		return found, nil
@@ -82,7 +105,7 @@ func (r *Reader) holders(ctx context.Context, in index, phrase string, state Sta
 		found.rows = roaring64.Or(found.rows, later)
 	}
 	if found.rows.GetCardinality() >= uint64(r.crowd.from) {
-		r.known.Put(key, found)
+		r.known.holders.Put(key, found)
 	}
 	return found, nil
 }

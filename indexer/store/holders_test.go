@@ -120,11 +120,11 @@ func TestHolders_OfACrowdAreKept(t *testing.T) {
 		})
 	}
 	for phrase, want := range map[string]bool{`"dark"`: true, `"mode"`: false} {
-		if _, kept := w.s.known.Get(phraseOf{"title_fts", phrase}); kept != want {
+		if _, kept := w.s.known.holders.Get(phraseOf{"title_fts", phrase}); kept != want {
 			t.Errorf("%s: kept %t", phrase, kept)
 		}
 	}
-	if w.s.known.Bytes() == 0 {
+	if w.s.known.holders.Bytes() == 0 {
 		t.Error("what is kept takes no memory")
 	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // jsonList makes a list one argument, for json_each.
-func jsonList[T ~string | ~int64](values []T) string {
+func jsonList[T ~string | ~int64 | ~uint64](values []T) string {
 	if values == nil {
 		return "[]"
 	}

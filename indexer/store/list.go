@@ -62,6 +62,11 @@ type Key struct {
 	URI   syntax.ATURI
 }
 
+// bestFirst compares places of a list.
+func bestFirst(a, b Key) int {
+	return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(b.URI, a.URI))
+}
+
 // clauses collects the parts of a statement whose shape depends on a filter.
 // Arguments are numbered in the order in which they are added, which has to be
 // the order in which they appear.
@@ -268,9 +273,7 @@ func (r *Reader) listProposals(ctx context.Context, f ProposalFilter, w wordsOfL
 		return keys, err
 	}
 	keys = append(keys, claimed...)
-	slices.SortFunc(keys, func(a, b Key) int {
-		return cmp.Or(cmp.Compare(b.Value, a.Value), cmp.Compare(b.URI, a.URI))
-	})
+	slices.SortFunc(keys, bestFirst)
 	return keys[:min(len(keys), limit)], nil
 }
 

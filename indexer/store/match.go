@@ -52,13 +52,23 @@ func (in index) matching(c *clauses, match string) {
 }
 
 // held counts the texts of an index that a query of FTS5 finds, up to a bound.
-func (r *Reader) held(ctx context.Context, in index, match string, most int) (n int, err error) {
+func (r *Reader) held(ctx context.Context, in index, match string, most int) (int, error) {
+	state, err := r.State(ctx)
+	if err != nil {
+		return 0, err
+	}
+	key := countOf{in.table, match, most}
+	if c, ok := r.known.counts.Get(key); ok && c.state == state {
+		return c.n, nil
+	}
+	c := counted{state: state}
 	err = r.tx.QueryRowContext(ctx, `
-		SELECT count(*) FROM (SELECT 1 FROM `+in.table+` WHERE `+in.table+` MATCH $1 LIMIT $2)`, match, most).Scan(&n)
+		SELECT count(*) FROM (SELECT 1 FROM `+in.table+` WHERE `+in.table+` MATCH $1 LIMIT $2)`, match, most).Scan(&c.n)
 	if err != nil {
 		return 0, fmt.Errorf("count what holds words: %w", err)
 	}
-	return n, nil
+	r.known.counts.Put(key, c)
+	return c.n, nil
 }
 
 // crowds counts what holds a phrase, up to a crowd, and each phrase once.

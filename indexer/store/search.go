@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/RoaringBitmap/roaring/v2/roaring64"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -178,16 +179,8 @@ func (r *Reader) crowdedProposals(ctx context.Context, in index, asked question,
 	if f.picks() {
 		return r.hottest(ctx, in, asked, f, n)
 	}
-	reach := r.crowd.front
-	if f.narrows() {
-		reach = r.crowd.reach * n
-	}
-	found, err := r.hottestOfLast(ctx, in, asked.all, f, reach, n)
-	if err != nil || len(found) == n {
-		return found, err
-	}
-	reached, err := r.held(ctx, in, asked.all, reach)
-	if err != nil || reached < reach {
+	found, ok, err := r.hottestOfLast(ctx, in, asked.phrases, f, n)
+	if err != nil || ok {
 		return found, err
 	}
 	return r.hottest(ctx, in, asked, f, n)
@@ -202,23 +195,69 @@ func (r *Reader) hottest(ctx context.Context, in index, asked question, f Propos
 	return found, err
 }
 
-// hottestOfLast is hottest of so many that were indexed last, visible or not.
-func (r *Reader) hottestOfLast(ctx context.Context, in index, match string, f ProposalFilter, reach, n int) ([]syntax.ATURI, error) {
+// hottestOfLast is hottest of those that were indexed last, so many as the bounds say. ok is
+// false when too few of them are visible and pass, and there are others.
+func (r *Reader) hottestOfLast(ctx context.Context, in index, phrases []string, f ProposalFilter, n int) (found []syntax.ATURI, ok bool, err error) {
+	all, err := r.holdersOfAll(ctx, in, phrases)
+	if err != nil {
+		return nil, false, err
+	}
+	var keys []Key
+	ids, batch := all.rows.ReverseIterator(), r.crowd.atOnce(n)
+	for looked := 0; looked < max(batch, r.crowd.reach*n); looked += batch {
+		some, err := r.nextThere(ctx, ids, batch)
+		if err != nil {
+			return nil, false, err
+		}
+		passing, err := r.hotness(ctx, some, f)
+		if err != nil {
+			return nil, false, err
+		}
+		keys = append(keys, passing...)
+		if ok = len(keys) >= n || len(some) < batch; ok {
+			break
+		}
+	}
+	slices.SortFunc(keys, bestFirst)
+	for _, k := range keys[:min(n, len(keys))] {
+		found = append(found, k.URI)
+	}
+	return found, ok, nil
+}
+
+// nextThere are the next of ids, as many as are wanted, that are of wordings which are
+// still there.
+func (r *Reader) nextThere(ctx context.Context, ids roaring64.IntIterable64, wanted int) (there []int64, err error) {
+	for len(there) < wanted && ids.HasNext() {
+		var next []uint64
+		for len(there)+len(next) < wanted && ids.HasNext() {
+			next = append(next, ids.Next())
+		}
+		some, err := collect(ctx, r.tx, `SELECT g.id FROM json_each($1) i CROSS JOIN wording g ON g.id = i.value`,
+			func(rows *sql.Rows) (id int64, err error) {
+				err = rows.Scan(&id)
+				return id, err
+			}, jsonList(next))
+		if err != nil {
+			return nil, fmt.Errorf("ask which words are still there: %w", err)
+		}
+		there = append(there, some...)
+	}
+	return there, nil
+}
+
+// hotness is that of the visible proposals that words are about and that pass the
+// filter, in no order.
+func (r *Reader) hotness(ctx context.Context, wordings []int64, f ProposalFilter) ([]Key, error) {
 	var c clauses
 	now := millis(r.now)
-	c.add(`SELECT p.uri FROM (`)
-	in.matching(&c, match)
-	c.add(` ORDER BY rowid DESC`)
-	c.limit(reach)
-	c.add(`) w`)
-	aboutProposals(&c, now)
-	c.add(` CROSS JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
+	c.add(`SELECT k.hot, p.uri FROM json_each(?) w CROSS JOIN wording g ON g.id = w.value AND g.from_at <= ? AND g.to_at > ?
+		CROSS JOIN proposal p ON p.record_id = g.record_id
+		CROSS JOIN stage_interval s ON s.proposal_uri = p.uri AND s.from_at <= ? AND s.to_at > ?
 		CROSS JOIN ranking k ON k.proposal_uri = p.uri AND k.from_at <= ? AND k.to_at > ?
-		WHERE true`, now, now, now, now)
+		WHERE true`, jsonList(wordings), now, now, now, now, now, now)
 	f.narrow(&c, now)
-	c.add(` ORDER BY k.hot DESC, p.uri DESC`)
-	c.limit(n)
-	return collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
+	return collect(ctx, r.tx, c.text.String(), scanKey, c.args...)
 }
 
 // rankedProjects are the first n visible projects by how well they fit the telling
@@ -250,7 +289,7 @@ func (r *Reader) crowdedProjects(ctx context.Context, match string, owner syntax
 	c.add(`SELECT uri FROM (SELECT j.uri AS uri, j.created_at AS created_at`)
 	r.foundProjects(&c, match, owner)
 	c.add(` ORDER BY w.rowid DESC`)
-	c.limit(r.crowd.front)
+	c.limit(r.crowd.atOnce(n))
 	c.add(`) ORDER BY created_at DESC, uri DESC`)
 	c.limit(n)
 	return collect(ctx, r.tx, c.text.String(), scanURI, c.args...)

@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -59,14 +61,15 @@ type Store struct {
 	// versions tell readers whether what they know still holds, and touches what of it.
 	versions versions
 	touches  touches
-	// known is what searches found out.
-	known  *known
-	mu     sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
-	now    func() time.Time
-	policy lifecycle.Policy
-	log    *slog.Logger
-	crash  crashpoint.Hook
-	query  func(statement string)
+	// known is what searches found out, and searching has a place for each that runs.
+	known     known
+	searching *semaphore.Weighted
+	mu        sync.Mutex // one transaction at a time: waiting here is fair, waiting in SQLite is not
+	now       func() time.Time
+	policy    lifecycle.Policy
+	log       *slog.Logger
+	crash     crashpoint.Hook
+	query     func(statement string)
 
 	checkpoints  *sqlite.Checkpoints
 	checkpointed int64 // how many rows had changed at the last one, guarded by mu
@@ -103,7 +106,7 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash, query: opts.Query, touches: newTouches(), known: newKnown()}
+	s := &Store{write: write, now: opts.Clock, policy: cfg.Policy, log: opts.Log, crash: opts.Crash, query: opts.Query, touches: newTouches(), known: newKnown(), searching: newSearching()}
 	if err := requireFTS5(ctx, write); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -140,7 +143,7 @@ func OpenReadOnly(ctx context.Context, path string, opts Options) (*Store, error
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("store: there is no index to read: %w", err)
 	}
-	s := &Store{now: opts.Clock, log: opts.Log, query: opts.Query, touches: newTouches(), known: newKnown()}
+	s := &Store{now: opts.Clock, log: opts.Log, query: opts.Query, touches: newTouches(), known: newKnown(), searching: newSearching()}
 	if err := s.openReaders(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -271,7 +274,8 @@ type Reader struct {
 	policy lifecycle.Policy
 	now    time.Time
 	crowd  bounds
-	known  *known
+	known  known
+	state  *stateRead // of this snapshot, whatever the moment
 }
 
 // Now is the moment that the reader answers for.
@@ -291,12 +295,29 @@ func (s *Store) Now() time.Time { return s.now().UTC() }
 // Read runs fn on a snapshot: all that it reads belongs together.
 func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 	return s.readers.Snapshot(ctx, func(c sqlite.Steady) error {
-		r := &Reader{tx: c, policy: s.policy, now: s.Now(), crowd: crowd, known: s.known}
+		r := &Reader{tx: c, policy: s.policy, now: s.Now(), crowd: crowd, known: s.known, state: new(stateRead)}
 		if s.query != nil {
 			r.tx = watched{r.tx, s.query}
 		}
 		return fn(r)
 	})
+}
+
+// newSearching has as many places as there are processors, and leaves connections to
+// those who do not search.
+func newSearching() *semaphore.Weighted {
+	return semaphore.NewWeighted(int64(min(runtime.GOMAXPROCS(0), readers-2)))
+}
+
+// Search is [Store.Read] for what may keep a processor busy for milliseconds: of those
+// who ask for that no more are read for at once than there are processors. The others wait
+// in their turn; were all to begin at once, all would end late.
+func (s *Store) Search(ctx context.Context, fn func(*Reader) error) error {
+	if err := s.searching.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("store: wait to search: %w", err)
+	}
+	defer s.searching.Release(1)
+	return s.Read(ctx, fn)
 }
 
 // querier is a transaction of either kind.

@@ -40,12 +40,22 @@ type touches struct{ last []atomic.Uint64 }
 func newTouches() touches { return touches{make([]atomic.Uint64, 1<<thingBits)} }
 
 // State returns the one that the reader reads.
-func (r *Reader) State(ctx context.Context) (state State, err error) {
-	err = r.tx.QueryRowContext(ctx, `SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = $1), 0)`, metaState).Scan(&state)
+func (r *Reader) State(ctx context.Context) (State, error) {
+	if r.state.known {
+		return r.state.State, nil
+	}
+	err := r.tx.QueryRowContext(ctx, `SELECT coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = $1), 0)`, metaState).Scan(&r.state.State)
 	if err != nil {
 		return 0, fmt.Errorf("store: read which state this is: %w", err)
 	}
-	return state, nil
+	r.state.known = true
+	return r.state.State, nil
+}
+
+// stateRead is the state of a snapshot, once somebody asked for it.
+type stateRead struct {
+	State
+	known bool
 }
 
 // Untouched reports whether the rows that basic views show of the things are the same
