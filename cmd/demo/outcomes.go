@@ -26,6 +26,8 @@ const (
 	pledgingLasts = time.Minute
 	// endsWithin bounds how long each step of an attempt is waited for.
 	endsWithin = 5 * time.Minute
+	// talkEvery is how often somebody posts meanwhile.
+	talkEvery = 2 * time.Second
 	// watchEvery is how often is looked how far an attempt is.
 	watchEvery = 500 * time.Millisecond
 )
@@ -146,22 +148,54 @@ func (o *outcomes) sideBySide(ctx context.Context) error {
 // brokenOff is what is said when the story comes to no end.
 const brokenOff = "The story of the attempts side by side broke off"
 
+// happen is all attempts, at the same time.
 func (o *outcomes) happen(ctx context.Context) error {
 	for _, developer := range o.developers() {
 		if err := o.payable(ctx, developer); err != nil {
 			return err
 		}
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	for _, a := range o.attempts {
-		g.Go(func() error {
-			if err := a.play(ctx); err != nil {
-				return fmt.Errorf("%q: %w", a.title, err)
-			}
+	all, ctx := errgroup.WithContext(ctx)
+	talking, hush := context.WithCancel(ctx)
+	all.Go(func() error { return o.talk(talking) })
+	all.Go(func() error {
+		defer hush()
+		attempts, ctx := errgroup.WithContext(ctx)
+		for _, a := range o.attempts {
+			attempts.Go(func() error {
+				if err := a.play(ctx); err != nil {
+					return fmt.Errorf("%q: %w", a.title, err)
+				}
+				return nil
+			})
+		}
+		return attempts.Wait()
+	})
+	return all.Wait()
+}
+
+// talk is what goes on all the time on a real network, and tells an escrow that it has
+// missed nothing, and what time it is: somebody posts. Without that every deadline would
+// come later by the calm that the escrow waits for.
+func (o *outcomes) talk(ctx context.Context) error {
+	for {
+		post := struct {
+			Text      string `json:"text"`
+			CreatedAt string `json:"createdAt"`
+		}{"Maps, maps, maps.", justNow()}
+		_, _, err := o.ana.PutRecord(ctx, "app.bsky.feed.post", syntax.RecordKey(syntax.NewTIDFromTime(o.attempts[0].began, 0)), post)
+		if ctx.Err() != nil {
 			return nil
-		})
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(talkEvery):
+		}
 	}
-	return g.Wait()
 }
 
 // play is one attempt.
@@ -174,7 +208,8 @@ func (o *outcome) play(ctx context.Context) error {
 	return nil
 }
 
-// recordsAtMost is how many records one attempt has.
+// recordsAtMost is how many records one attempt has. The keys of all attempts are within
+// the second in which the story began, so another telling has others.
 const recordsAtMost = 100
 
 // key is that of the development and what belongs to it.
@@ -182,7 +217,7 @@ func (o *outcome) key() syntax.RecordKey { return o.keyOf(0) }
 
 // keyOf is that of the n-th record of this attempt.
 func (o *outcome) keyOf(n int) syntax.RecordKey {
-	return syntax.RecordKey(syntax.NewTIDFromTime(o.began.Add(time.Duration(o.number*recordsAtMost+n)*time.Second), 1))
+	return syntax.RecordKey(syntax.NewTIDFromTime(o.began.Add(time.Duration(o.number*recordsAtMost+n)*time.Microsecond), 1))
 }
 
 // write writes the next record, now.
@@ -533,7 +568,7 @@ var errAnother = errors.New("it ended in another way")
 func (o *outcome) until(ctx context.Context, what string, is func(*stratos.EscrowCampaign) bool) (c *stratos.EscrowCampaign, err error) {
 	over := false
 	err = until(ctx, watchEvery, endsWithin, func() (bool, error) {
-		if c, err = o.campaign(ctx); err != nil {
+		if _, c, err = o.campaign(ctx); err != nil {
 			return false, err
 		}
 		over = !is(c) && (c.Phase == string(lifecycle.PhaseReleased) || c.Phase == string(lifecycle.PhaseRefunded))
@@ -548,15 +583,15 @@ func (o *outcome) until(ctx context.Context, what string, is func(*stratos.Escro
 	return c, nil
 }
 
-// campaign is what the escrow says of the attempt.
-func (o *outcome) campaign(ctx context.Context) (*stratos.EscrowCampaign, error) {
+// campaign is what the escrow says of the attempt, and its record.
+func (o *outcome) campaign(ctx context.Context) (*stratos.EscrowDefs_CampaignView, *stratos.EscrowCampaign, error) {
 	got, err := stratos.EscrowGetCampaign(ctx, o.public(), o.development.Uri)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var c stratos.EscrowCampaign
 	if err := json.Unmarshal(got.Campaign.Record, &c); err != nil {
-		return nil, fmt.Errorf("read the campaign %s: %w", got.Campaign.Uri, err)
+		return nil, nil, fmt.Errorf("read the campaign %s: %w", got.Campaign.Uri, err)
 	}
-	return &c, nil
+	return &got.Campaign, &c, nil
 }

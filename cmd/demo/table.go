@@ -12,7 +12,6 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
-	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
 // row is what became of an attempt, and who says so: the escrow's campaign and receipts,
@@ -55,19 +54,15 @@ func (o *outcomes) print(ctx context.Context) error {
 }
 
 func (o *outcome) row(ctx context.Context, sent transferred) (row, error) {
-	c, err := o.campaign(ctx)
+	view, c, err := o.campaign(ctx)
 	if err != nil {
 		return row{}, err
 	}
-	receipts, err := o.receipts(ctx)
-	if err != nil {
-		return row{}, err
-	}
-	r := row{attempt: o.title, shows: o.label, pledged: "-", ending: howItEnded(c), receipts: receipts}
+	r := row{attempt: o.title, shows: o.label, ending: howItEnded(c), pledged: "nothing"}
 	if c.Pot != nil {
 		r.pledged = usd(c.Pot.Amount)
 	}
-	var paid []string
+	var paid, receipts []string
 	for _, p := range c.Payees {
 		if p.Account == nil {
 			continue
@@ -76,23 +71,15 @@ func (o *outcome) row(ctx context.Context, sent transferred) (row, error) {
 			paid = append(paid, fmt.Sprintf("%s %s", o.nameOf(p.Did), usd(amount)))
 		}
 	}
+	for _, counted := range view.Receipts {
+		receipts = append(receipts, fmt.Sprintf("%d %s", counted.Count, counted.Status))
+	}
 	r.paid = cmp.Or(strings.Join(paid, ", "), "nobody")
+	r.receipts = cmp.Or(strings.Join(receipts, ", "), "none")
 	return r, nil
 }
 
-// receipts counts those of the attempt's pledges by what they say.
-func (o *outcome) receipts(ctx context.Context) (string, error) {
-	got, err := stratos.EscrowGetCampaign(ctx, o.public(), o.development.Uri)
-	if err != nil {
-		return "", err
-	}
-	var counts []string
-	for _, r := range got.Campaign.Receipts {
-		counts = append(counts, fmt.Sprintf("%d %s", r.Count, r.Status))
-	}
-	return strings.Join(counts, ", "), nil
-}
-
+// nameOf is a developer's, who is paid under a DID.
 func (s *scenery) nameOf(did string) string {
 	for _, developer := range s.developers() {
 		if developer.DID.String() == did {
