@@ -199,7 +199,7 @@ func (s *showing) becameOfTheAttempts() {
 		"cancelled":                 {"USD 15.00", "refunded (cancelled)", "nobody", "1 refunded"},
 		"lapsed":                    {"USD 12.00", "refunded (not-released)", "nobody", "1 refunded"},
 		"disputed, upheld":          {"USD 30.00", "refunded (dispute-upheld)", "nobody", "2 refunded"},
-		"disputed, rejected":        {"USD 18.00", "released", "omar-builds.test USD 17.10", "1 released"},
+		"disputed, rejected":        {"USD 17.00", "released", "omar-builds.test USD 16.15", "1 released"},
 		"licence corrected in time": {"USD 31.00", "released", "lin-builds.test USD 29.45", "2 released"},
 	}
 	_, table, found := strings.Cut(s.out.String(), tableTitle)

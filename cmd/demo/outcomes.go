@@ -97,7 +97,7 @@ func newOutcomes(s *scenery, began time.Time) *outcomes {
 		},
 		{
 			label: "disputed, rejected", title: "Maps of last year", by: s.omar,
-			backers: []backer{{s.ben, 1800, cardPays}}, commits: true, licensed: true,
+			backers: []backer{{s.ben, 1700, cardPays}}, commits: true, licensed: true,
 			decides: (*outcome).rejected, ends: lifecycle.PhaseReleased,
 		},
 		{
