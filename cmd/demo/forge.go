@@ -73,7 +73,7 @@ func newForge(ctx context.Context, s settings) (*forge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the forge's folder: %w", err)
 	}
-	f := &forge{dir: dir, url: "https://localhost:" + strconv.Itoa(s.forgePort), ca: filepath.Join(dir, "certificate.pem")}
+	f := &forge{dir: dir, ca: filepath.Join(dir, "certificate.pem")}
 	for _, folder := range []string{f.public(), f.private()} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return nil, fmt.Errorf("make the forge's folders: %w", err)
@@ -94,6 +94,7 @@ func newForge(ctx context.Context, s settings) (*forge, error) {
 	if f.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:"+strconv.Itoa(s.forgePort)); err != nil {
 		return nil, errors.Join(fmt.Errorf("serve the developers' code: %w", err), f.logFile.Close())
 	}
+	f.url = "https://localhost:" + strconv.Itoa(f.listener.Addr().(*net.TCPAddr).Port)
 	return f, nil
 }
 

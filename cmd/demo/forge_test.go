@@ -33,7 +33,7 @@ func answers(t *testing.T, f *forge, address string) (int, string) {
 
 func TestForge_ServesWhatWasPublishedAndNothingElse(t *testing.T) {
 	t.Parallel()
-	f, err := newForge(t.Context(), settings{dataDir: t.TempDir(), forgePort: freePort(t)})
+	f, err := newForge(t.Context(), settings{dataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestForge_ServesWhatWasPublishedAndNothingElse(t *testing.T) {
 
 func TestForge_BeginsAnew(t *testing.T) {
 	t.Parallel()
-	f, err := newForge(t.Context(), settings{dataDir: t.TempDir(), forgePort: freePort(t)})
+	f, err := newForge(t.Context(), settings{dataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

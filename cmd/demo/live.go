@@ -43,7 +43,7 @@ func (l *live) play(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return l.end()
 }
 
 // begin finds out which story it is, and whether it goes on.

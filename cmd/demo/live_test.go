@@ -31,7 +31,8 @@ const within = 7 * time.Minute
 type printed struct {
 	mu   sync.Mutex
 	text bytes.Buffer
-	all  chan struct{} // closed when it has said everything
+	last string        // what it says last
+	all  chan struct{} // closed when it has said that, or that it cannot
 }
 
 func (p *printed) Write(b []byte) (int, error) {
@@ -45,10 +46,9 @@ func (p *printed) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// said tells whether both stories that happen are over, in whichever way.
+// said tells whether it has said everything; the caller holds the lock.
 func (p *printed) said() bool {
-	has := func(what string) bool { return bytes.Contains(p.text.Bytes(), []byte(what)) }
-	return has("Ctrl-C") && (has(tableTitle) || has(brokenOff))
+	return bytes.Contains(p.text.Bytes(), []byte(p.last)) || bytes.Contains(p.text.Bytes(), []byte(brokenOff))
 }
 
 func (p *printed) String() string {
@@ -68,18 +68,28 @@ type showing struct {
 	subject string // the live story's proposal
 }
 
-// show starts a demo in a folder, and returns when it has told everything.
+// show starts a demo in a folder without the outcomes, and returns when it has told
+// everything.
 func show(t *testing.T, dataDir, bin string) *showing {
 	t.Helper()
+	return start(t, settings{dataDir: dataDir}, bin, "Ctrl-C")
+}
+
+// showOutcomes is show with nothing left out.
+func showOutcomes(t *testing.T, dataDir, bin string) *showing {
+	t.Helper()
+	return start(t, settings{dataDir: dataDir, outcomes: true}, bin, tableTitle)
+}
+
+// start starts a demo, and returns when it has said what it says last.
+func start(t *testing.T, s settings, bin, last string) *showing {
+	t.Helper()
 	for {
-		out := &printed{all: make(chan struct{})}
+		out := &printed{last: last, all: make(chan struct{})}
+		s.port, s.escrowPort, s.processorPort = freePort(t), freePort(t), freePort(t)
 		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 		ended := make(chan error, 1)
-		go func() {
-			ended <- demo(ctx, settings{
-				dataDir: dataDir, port: freePort(t), escrowPort: freePort(t), processorPort: freePort(t), forgePort: freePort(t),
-			}, out, t.Output())
-		}()
+		go func() { ended <- demo(ctx, s, out, t.Output()) }()
 		stop := sync.OnceFunc(func() {
 			cancel()
 			if err := <-ended; err != nil {
@@ -218,14 +228,20 @@ func (s *showing) becameOfTheAttempts() {
 	}
 }
 
-func TestDemo_HoldsAndRefundsForRealAndGoesOnAfterARestart(t *testing.T) {
-	t.Parallel()
-	bin := t.TempDir()
+// buildEscrow makes the operator's command, and returns the folder of its folder.
+func buildEscrow(t *testing.T) (bin string) {
+	t.Helper()
+	bin = t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "bin")+"/", "github.com/stratosfund/stratosfund/cmd/escrow")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the escrow: %v: %s", err, out)
 	}
-	dir := t.TempDir()
+	return bin
+}
+
+func TestDemo_HoldsAndRefundsForRealAndGoesOnAfterARestart(t *testing.T) {
+	t.Parallel()
+	bin, dir := buildEscrow(t), t.TempDir()
 	s := show(t, dir, bin)
 	if diff := cmp.Diff(map[int64]string{2500: "held", 1200: "pending"}, s.pledges()); diff != "" {
 		t.Errorf("pledges in the AppView (-want +got):\n%s", diff)
@@ -234,7 +250,6 @@ func TestDemo_HoldsAndRefundsForRealAndGoesOnAfterARestart(t *testing.T) {
 		t.Errorf("the pledge that was taken back became %q", got)
 	}
 	s.said(`AppView says: held\.\n(?s:.*)AppView says: (refunded)\.`)
-	s.becameOfTheAttempts()
 	s.typed()
 
 	// Somebody does what the last step asks for.
@@ -255,6 +270,20 @@ func TestDemo_HoldsAndRefundsForRealAndGoesOnAfterARestart(t *testing.T) {
 		t.Errorf("pledges in the AppView after a restart (-want +got):\n%s", diff)
 	}
 	again.said(`tomas-backs.test's (pledge was paid before)`)
+	if after := again.movements(); after != before {
+		t.Errorf("after a restart: %s; before: %s", after, before)
+	}
+}
+
+func TestDemo_AttemptsEndInEveryWayAndStayEndedAfterARestart(t *testing.T) {
+	t.Parallel()
+	bin, dir := buildEscrow(t), t.TempDir()
+	s := showOutcomes(t, dir, bin)
+	s.becameOfTheAttempts()
+	before := s.movements()
+	s.stop()
+
+	again := showOutcomes(t, dir, bin)
 	again.becameOfTheAttempts()
 	if after := again.movements(); after != before {
 		t.Errorf("after a restart: %s; before: %s", after, before)

@@ -56,12 +56,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			&cli.IntFlag{Name: "escrow-port", Value: 8090, Usage: "port of the escrow"},
 			&cli.IntFlag{Name: "processor-port", Value: 8095, Usage: "port of the simulated payment processor"},
 			&cli.IntFlag{Name: "forge-port", Value: 8070, Usage: "port of the developers' previews and git repositories"},
+			&cli.BoolFlag{Name: "outcomes", Value: true, Usage: "let attempts end in every way in the background, which takes some minutes"},
 		},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			return demo(ctx, settings{
 				dataDir: cmd.String("data-dir"),
 				plcPort: cmd.Int("plc-port"), pdsPort: cmd.Int("pds-port"), port: cmd.Int("port"),
 				escrowPort: cmd.Int("escrow-port"), processorPort: cmd.Int("processor-port"), forgePort: cmd.Int("forge-port"),
+				outcomes: cmd.Bool("outcomes"),
 			}, stdout, stderr)
 		},
 	}
@@ -73,6 +75,7 @@ type settings struct {
 	plcPort, pdsPort, port    int
 	escrowPort, processorPort int
 	forgePort                 int
+	outcomes                  bool
 }
 
 // demo starts the parts from the bottom up and stops them from the top down.
@@ -126,14 +129,14 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 	g.Go(func() error {
 		sum := &summary{base: base, network: network, cast: cast}
 		around := &scenery{cast: cast, network: network, broker: broker, forge: forge, appview: base, dataDir: s.dataDir, out: stdout}
-		return stoppedEarly(ctx, tellAll(ctx, sum, around))
+		return stoppedEarly(ctx, tellAll(ctx, sum, around, s.outcomes))
 	})
 	return g.Wait()
 }
 
-// tellAll tells all stories, and how to look at them. The last one happens beside the one
-// before it, and what became of it is the last that is said.
-func tellAll(ctx context.Context, sum *summary, around *scenery) error {
+// tellAll tells all stories, and how to look at them. The outcomes happen beside the story
+// before them, and what became of them is the last that is said.
+func tellAll(ctx context.Context, sum *summary, around *scenery, withOutcomes bool) error {
 	fmt.Fprintln(around.out, "Writing records through the PDS ...")
 	told, err := toldAt(ctx, sum.cast, time.Now())
 	if err != nil {
@@ -153,17 +156,15 @@ func tellAll(ctx context.Context, sum *summary, around *scenery) error {
 	if err := show.float(ctx); err != nil {
 		return err
 	}
+	if !withOutcomes {
+		return show.play(ctx)
+	}
 	beside, err := rememberedOutcomes(around)
 	if err != nil {
 		return err
 	}
 	g, telling := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		if err := show.play(telling); err != nil {
-			return err
-		}
-		return show.end()
-	})
+	g.Go(func() error { return show.play(telling) })
 	g.Go(func() error { return beside.sideBySide(telling) })
 	if err := g.Wait(); err != nil || !around.broker.memory.OutcomesTold {
 		return err
