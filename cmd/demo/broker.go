@@ -33,6 +33,9 @@ const (
 	// refundTakes is how long a simulated bank takes for a refund that it does not make at
 	// once. Real ones take days, and nobody would watch for so long.
 	refundTakes = 5 * time.Second
+	// fundsAfter is how long the simulated processor waits until what was paid is there.
+	// Real ones take days as well.
+	fundsAfter = 10 * time.Second
 )
 
 // broker is the real escrow of the demo, with play money: the service as an operator runs
@@ -50,7 +53,7 @@ type broker struct {
 
 // newBroker gives the escrow an account and builds it. Whatever it returns is closed by
 // its Close.
-func newBroker(ctx context.Context, s settings, network *atmosphere.Network) (*broker, error) {
+func newBroker(ctx context.Context, s settings, network *atmosphere.Network, forge *forge) (*broker, error) {
 	dir := filepath.Join(s.dataDir, "escrow")
 	b := &broker{
 		url:      "http://localhost:" + strconv.Itoa(s.escrowPort),
@@ -72,7 +75,7 @@ func newBroker(ctx context.Context, s settings, network *atmosphere.Network) (*b
 	if err := b.buildProcessor(ctx, s, dir); err != nil {
 		return b, err
 	}
-	return b, b.buildService(ctx, s, network, dir)
+	return b, b.buildService(ctx, s, network, forge, dir)
 }
 
 // writeTerms puts the terms where people can read them. Other ones than before are
@@ -154,7 +157,7 @@ func (b *broker) buildProcessor(ctx context.Context, s settings, dir string) err
 		return err
 	}
 	terms := simulator.StripeTerms()
-	terms.RefundSettlesAfter = refundTakes
+	terms.RefundSettlesAfter, terms.FundsAfter = refundTakes, fundsAfter
 	port := strconv.Itoa(s.processorPort)
 	b.processor, err = simulator.Build(ctx, simulator.Config{
 		Bind: "127.0.0.1:" + port, PublicURL: "http://localhost:" + port,
@@ -167,7 +170,7 @@ func (b *broker) buildProcessor(ctx context.Context, s settings, dir string) err
 	return err
 }
 
-func (b *broker) buildService(ctx context.Context, s settings, network *atmosphere.Network, dir string) error {
+func (b *broker) buildService(ctx context.Context, s settings, network *atmosphere.Network, forge *forge, dir string) error {
 	log, err := b.logTo(s, "escrow.log")
 	if err != nil {
 		return err
@@ -192,7 +195,7 @@ func (b *broker) buildService(ctx context.Context, s settings, network *atmosphe
 		AcknowledgementKey: payments.NewSecret(b.memory.AcknowledgementKey), Costs: checkout.DefaultCosts(),
 		AdminPassword: payments.NewSecret(password), Version: "demo",
 	}, escrow.Options{
-		Log: log.With("mode", string(payments.Simulator)), Clock: time.Now, Transport: network.Transport(),
+		Log: log.With("mode", string(payments.Simulator)), Clock: time.Now, Transport: forge.transport(network.Transport()),
 		Processor: client, ParseEvent: hooks.ParseEvent, CheckOutput: true,
 	})
 	return err

@@ -18,6 +18,11 @@ type cast struct {
 	escrow, stranger *atmosphere.Account
 }
 
+// developers are those who are paid.
+func (c *cast) developers() []*atmosphere.Account {
+	return []*atmosphere.Account{c.maya, c.omar, c.lin}
+}
+
 // password is everybody's, so that the printed commands can be typed.
 const password = "demo-password"
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/url"
 	"time"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
@@ -13,13 +11,11 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/escrow"
-	"github.com/stratosfund/stratosfund/escrow/payee"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/indexer/atmosphere"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
-	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 const (
@@ -29,37 +25,25 @@ const (
 	previewLeft  = 2 * time.Hour
 	// floatOf is what the escrow's operator puts in for the processor's fees.
 	floatOf = 100_000
-	// The cards that people choose on the simulator's page.
-	cardAsks3DS     = "4000002500003155"
-	cardRefundTakes = "4000000000007726"
 )
 
 // live is a story that happens while somebody looks: the escrow is real, and only the
 // money is not. Told again after a restart it goes on where it was.
 type live struct {
-	*cast
-	network *atmosphere.Network
-	broker  *broker
-	appview *url.URL
-	dataDir string
-	out     io.Writer
-	began   time.Time
+	*scenery
+	began time.Time
 
 	proposal, development comatproto.RepoStrongRef
 }
 
-// play is the whole story.
+// play is the story once the escrow knows of its float.
 func (l *live) play(ctx context.Context) error {
-	if err := l.begin(ctx); err != nil {
-		return err
-	}
-	l.introduce()
-	for _, scene := range []func(context.Context) error{l.float, l.onboarding, l.opening, l.held, l.takenBack, l.unpaid} {
+	for _, scene := range []func(context.Context) error{l.onboarding, l.opening, l.held, l.takenBack, l.unpaid} {
 		if err := scene(ctx); err != nil {
 			return err
 		}
 	}
-	return nil
+	return l.end()
 }
 
 // begin finds out which story it is, and whether it goes on.
@@ -112,33 +96,11 @@ login() { curl -s $PDS/com.atproto.server.createSession -H 'Content-Type: applic
 `, l.network.PDSURL(), l.broker.url, l.broker.account.DID, escrow.ServiceID, l.proposal.Uri, l.development.Uri, password)
 }
 
-// say prints what happened, and commands that show it.
-func (l *live) say(happened string, shown ...string) {
-	fmt.Fprintf(l.out, "\n# %s  %s\n", time.Now().Format(time.TimeOnly), happened)
-	for _, command := range shown {
-		fmt.Fprintln(l.out, command)
-	}
-}
-
-// At whom a query goes.
-func ofAppView(query string) string { return fmt.Sprintf(`curl "$API/%s"`, query) }
-func ofEscrow(query string) string  { return fmt.Sprintf(`curl "$HELD/fund.stratos.escrow.%s"`, query) }
-
-// asSomebody goes through somebody's PDS, which adds the token.
-func asSomebody(who *atmosphere.Account, query string) string {
-	return fmt.Sprintf(`curl -H "Authorization: Bearer $(login %s)" -H "atproto-proxy: $ESCROW" "$PDS/fund.stratos.escrow.%s"`, who.Handle, query)
-}
-
-// asking is somebody who asks the escrow through their PDS.
-func (l *live) asking(who *atmosphere.Account) *atclient.APIClient {
-	return who.Client.WithService(l.broker.account.DID.String() + "#" + escrow.ServiceID)
-}
-
 // float waits for the operator's money: without it nobody may pay.
 func (l *live) float(ctx context.Context) error {
 	err := eventually(ctx, "the escrow hears of its float", func() (bool, error) {
 		var health escrow.Health
-		err := atclient.NewAPIClient(l.broker.url).Get(ctx, "_health", nil, &health)
+		err := l.public().Get(ctx, "_health", nil, &health)
 		return health.Sequence > 0, err
 	})
 	if err != nil {
@@ -150,44 +112,11 @@ func (l *live) float(ctx context.Context) error {
 
 // onboarding makes the developer one whom the processor can pay.
 func (l *live) onboarding(ctx context.Context) error {
-	ready := func() (bool, error) {
-		got, err := stratos.EscrowGetPayoutAccount(ctx, l.asking(l.lin))
-		if err != nil {
-			return false, err
-		}
-		return got.Account.Status == "ready", nil
-	}
-	done, err := ready()
-	if api, ok := errors.AsType[*atclient.APIError](err); err != nil && (!ok || api.Name != "PayoutAccountNotFound") {
-		return fmt.Errorf("ask whether %s can be paid: %w", l.lin.Handle, err)
-	}
-	if !done {
-		if err := l.onboard(ctx); err != nil {
-			return fmt.Errorf("make %s payable: %w", l.lin.Handle, err)
-		}
-		if err := eventually(ctx, l.lin.Handle.String()+" can be paid", ready); err != nil {
-			return err
-		}
+	if err := l.payable(ctx, l.lin); err != nil {
+		return err
 	}
 	l.say(l.lin.Handle.String()+" has gone through the processor's questions, and can be paid.", asSomebody(l.lin, "getPayoutAccount"))
 	return nil
-}
-
-func (l *live) onboard(ctx context.Context) error {
-	begun, err := stratos.EscrowCreatePayoutAccount(ctx, l.asking(l.lin), &stratos.EscrowCreatePayoutAccount_Input{
-		Country: ref("US"), ReturnUri: l.broker.url + payee.ReturnPath,
-	})
-	if err != nil {
-		return err
-	}
-	b, err := newBrowser()
-	if err != nil {
-		return err
-	}
-	if err := b.open(ctx, begun.Url); err != nil {
-		return err
-	}
-	return b.submit(ctx, choice{"result", "complete"})
 }
 
 // opening announces the work and its preview, and waits for the escrow's campaign.
@@ -196,7 +125,7 @@ func (l *live) opening(ctx context.Context) error {
 		return err
 	}
 	err := eventually(ctx, "the campaign opens", func() (bool, error) {
-		_, err := stratos.EscrowGetCampaign(ctx, atclient.NewAPIClient(l.broker.url), l.development.Uri)
+		_, err := stratos.EscrowGetCampaign(ctx, l.public(), l.development.Uri)
 		return err == nil, err
 	})
 	if err != nil {
@@ -235,7 +164,7 @@ func (l *live) announce(ctx context.Context) (err error) {
 		return err
 	}
 	_, err = l.write(ctx, l.lin, 1, &stratos.WorkPreview{
-		LexiconTypeID: lexicons.CollectionPreview.String(), Development: l.development, Uri: "https://preview." + l.lin.Handle.String() + "/",
+		LexiconTypeID: lexicons.CollectionPreview.String(), Development: l.development, Uri: l.forge.preview(liveTitle),
 		Instructions: "Draw a map and choose *Night*.", OpensAt: at, ClosesAt: stamp(l.closesAt()), CreatedAt: at,
 	})
 	return err
@@ -319,7 +248,7 @@ func (l *live) unpaid(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	offer, err := l.checkout(ctx, l.tomas, pledge)
+	offer, err := l.checkout(ctx, l.tomas, pledge, l.proposal)
 	if api, ok := errors.AsType[*atclient.APIError](err); ok && api.Name == "AlreadyPaid" {
 		l.say(l.tomas.Handle.String()+"'s pledge was paid before.", ofAppView("fund.stratos.feature.listPledges?uri=$PROPOSAL"))
 		return nil
@@ -343,16 +272,19 @@ bin/escrow ledger verify --database-url %[3]s
 bin/escrow status --database-url %[3]s
 
 # The PDS is %[4]s, the PLC directory %[5]s, the escrow %[1]s,
-# the payment processor %[6]s. The logs and all data are in %[7]s.
+# the payment processor %[6]s, the developers' code and previews %[8]s
+# (their certificate: %[9]s).
+# The logs and all data are in %[7]s.
 # Everybody's password is %[2]s. Ctrl-C ends everything.
-`, l.broker.url, password, l.broker.database, l.network.PDSURL(), l.network.PLCURL(), l.broker.processor.URL(), l.dataDir)
+`, l.broker.url, password, l.broker.database, l.network.PDSURL(), l.network.PLCURL(), l.broker.processor.URL(), l.dataDir,
+		l.forge.url, l.forge.ca)
 	return err
 }
 
 // paid is a pledge that was paid, now or before a restart, and its uri.
 func (l *live) paid(ctx context.Context, by *atmosphere.Account, n int, amount int64, card string) (pledge string, err error) {
 	uri := l.uri(by, lexicons.CollectionPledge, n)
-	before, err := stratos.EscrowListReceipts(ctx, atclient.NewAPIClient(l.broker.url), "", l.development.Uri, nil, by.DID.String(), "")
+	before, err := stratos.EscrowListReceipts(ctx, l.public(), "", l.development.Uri, nil, by.DID.String(), "")
 	if err != nil {
 		return "", fmt.Errorf("ask what %s paid: %w", by.Handle, err)
 	}
@@ -363,17 +295,7 @@ func (l *live) paid(ctx context.Context, by *atmosphere.Account, n int, amount i
 	if err != nil {
 		return "", err
 	}
-	offer, err := l.checkout(ctx, by, subject)
-	if err != nil {
-		return "", err
-	}
-	if err := pay(ctx, offer.Url, card); err != nil {
-		return "", fmt.Errorf("pay the pledge of %s: %w", by.Handle, err)
-	}
-	return uri, eventually(ctx, "the pledge of "+by.Handle.String()+" is held", func() (bool, error) {
-		got, err := stratos.EscrowGetPayment(ctx, l.asking(by), offer.Payment)
-		return err == nil && got.Payment.Status == string(lifecycle.ReceiptHeld), err
-	})
+	return uri, l.pays(ctx, by, subject, l.proposal, card, string(lifecycle.ReceiptHeld))
 }
 
 func (l *live) pledge(ctx context.Context, by *atmosphere.Account, n int, amount int64) (comatproto.RepoStrongRef, error) {
@@ -382,51 +304,3 @@ func (l *live) pledge(ctx context.Context, by *atmosphere.Account, n int, amount
 		Value: stratos.Defs_Money{Amount: amount, Currency: "USD"}, Escrow: l.broker.account.DID.String(), CreatedAt: stamp(l.began),
 	})
 }
-
-// checkout asks the escrow where to pay. Right after a start it may not know yet what it
-// has to.
-func (l *live) checkout(ctx context.Context, by *atmosphere.Account, subject comatproto.RepoStrongRef) (offer *stratos.EscrowCreateCheckout_Output, err error) {
-	back := l.appview.JoinPath("xrpc", "fund.stratos.feature.getProposal")
-	back.RawQuery = url.Values{"uri": {l.proposal.Uri}}.Encode()
-	var refused error
-	err = eventually(ctx, "the escrow lets "+by.Handle.String()+" pay", func() (bool, error) {
-		offer, refused = stratos.EscrowCreateCheckout(ctx, l.asking(by), &stratos.EscrowCreateCheckout_Input{Subject: subject, ReturnUri: back.String()})
-		api, ok := errors.AsType[*atclient.APIError](refused)
-		again := ok && (api.Name == "ProcessorUnavailable" || api.Name == "SubjectUnproven" || api.Name == "FloatExhausted")
-		return refused == nil || !again, refused
-	})
-	if err == nil {
-		err = refused
-	}
-	return offer, err
-}
-
-// pay does what a person does: agrees to the terms on the escrow's page, pays on the
-// processor's, and comes back.
-func pay(ctx context.Context, address, card string) error {
-	b, err := newBrowser()
-	if err != nil {
-		return err
-	}
-	if err := b.open(ctx, address); err != nil {
-		return err
-	}
-	home := b.at.Host
-	if err := b.submit(ctx, choice{name: "terms"}); err != nil {
-		return err
-	}
-	if err := b.submit(ctx, choice{"card", card}); err != nil {
-		return err
-	}
-	if card == cardAsks3DS {
-		if err := b.submit(ctx, choice{"result", "succeed"}); err != nil {
-			return err
-		}
-	}
-	if b.at.Host != home {
-		return fmt.Errorf("the payer is not back, but at %s: %q", b.at, b.heading())
-	}
-	return nil
-}
-
-func usd(amount int64) string { return money.Money{Amount: amount, Currency: "USD"}.String() }

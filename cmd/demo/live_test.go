@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -24,24 +25,30 @@ import (
 )
 
 // within bounds how long a demo may take to tell everything, on a machine that is busy.
-const within = 5 * time.Minute
+const within = 7 * time.Minute
 
 // printed is what a demo prints.
 type printed struct {
 	mu   sync.Mutex
 	text bytes.Buffer
-	all  chan struct{} // closed when it has said everything
+	last string        // what it says last
+	all  chan struct{} // closed when it has said that, or that it cannot
 }
 
 func (p *printed) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	said := bytes.Contains(p.text.Bytes(), []byte("Ctrl-C"))
+	said := p.said()
 	p.text.Write(b)
-	if !said && bytes.Contains(p.text.Bytes(), []byte("Ctrl-C")) {
+	if !said && p.said() {
 		close(p.all)
 	}
 	return len(b), nil
+}
+
+// said tells whether it has said everything; the caller holds the lock.
+func (p *printed) said() bool {
+	return bytes.Contains(p.text.Bytes(), []byte(p.last)) || bytes.Contains(p.text.Bytes(), []byte(brokenOff))
 }
 
 func (p *printed) String() string {
@@ -61,16 +68,28 @@ type showing struct {
 	subject string // the live story's proposal
 }
 
-// show starts a demo in a folder, and returns when it has told everything.
+// show starts a demo in a folder without the outcomes, and returns when it has told
+// everything.
 func show(t *testing.T, dataDir, bin string) *showing {
 	t.Helper()
+	return start(t, settings{dataDir: dataDir}, bin, "Ctrl-C")
+}
+
+// showOutcomes is show with nothing left out.
+func showOutcomes(t *testing.T, dataDir, bin string) *showing {
+	t.Helper()
+	return start(t, settings{dataDir: dataDir, outcomes: true}, bin, tableTitle)
+}
+
+// start starts a demo, and returns when it has said what it says last.
+func start(t *testing.T, s settings, bin, last string) *showing {
+	t.Helper()
 	for {
-		out := &printed{all: make(chan struct{})}
+		out := &printed{last: last, all: make(chan struct{})}
+		s.port, s.escrowPort, s.processorPort = freePort(t), freePort(t), freePort(t)
 		ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 		ended := make(chan error, 1)
-		go func() {
-			ended <- demo(ctx, settings{dataDir: dataDir, port: freePort(t), escrowPort: freePort(t), processorPort: freePort(t)}, out, t.Output())
-		}()
+		go func() { ended <- demo(ctx, s, out, t.Output()) }()
 		stop := sync.OnceFunc(func() {
 			cancel()
 			if err := <-ended; err != nil {
@@ -157,7 +176,10 @@ func (s *showing) typed() string {
 	s.t.Helper()
 	_, commands, _ := strings.Cut(s.out.String(), "\nAPI=")
 	cmd := exec.CommandContext(s.t.Context(), "sh", "-eu", "-c", `curl() { command curl -fsS "$@"; }`+"\nAPI="+commands)
-	cmd.Dir = s.bin
+	cmd.Dir = s.t.TempDir() // what it clones stays there
+	if err := os.Symlink(filepath.Join(s.bin, "bin"), filepath.Join(cmd.Dir, "bin")); err != nil {
+		s.t.Fatal(err)
+	}
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()
@@ -179,14 +201,47 @@ func (s *showing) movements() string {
 	return agree + ". " + whole
 }
 
-func TestDemo_HoldsAndRefundsForRealAndGoesOnAfterARestart(t *testing.T) {
-	t.Parallel()
-	bin := t.TempDir()
+// becameOfTheAttempts wants the table to say how each attempt ended.
+func (s *showing) becameOfTheAttempts() {
+	s.t.Helper()
+	want := map[string][]string{
+		"released, to two payees":   {"USD 65.00", "released", "lin-builds.test USD 43.23, omar-builds.test USD 18.52", "2 released"},
+		"cancelled":                 {"USD 15.00", "refunded (cancelled)", "nobody", "1 refunded"},
+		"lapsed":                    {"USD 12.00", "refunded (not-released)", "nobody", "1 refunded"},
+		"disputed, upheld":          {"USD 30.00", "refunded (dispute-upheld)", "nobody", "2 refunded"},
+		"disputed, rejected":        {"USD 17.00", "released", "omar-builds.test USD 16.15", "1 released"},
+		"licence corrected in time": {"USD 31.00", "released", "lin-builds.test USD 29.45", "2 released"},
+	}
+	_, table, found := strings.Cut(s.out.String(), tableTitle)
+	if !found {
+		s.t.Fatalf("no table in\n%s", s.out)
+	}
+	columns := regexp.MustCompile(` {2,}`)
+	got := map[string][]string{}
+	for line := range strings.Lines(table) {
+		if cells := columns.Split(strings.TrimSpace(line), -1); len(cells) == 6 && cells[1] != "what it shows" {
+			got[cells[1]] = cells[2:]
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		s.t.Errorf("what became of the attempts (-want +got):\n%s", diff)
+	}
+}
+
+// buildEscrow makes the operator's command, and returns the folder of its folder.
+func buildEscrow(t *testing.T) (bin string) {
+	t.Helper()
+	bin = t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "bin")+"/", "github.com/stratosfund/stratosfund/cmd/escrow")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the escrow: %v: %s", err, out)
 	}
-	dir := t.TempDir()
+	return bin
+}
+
+func TestDemo_HoldsAndRefundsForRealAndGoesOnAfterARestart(t *testing.T) {
+	t.Parallel()
+	bin, dir := buildEscrow(t), t.TempDir()
 	s := show(t, dir, bin)
 	if diff := cmp.Diff(map[int64]string{2500: "held", 1200: "pending"}, s.pledges()); diff != "" {
 		t.Errorf("pledges in the AppView (-want +got):\n%s", diff)
@@ -215,6 +270,21 @@ func TestDemo_HoldsAndRefundsForRealAndGoesOnAfterARestart(t *testing.T) {
 		t.Errorf("pledges in the AppView after a restart (-want +got):\n%s", diff)
 	}
 	again.said(`tomas-backs.test's (pledge was paid before)`)
+	if after := again.movements(); after != before {
+		t.Errorf("after a restart: %s; before: %s", after, before)
+	}
+}
+
+func TestDemo_AttemptsEndInEveryWayAndStayEndedAfterARestart(t *testing.T) {
+	t.Parallel()
+	bin, dir := buildEscrow(t), t.TempDir()
+	s := showOutcomes(t, dir, bin)
+	s.becameOfTheAttempts()
+	before := s.movements()
+	s.stop()
+
+	again := showOutcomes(t, dir, bin)
+	again.becameOfTheAttempts()
 	if after := again.movements(); after != before {
 		t.Errorf("after a restart: %s; before: %s", after, before)
 	}

@@ -2,8 +2,9 @@
 // directory and a real PDS, lets developers and backers write records, and serves
 // them with the AppView until it is stopped.
 //
-// Two stories are told. One is sample data; the other one happens while it is told, with
-// the real escrow and a simulated payment processor.
+// Three stories are told. One is sample data; the others happen while they are told, with
+// the real escrow and a simulated payment processor: one for whoever sits at the keyboard,
+// and one of attempts side by side that end in each way there is.
 //
 // The first story that the records tell has a proposal in every stage. An account plays
 // the escrow in it: it writes what an escrow would, marked as test money, and the
@@ -54,12 +55,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			&cli.IntFlag{Name: "port", Value: 8080, Usage: "port of the AppView"},
 			&cli.IntFlag{Name: "escrow-port", Value: 8090, Usage: "port of the escrow"},
 			&cli.IntFlag{Name: "processor-port", Value: 8095, Usage: "port of the simulated payment processor"},
+			&cli.IntFlag{Name: "forge-port", Value: 8070, Usage: "port of the developers' previews and git repositories"},
+			&cli.BoolFlag{Name: "outcomes", Value: true, Usage: "let attempts end in every way in the background, which takes some minutes"},
 		},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			return demo(ctx, settings{
 				dataDir: cmd.String("data-dir"),
 				plcPort: cmd.Int("plc-port"), pdsPort: cmd.Int("pds-port"), port: cmd.Int("port"),
-				escrowPort: cmd.Int("escrow-port"), processorPort: cmd.Int("processor-port"),
+				escrowPort: cmd.Int("escrow-port"), processorPort: cmd.Int("processor-port"), forgePort: cmd.Int("forge-port"),
+				outcomes: cmd.Bool("outcomes"),
 			}, stdout, stderr)
 		},
 	}
@@ -70,6 +74,8 @@ type settings struct {
 	dataDir                   string
 	plcPort, pdsPort, port    int
 	escrowPort, processorPort int
+	forgePort                 int
+	outcomes                  bool
 }
 
 // demo starts the parts from the bottom up and stops them from the top down.
@@ -92,7 +98,12 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 	if err != nil {
 		return stoppedEarly(ctx, err)
 	}
-	broker, err := newBroker(ctx, s, network)
+	forge, err := newForge(ctx, s)
+	if err != nil {
+		return stoppedEarly(ctx, err)
+	}
+	defer func() { err = errors.Join(err, forge.Close()) }()
+	broker, err := newBroker(ctx, s, network, forge)
 	defer func() { err = errors.Join(err, broker.Close()) }()
 	if err != nil {
 		return stoppedEarly(ctx, err)
@@ -106,6 +117,7 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return service.Run(ctx) })
 	g.Go(func() error { return broker.Run(ctx) })
+	g.Go(func() error { return forge.Run(ctx) })
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
@@ -116,15 +128,16 @@ func demo(ctx context.Context, s settings, stdout, stderr io.Writer) (err error)
 	})
 	g.Go(func() error {
 		sum := &summary{base: base, network: network, cast: cast}
-		show := &live{cast: cast, network: network, broker: broker, appview: base, dataDir: s.dataDir, out: stdout}
-		return stoppedEarly(ctx, tellAll(ctx, sum, show, stdout))
+		around := &scenery{cast: cast, network: network, broker: broker, forge: forge, appview: base, dataDir: s.dataDir, out: stdout}
+		return stoppedEarly(ctx, tellAll(ctx, sum, around, s.outcomes))
 	})
 	return g.Wait()
 }
 
-// tellAll tells both stories, and how to look at them.
-func tellAll(ctx context.Context, sum *summary, show *live, stdout io.Writer) error {
-	fmt.Fprintln(stdout, "Writing records through the PDS ...")
+// tellAll tells all stories, and how to look at them. The outcomes happen beside the story
+// before them, and what became of them is the last that is said.
+func tellAll(ctx context.Context, sum *summary, around *scenery, withOutcomes bool) error {
+	fmt.Fprintln(around.out, "Writing records through the PDS ...")
 	told, err := toldAt(ctx, sum.cast, time.Now())
 	if err != nil {
 		return err
@@ -132,13 +145,31 @@ func tellAll(ctx context.Context, sum *summary, show *live, stdout io.Writer) er
 	if sum.scenes, err = tell(ctx, pds{}, sum.cast, told); err != nil {
 		return err
 	}
-	if err := sum.print(ctx, stdout); err != nil {
+	if err := sum.print(ctx, around.out); err != nil {
 		return err
 	}
-	if err := show.play(ctx); err != nil {
+	show := &live{scenery: around}
+	if err := show.begin(ctx); err != nil {
 		return err
 	}
-	return show.end()
+	show.introduce()
+	if err := show.float(ctx); err != nil {
+		return err
+	}
+	if !withOutcomes {
+		return show.play(ctx)
+	}
+	beside, err := rememberedOutcomes(around)
+	if err != nil {
+		return err
+	}
+	g, telling := errgroup.WithContext(ctx)
+	g.Go(func() error { return show.play(telling) })
+	g.Go(func() error { return beside.sideBySide(telling) })
+	if err := g.Wait(); err != nil || !around.broker.memory.OutcomesTold {
+		return err
+	}
+	return beside.print(ctx)
 }
 
 func buildAppView(ctx context.Context, s settings, network *atmosphere.Network, trusted []syntax.DID, log io.Writer) (*appview.Service, *url.URL, error) {

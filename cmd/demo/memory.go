@@ -34,6 +34,10 @@ type memory struct {
 
 	// BeganAt is when the live story began; zero before.
 	BeganAt time.Time `json:"beganAt"`
+	// OutcomesBeganAt is when the attempts side by side began, and OutcomesTold whether they
+	// came to their ends.
+	OutcomesBeganAt time.Time `json:"outcomesBeganAt"`
+	OutcomesTold    bool      `json:"outcomesTold"`
 }
 
 // remember reads what was kept in a folder, or makes it.

@@ -74,9 +74,9 @@ func (s *summary) shown(ctx context.Context, client *atclient.APIClient) (bool, 
 	return true, nil
 }
 
-// until polls until done says so, for as long as a person would wait.
-func until(ctx context.Context, every time.Duration, done func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// until polls until done says so, for so long at most.
+func until(ctx context.Context, every, most time.Duration, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	for {
 		ok, err := done()
@@ -94,9 +94,10 @@ func until(ctx context.Context, every time.Duration, done func() (bool, error)) 
 	}
 }
 
-// eventually is until, for what takes a moment, with words for when it does not come.
+// eventually is until, for what a person would wait for, with words for when it does not
+// come.
 func eventually(ctx context.Context, what string, done func() (bool, error)) error {
-	if err := until(ctx, lookEvery, done); err != nil {
+	if err := until(ctx, lookEvery, patience, done); err != nil {
 		return fmt.Errorf("wait until %s: %w", what, err)
 	}
 	return nil
@@ -121,7 +122,7 @@ func (s *summary) measure(ctx context.Context, client *atclient.APIClient) (time
 		return 0, err
 	}
 	began := time.Now()
-	err = until(ctx, pollEvery, func() (bool, error) {
+	err = until(ctx, pollEvery, patience, func() (bool, error) {
 		out, err := stratos.FeatureListEstimates(ctx, client, "", "", nil, about.String())
 		if err != nil {
 			return false, err
