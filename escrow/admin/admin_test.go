@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
 	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/intake"
 	"github.com/stratosfund/stratosfund/escrow/journal"
@@ -23,9 +25,13 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/reconcile"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/xrpc"
 )
 
-const password = "swordfish"
+const (
+	password              = "swordfish"
+	dispute  syntax.ATURI = "at://did:plc:ann/fund.stratos.feature.dispute/3lbqxkdzvqk2a"
+)
 
 type world struct {
 	*processortest.World
@@ -47,6 +53,12 @@ func newWorld(t *testing.T, password string) *world {
 			return []intake.Read{{List: "sessions", Objects: 3, Noted: 2}}, nil
 		},
 		Compare: func(context.Context, bool) (*reconcile.Report, error) { return w.report, nil },
+		Rule: func(_ context.Context, in RuleInput) (string, error) {
+			if in.Dispute != dispute {
+				return "", xrpc.Named("DisputeNotFound", "it never stopped a payout here")
+			}
+			return "The dispute is " + string(in.Outcome) + ".", nil
+		},
 	}))
 	t.Cleanup(w.server.Close)
 	return w
@@ -225,4 +237,14 @@ func TestAdmin_SyncsAndReconciles(t *testing.T) {
 	w.want("reconcile", ReconcileInput{}, http.StatusOK, "agree")
 	w.report = &reconcile.Report{Found: 1, Findings: []reconcile.Finding{{Kind: reconcile.KindMissing}}}
 	w.want("reconcile", ReconcileInput{}, http.StatusOK, "do not agree")
+}
+
+func TestR13_ARulingHasAnOutcomeAndReasons(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, password)
+	w.want("rule", RuleInput{Dispute: dispute, Outcome: "perhaps", Rationale: "I looked."}, http.StatusUnprocessableEntity, "upheld or rejected")
+	w.want("rule", RuleInput{Dispute: dispute, Outcome: "upheld", Rationale: " "}, http.StatusUnprocessableEntity, "--rationale")
+	w.want("rule", RuleInput{Dispute: dispute, Outcome: "upheld", Rationale: strings.Repeat("é", maxRationale+1)}, http.StatusUnprocessableEntity, "longer")
+	w.want("rule", RuleInput{Dispute: dispute + "x", Outcome: "upheld", Rationale: "I looked."}, http.StatusUnprocessableEntity, "DisputeNotFound")
+	w.want("rule", RuleInput{Dispute: dispute, Outcome: "rejected", Rationale: strings.Repeat("é", maxRationale)}, http.StatusOK, "The dispute is rejected.")
 }

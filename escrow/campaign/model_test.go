@@ -69,15 +69,15 @@ type modelDispute struct {
 
 // modelAttempt is an attempt, as small as it can be.
 type modelAttempt struct {
-	phase                                                lifecycle.Phase // empty before it opens
-	reason                                               Reason
-	opened, correctBy, acceptedAt, endsAt, pausedAt, due int8
-	corrections, edits                                   uint8
-	pot                                                  bool // final, and not zero
-	seen, unseen, cancelled, decided                     bool
-	verdict                                              Verdict
-	pledges                                              [2]modelPledge
-	disputes                                             [2]modelDispute
+	phase                                           lifecycle.Phase // empty before it opens
+	reason                                          Reason
+	opened, correctBy, acceptedAt, endsAt, pausedAt int8
+	corrections, edits                              uint8
+	pot                                             bool // final, and not zero
+	seen, unseen, cancelled, decided                bool
+	verdict                                         Verdict
+	pledges                                         [2]modelPledge
+	disputes                                        [2]modelDispute
 }
 
 type fault uint8

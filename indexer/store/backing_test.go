@@ -227,6 +227,54 @@ func TestRule13_VerificationsAreListedWithWhatTheySay(t *testing.T) {
 	}
 }
 
+// Of what an account writes about a release its first dispute counts for the escrow, and its
+// newest verification for everybody.
+func TestRule13_OneDisputeAndOneVerificationOfEachAccountCount(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	uri, dev := proposalURI(carol, 1), developmentURI(bob, 1)
+	of := func(did syntax.DID, n int) syntax.ATURI { return recordURI(did, lexicons.CollectionDispute, key(n)) }
+	w.put(
+		proposal(t, carol, 1, onAccount(bob), nil), development(t, bob, 1, uri, nil),
+		dispute(t, alice, 1, uri, dev, fields{"createdAt": at(-2)}),
+		dispute(t, alice, 2, uri, dev, fields{"createdAt": at(-3)}),
+		dispute(t, alice, 3, uri, developmentURI(bob, 2), fields{"createdAt": at(-4)}), // about another
+		dispute(t, dave, 1, uri, dev, fields{"createdAt": at(1)}),                      // not yet
+		dispute(t, shady, 1, uri, dev, fields{"createdAt": at(-1)}),                    // of a hidden account
+		dispute(t, carol, 1, uri, dev, fields{"createdAt": at(-1)}),
+		verification(t, alice, 1, dev, false, fields{"createdAt": at(-2)}),
+		verification(t, alice, 2, dev, true, fields{"createdAt": at(-1)}),
+		verification(t, dave, 1, dev, false, fields{"createdAt": at(-3)}),
+		verification(t, carol, 1, dev, false, fields{"createdAt": at(1)}), // not yet
+	)
+	w.status(shady, AccountDeactivated)
+	release := recordURI(bob, lexicons.CollectionRelease, key(1))
+	mustRead(t, w.s, func(r *Reader) error {
+		first, err := r.FirstDisputes(t.Context(), release, []syntax.DID{alice, dave, shady})
+		if err != nil {
+			return err
+		}
+		if len(first) != 1 || first[0].URI != of(alice, 2) || first[0].Author != alice || first[0].CID == "" {
+			t.Errorf("the first disputes are %+v", first)
+		}
+		about, err := r.DisputesAbout(t.Context(), dev, 2)
+		if err != nil {
+			return err
+		}
+		if len(about) != 2 || about[0].URI != of(carol, 1) || about[1].URI != of(alice, 1) || about[0].IndexedAt.IsZero() {
+			t.Errorf("the newest disputes are %+v", about)
+		}
+		said, err := r.VerdictsAbout(t.Context(), dev, 1)
+		if err != nil {
+			return err
+		}
+		newest := recordURI(alice, lexicons.CollectionVerification, key(2))
+		if said.Matching != 1 || said.Differing != 1 || len(said.Newest) != 1 || said.Newest[0].URI != newest || !said.Newest[0].Matches {
+			t.Errorf("what people say is %+v", said)
+		}
+		return nil
+	})
+}
+
 // Who pledged or donated is a backer, as is who estimated.
 func TestListProposals_BackersAreOfAllKinds(t *testing.T) {
 	w := newWorld(t, newTestStore(t))

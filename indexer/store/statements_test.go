@@ -15,6 +15,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite/sqlitetest"
+	"github.com/stratosfund/stratosfund/lexicons"
 )
 
 var parameter = regexp.MustCompile(`\$\d+`)
@@ -276,6 +277,12 @@ func aboutOne(t *testing.T) map[string]func(*Reader) error {
 		"own":           func(r *Reader) error { _, err := r.ListOwn(ctx, alice, after, 50); return err },
 		"disputes":      func(r *Reader) error { _, err := r.ListDisputes(ctx, p, after, 50); return err },
 		"verifications": func(r *Reader) error { _, err := r.ListVerifications(ctx, p, after, 50); return err },
+		"first disputes": func(r *Reader) error {
+			_, err := r.FirstDisputes(ctx, recordURI(bob, lexicons.CollectionRelease, key(1)), []syntax.DID{alice})
+			return err
+		},
+		"disputes about": func(r *Reader) error { _, err := r.DisputesAbout(ctx, developmentURI(bob, 1), 50); return err },
+		"verdicts about": func(r *Reader) error { _, err := r.VerdictsAbout(ctx, developmentURI(bob, 1), 50); return err },
 		"timeline": func(r *Reader) error {
 			of := Actors{Developers: []syntax.DID{bob}, Attempts: []syntax.ATURI{developmentURI(bob, 1)}}
 			_, err := r.Timeline(ctx, p, of, &EventKey{URI: p, Kind: EventProposed}, 50)
