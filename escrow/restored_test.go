@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/google/go-cmp/cmp"
@@ -12,8 +13,10 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/lexicons"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
 // TestRestored_AnOldBackupCatchesUpWithTheWorld: campaigns, terms, payments and a refund of
@@ -106,6 +109,54 @@ func TestRestored_AnOldBackupCatchesUpWithTheWorld(t *testing.T) {
 	w.published()
 	if got := w.receipts(); len(got) != 4 {
 		t.Errorf("receipts: %v", got)
+	}
+}
+
+// TestRestored_ACampaignThatWasOverIsOver: the backup knows of offers that nobody took up, and
+// that ended with the campaign.
+func TestRestored_ACampaignThatWasOverIsOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.onboard(w.developer)
+	x := w.announce(onlyKey)
+	w.opened(x)
+	pledge := w.pledges(w.backer, onlyKey, x)
+	w.until("it is offered to pay", func() bool {
+		return w.call(w.token(w.backer, w.service.cfg.DID, createCheckout), pledge, "https://app.example.org/") == ""
+	})
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	w.ok(w.service.store.Backup(t.Context(), copied))
+	w.write(w.developer, onlyKey, &stratos.WorkCancellation{
+		LexiconTypeID: lexicons.CollectionCancellation.String(), Development: x.development, CreatedAt: stamp(time.Now()),
+	})
+	phase := func() (phase string) {
+		for _, r := range w.listed(lexicons.CollectionCampaign) {
+			var record stratos.EscrowCampaign
+			w.ok(json.Unmarshal(r.Value, &record))
+			phase = record.Phase
+		}
+		return phase
+	}
+	w.until("the campaign is over", func() bool { return phase() == "refunded" })
+
+	w.stop()
+	w.cfg.DatabaseURL = "sqlite://" + copied
+	w.start()
+	select {
+	case <-w.service.processor.guard.Done():
+	case <-time.After(longest):
+		t.Fatal("the ledger never caught up")
+	}
+	w.published()
+	w.read(func(ctx context.Context, q sqlite.Querier) error {
+		c, err := campaign.LoadByDevelopment(ctx, q, syntax.ATURI(x.development.Uri))
+		if err == nil && c.Phase != lifecycle.PhaseRefunded {
+			t.Errorf("the campaign is %s", c.Phase)
+		}
+		return err
+	})
+	if n := w.standing(); n != 0 || phase() != "refunded" {
+		t.Errorf("%d things stand still, and the record says %s", n, phase())
 	}
 }
 

@@ -11,7 +11,8 @@
 // processor's objects are adopted by their marks, sessions and charges first; then what the
 // receipts say was decided to go back is decided again, for the same reason; then all else;
 // then what the processor had refused to send back, which it does not remember.
-// In the end campaigns stand where they were published. Records that are still ahead after
+// In the end the offers of campaigns that were closed end, and campaigns stand where they
+// were published. Records that are still ahead after
 // that are for a person.
 //
 // A database that is not behind publishes at once, also while the processor is away; money

@@ -58,6 +58,11 @@ type Intake interface {
 	Drain(context.Context) error
 }
 
+// Checkouts ends what is under way of an attempt, and returns how much still is.
+type Checkouts interface {
+	Finish(context.Context, ledger.AttemptKey) (open int, err error)
+}
+
 // Guard lets nothing go out before the ledger knows what was published.
 type Guard struct {
 	store      *store.Store
@@ -65,6 +70,7 @@ type Guard struct {
 	repository Repository
 	campaigns  Campaigns
 	intake     Intake // nil without a processor
+	checkouts  Checkouts
 	log        *slog.Logger
 	compared   mark // nothing that is published is ahead of the ledger
 	heard      mark // and neither is what the processor did
@@ -78,10 +84,10 @@ type mark struct {
 
 func (m *mark) reach() { m.once.Do(func() { close(m.reached) }) }
 
-// New wires a guard; in may be nil when there is no processor to catch up with.
-func New(s *store.Store, l *ledger.Ledger, r Repository, c Campaigns, in Intake, log *slog.Logger) *Guard {
+// New wires a guard; in and offers may be nil when there is no processor to catch up with.
+func New(s *store.Store, l *ledger.Ledger, r Repository, c Campaigns, in Intake, offers Checkouts, log *slog.Logger) *Guard {
 	return &Guard{
-		store: s, ledger: l, repository: r, campaigns: c, intake: in, log: log.With("component", "restored"),
+		store: s, ledger: l, repository: r, campaigns: c, intake: in, checkouts: offers, log: log.With("component", "restored"),
 		compared: mark{reached: make(chan struct{})}, heard: mark{reached: make(chan struct{})},
 	}
 }
@@ -199,6 +205,7 @@ func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
 			func(ctx context.Context) error { return g.restoreCampaigns(ctx, published.campaigns) },
 		}, steps, []func(context.Context) error{
 			func(ctx context.Context) error { return g.refuseAllAgain(ctx, published.receipts) },
+			func(ctx context.Context) error { return g.finishAllAgain(ctx, published.campaigns) },
 			func(ctx context.Context) error { return g.catchUpCampaigns(ctx, published.campaigns) },
 		})
 	}
@@ -337,4 +344,26 @@ func (g *Guard) refuseAgain(ctx context.Context, a repo.Ahead) error {
 		}
 		return err
 	})
+}
+
+// finishAllAgain ends the offers of campaigns that let no money in any more, as they were
+// published: the database has them as they were at the backup, and no campaign is over
+// while somebody may pay for it. One that cannot be ended now stays ahead.
+func (g *Guard) finishAllAgain(ctx context.Context, published []campaign.Campaign) error {
+	if g.checkouts == nil {
+		return nil
+	}
+	for _, c := range published {
+		if c.Phase == lifecycle.PhaseOpen {
+			continue
+		}
+		open, err := g.checkouts.Finish(ctx, c.Attempt)
+		if err != nil {
+			return err
+		}
+		if open > 0 {
+			g.log.Warn("checkouts of a campaign that is closed are under way", "development", c.Development.Uri, "checkouts", open)
+		}
+	}
+	return nil
 }

@@ -72,7 +72,7 @@ func (w *world) start() {
 	w.worker = intake.New(intake.Parts{
 		Escrow: processortest.Escrow, Store: w.Store, Ledger: w.Ledger, Processor: w.Client, Outgoing: w.sender, Checkouts: pinning{w},
 	}, intake.Options{Log: w.Log, Clock: w.Now})
-	w.guard = New(w.Store, w.Ledger, w.publisher, w.repo, w.worker, w.Log)
+	w.guard = New(w.Store, w.Ledger, w.publisher, w.repo, w.worker, nil, w.Log)
 	w.OK(w.guard.Raise(w.T.Context()))
 }
 
