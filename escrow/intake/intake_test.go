@@ -469,3 +469,26 @@ func TestStatements_ParametersAppearInOrder(t *testing.T) {
 	t.Parallel()
 	sqlitetest.ParametersInOrder(t, ".", 8)
 }
+
+// TestR17_AFraudWarningActsBeforeTheDecision: its webhook was lost, and the list tells of
+// it. The decision is then about the rest.
+func TestR17_AFraudWarningActsBeforeTheDecision(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.Held("h2", amount, processortest.Pays)
+	w.sync(false)
+	_, err := w.Control.WarnOfFraud(t.Context(), w.Hold("h1").Charge)
+	w.OK(err)
+	w.sync(false)
+	w.Want("h1", "refunding(fraud)")
+	w.Settle()
+	w.send()
+	w.Want("h1", "refunded(fraud)")
+	w.Want("h2", "releasing")
+	if h := w.Hold("h1"); len(h.Payouts) != 0 {
+		t.Errorf("somebody is paid out of what was stolen: %+v", h.Payouts)
+	}
+	w.noHalt()
+	w.Agree()
+}

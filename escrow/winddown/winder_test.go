@@ -377,7 +377,9 @@ func TestRun_OnARestoredBackupTheProcessorsListsAreEnough(t *testing.T) {
 	w.OK(w.Store.Close())
 	w.Path = copied
 	w.Open()
-	w.Update(func(ctx context.Context, tx *store.Tx) error { return halt.Stop(ctx, tx, halt.Behind, "it was restored") })
+	w.Update(func(ctx context.Context, tx *store.Tx) error {
+		return halt.Stop(ctx, tx, halt.Behind, "it was restored")
+	})
 	w.begin()
 	// Transfers that the ledger never decided stop money until a person has looked.
 	if err := w.winder(nil, nil).Run(t.Context()); !errors.Is(err, ErrStopped) {
