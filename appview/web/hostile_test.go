@@ -145,3 +145,28 @@ func TestNothingThatAStrangerWritesGetsOutOfItsText(t *testing.T) {
 		}
 	}
 }
+
+func FuzzATextOfAStranger(f *testing.F) {
+	for _, text := range append([]string{hostile, "# a\n\n- b\n\n| c |\n|---|\n| d |", "<https://a.example>", "![a](b)", "[a]: javascript:x\n[a]", "\xff\u2066"}, hostileURLs...) {
+		f.Add(text)
+	}
+	m := newMarkdown()
+	f.Fuzz(func(t *testing.T, text string) {
+		made, err := m.html(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, what := range strange(parse(t, string(made)), string(made)) {
+			t.Errorf("%q becomes %q: %s", text, made, what)
+		}
+		if to := linkTo(text); to != nil {
+			page := `<a href="` + html.EscapeString(to.URL) + `">` + html.EscapeString(to.Text) + `</a>`
+			for _, what := range strange(parse(t, page), page) {
+				t.Errorf("%q leads to %q: %s", text, to.URL, what)
+			}
+		}
+		if strings.ContainsFunc(plain(text), misleading) {
+			t.Errorf("%q is shown as %q", text, plain(text))
+		}
+	})
+}

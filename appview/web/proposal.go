@@ -14,8 +14,8 @@ const (
 	// someEvents, someBackers and someReports are how many of each a proposal's page shows;
 	// pages of their own have the rest.
 	someEvents  = 100
-	someBackers = 20
-	someReports = 20
+	someBackers = 10
+	someReports = 10
 )
 
 // proposalPage is everything that is known about a proposal.

@@ -79,17 +79,19 @@ func TestMarkdownIsFormattingAndNothingElse(t *testing.T) {
 	t.Parallel()
 	m := newMarkdown()
 	for source, want := range map[string]string{
-		"**a** _b_ ~~c~~ `d`":           "<p><strong>a</strong> <em>b</em> <del>c</del> <code>d</code></p>",
-		"# a":                           "<h3>a</h3>",
-		"###### a":                      "<h6>a</h6>",
-		"<b onclick=x>a</b>":            "<p>a</p>",
-		"[a](javascript:alert(1))":      "<p>a</p>",
-		"[a](data:text/html,x)":         "<p>a</p>",
-		"[a](/sign-out)":                "<p>a</p>",
-		"![a](https://b.example/c.png)": `<p><a href="https://b.example/c.png" rel="nofollow noreferrer">a</a></p>`,
-		"https://b.example":             `<p><a href="https://b.example" rel="nofollow noreferrer">https://b.example</a></p>`,
-		"a\u202eb":                      "<p>a[U+202E]b</p>",
-		"3. a":                          "<ol start=\"3\">\n<li>a</li>\n</ol>",
+		"**a** _b_ ~~c~~ `d`":      "<p><strong>a</strong> <em>b</em> <del>c</del> <code>d</code></p>",
+		"# a":                      "<h3>a</h3>",
+		"###### a":                 "<h6>a</h6>",
+		"<b onclick=x>a</b>":       "<p>a</p>",
+		"[a](javascript:alert(1))": "<p>a</p>",
+		"[a](data:text/html,x)":    "<p>a</p>",
+		"[a](https://bank.example@evil.example/)": "<p>a</p>",
+		"[a](mailto:b@c.example)":                 `<p><a href="mailto:b@c.example" rel="nofollow noreferrer">a</a></p>`,
+		"[a](/sign-out)":                          "<p>a</p>",
+		"![a](https://b.example/c.png)":           `<p><a href="https://b.example/c.png" rel="nofollow noreferrer">a</a></p>`,
+		"https://b.example":                       `<p><a href="https://b.example" rel="nofollow noreferrer">https://b.example</a></p>`,
+		"a\u202eb":                                "<p>a[U+202E]b</p>",
+		"3. a":                                    "<ol start=\"3\">\n<li>a</li>\n</ol>",
 	} {
 		for range 2 { // what is remembered is the same
 			got, err := m.html(source)
