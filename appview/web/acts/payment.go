@@ -12,6 +12,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/atclient"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
@@ -113,7 +114,7 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 	if err != nil {
 		return page, nil, err
 	}
-	page.Amount = amountOf(record.Value.Amount, record.Value.Currency)
+	page.Amount = web.Amount(record.Value.Amount, record.Value.Currency)
 	if page.About, err = a.linkTo(ctx, syntax.ATURI(record.Proposal.Uri)); err != nil {
 		return page, nil, err
 	}
@@ -127,7 +128,7 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 		return page, found, nil
 	}
 	page.Receipt, page.Status, page.Test = at, receipt.Status, receipt.Test != nil && *receipt.Test
-	page.Amount = amountOf(receipt.Value.Amount, receipt.Value.Currency)
+	page.Amount = web.Amount(receipt.Value.Amount, receipt.Value.Currency)
 	page.Sentence = receiptSentences[lifecycle.ReceiptStatus(receipt.Status)]
 	return page, found, nil
 }

@@ -68,7 +68,7 @@ func (a *Acts) payoutPage(ctx context.Context, visitor *session.Visitor) Payout 
 		case said && api.Name == "PayoutAccountNotFound":
 			account.Sentence, account.NeedsCountry, account.Begin = "You have no payment account with this escrow.", true, "Set it up"
 		case err != nil:
-			_, account.Sentence = checkoutSentence(err)
+			account.Sentence = "It does not answer just now. Try again in a minute."
 		default:
 			account.Status, account.Sentence = got.Account.Status, payoutSentences[got.Account.Status]
 			for _, missing := range got.Account.Requirements {
