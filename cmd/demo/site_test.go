@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 
@@ -141,7 +142,8 @@ func developed(t *testing.T, s *showing) {
 	backer.Press("Sign the proposal")
 	backer.Reach("/p/")
 	backer.See("A compass on every map")
-	path := backer.Path()
+	rkey := path.Base(backer.Path())
+	path := "/p/emi-backs.test/" + rkey // as links of the page have it
 
 	b := s.visit(t, "lin-builds.test", path)
 	b.Press("Start to build it")

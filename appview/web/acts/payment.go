@@ -216,6 +216,7 @@ var checkoutSentences = map[string]string{
 	"NotEligible":          "It is your own work: the money would come back to you. Nothing was charged.",
 	"CurrencyMismatch":     "The work is in another currency. Nothing was charged. Pledge anew.",
 	"AmountOutOfRange":     "The escrow does not take so little, or so much. Nothing was charged. Pledge anew, with another amount.",
+	"LimitReached":         "The escrow takes no more from you, or for this work, just now. Nothing was charged. Its terms say how much that is.",
 	"AlreadyPaid":          "You have paid for this already. Its receipt shows here soon.",
 	"PayeeNotReady":        "The developer cannot be paid yet. Nothing was charged. Try again another day.",
 	"FloatExhausted":       "The escrow takes no more payments just now, because it could not pay the costs of refunding everybody. Nothing was charged. Try again later.",
