@@ -221,7 +221,7 @@ func (b *Browser) Picture(name string) {
 		for _, in := range []string{dark, light} {
 			b.look(on, in)
 			var png []byte
-			b.do("take a picture of "+name, chromedp.FullScreenshot(&png, lossless))
+			b.do("take a picture of "+name, chromedp.WaitVisible("body", chromedp.ByQuery), chromedp.FullScreenshot(&png, lossless))
 			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%s.png", name, on.name, in)), png, 0o644); err != nil {
 				b.t.Fatal(err)
 			}
@@ -254,8 +254,7 @@ func (b *Browser) look(on device, colours string) {
 		chromedp.EmulateViewport(on.width, on.height),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
 			{Name: "prefers-color-scheme", Value: colours}, {Name: "prefers-reduced-motion", Value: "reduce"},
-		}),
-		chromedp.Poll(`document.documentElement.getBoundingClientRect().width > 0`, nil))
+		}))
 }
 
 // SignIn goes from the form that asks for a handle, through the pages of the reference PDS,
