@@ -108,3 +108,23 @@ func TestTheReasonsOfDisputesAreTheLexicons(t *testing.T) {
 		}
 	}
 }
+
+func TestNobodyIsSentWithoutTLSToPay(t *testing.T) {
+	for _, c := range []struct {
+		origin, address string
+		goes            bool
+	}{
+		{"https://fund.example", "https://escrow.example/pay/1", true},
+		{"https://fund.example", "http://escrow.example/pay/1", false},
+		{"http://127.0.0.1:8080", "http://localhost:8090/pay/1", true},
+		{"https://fund.example", "https://name@escrow.example/", false},
+		{"https://fund.example", "javascript:alert(1)", false},
+		{"http://127.0.0.1:8080", "data:text/html,x", false},
+		{"https://fund.example", "/pay/1", false},
+	} {
+		a := &Acts{opts: Options{Origin: c.origin}}
+		if _, err := a.elsewhere("did:plc:escrow", c.address); (err == nil) != c.goes {
+			t.Errorf("from %s to %s: %v", c.origin, c.address, err)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/atclient"
@@ -17,6 +18,7 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/xrpc"
 )
 
 // escrowService is what escrows are in their DID documents.
@@ -100,7 +102,7 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 	uri, err := syntax.ParseATURI("at://" + v.DID.String() + "/" + collection.String() + "/" + rkey)
 	page := Payment{Pledge: collection == lexicons.CollectionPledge, URI: uri.String()}
 	if err != nil {
-		return page, nil, err
+		return page, nil, xrpc.Named("RecordNotFound", "no record has this address")
 	}
 	found, err := a.opts.Queries.Record(ctx, uri)
 	if isNotFound(err) {
@@ -193,9 +195,16 @@ func (a *Acts) checkout(ctx context.Context, v *session.Visitor, record *stratos
 	if err != nil {
 		return nil, fmt.Errorf("acts: ask %s where to pay for %s: %w", paid.Escrow, uri, err)
 	}
-	target, err := url.Parse(offer.Url)
-	if err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http" {
-		return nil, fmt.Errorf("acts: %s wants %s to be paid for at %q", paid.Escrow, uri, offer.Url)
+	return a.elsewhere(paid.Escrow, offer.Url)
+}
+
+// elsewhere is the page that an escrow sends people to: over https, but for one on this
+// machine when the site is, too.
+func (a *Acts) elsewhere(escrow, address string) (*url.URL, error) {
+	target, err := url.Parse(address)
+	local := strings.HasPrefix(a.opts.Origin, "http://")
+	if err != nil || target.Host == "" || target.User != nil || target.Scheme != "https" && (target.Scheme != "http" || !local) {
+		return nil, fmt.Errorf("acts: %s sends people to %q", escrow, address)
 	}
 	return target, nil
 }

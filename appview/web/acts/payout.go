@@ -124,11 +124,7 @@ func (a *Acts) onboard(ctx context.Context, visitor *session.Visitor, in *input)
 	if err != nil {
 		return nil, fmt.Errorf("acts: set up payouts of %s with %s: %w", visitor.DID, escrow, err)
 	}
-	target, err := url.Parse(begun.Url)
-	if err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http" {
-		return nil, fmt.Errorf("acts: %s sends payees to %q", escrow, begun.Url)
-	}
-	return target, nil
+	return a.elsewhere(escrow, begun.Url)
 }
 
 // payoutProblem says why nothing was begun.

@@ -165,6 +165,18 @@ func TestPrivatePagesAreForWhoIsSignedIn(t *testing.T) {
 	}
 }
 
+func TestAddressesOfNothingAreNobodysFault(t *testing.T) {
+	s := newSite(t)
+	ana := atmospheretest.NewAccount(t, s.network, "ana")
+	v := s.visitor(t)
+	v.signIn(ana)
+	for _, path := range []string{"/p/x.test/3kabc/pledge", "/p/no%20handle/3kabc/pledge", "/p/x.test/%00/pledge", "/project/x.test/y/edit", "/project/%3C/y/edit", "/me/pledge/%3C", "/me/written?uri=x"} {
+		if resp, text := v.get(path); resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s answers %d: %.200s", path, resp.StatusCode, text)
+		}
+	}
+}
+
 func TestNoPageLeadsElsewhere(t *testing.T) {
 	s := newSite(t)
 	ana := atmospheretest.NewAccount(t, s.network, "ana")
