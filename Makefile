@@ -1,6 +1,6 @@
 # The targets that people use carry a remark; `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help build run demo simulator test contract lint generate bench bench-indexer bench-appview bench-escrow soak oracle oracle-escrow mutants mutants-ledger mutants-escrow model fuzz clean
+.PHONY: help build run demo simulator test contract e2e lint generate bench bench-indexer bench-appview bench-escrow soak oracle oracle-escrow mutants mutants-ledger mutants-escrow model fuzz clean
 
 # Full-text search is a build tag of the SQLite driver.
 export GOFLAGS += -tags=sqlite_fts5
@@ -37,6 +37,10 @@ test: ## all tests, against a real PLC and PDS
 
 contract: ## every endpoint by the official client, against its lexicon
 	go test ./appview/contract -v -count 1
+
+e2e: ## the pages in Chromium as people use them, with play money; pictures of them in .artifacts/pages (8 minutes)
+	STRATOS_E2E=1 E2E_PICTURES=$(CURDIR)/.artifacts/pages go test ./appview/web/e2e -v -count 1 -timeout 15m
+	STRATOS_E2E=1 E2E_PICTURES=$(CURDIR)/.artifacts/pages go test ./cmd/demo -run '^TestDemo_People' -v -count 1 -timeout 15m
 
 lint: ## formatting, vet, staticcheck, unchecked errors
 	@unformatted=$$(gofmt -l $(GO_FILES)); test -z "$$unformatted" || { echo "gofmt these:"; echo "$$unformatted"; exit 1; }

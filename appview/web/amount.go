@@ -9,7 +9,9 @@ import (
 // symbols are those that mean one currency to everybody who reads this site.
 var symbols = map[money.Currency]string{"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 
-// amount shows minor units of a currency to people: $1,250, €18.50, CHF 7.
+// Amount shows minor units of a currency to people: $1,250, €18.50, CHF 7.
+func Amount(minor int64, currency string) string { return amount(minor, currency) }
+
 func amount(minor int64, currency string) string {
 	code := money.Currency(currency)
 	_, digits, _ := strings.Cut(money.Money{Amount: minor, Currency: code}.String(), " ")

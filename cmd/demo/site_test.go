@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"path"
 	"strings"
 	"testing"
 
@@ -81,7 +82,7 @@ func pledgedAndTakenBack(t *testing.T, s *showing) {
 	b.Choose("I know that this stays public")
 	b.Press("Sign the pledge")
 	b.Reach("/me/pledge/")
-	b.See("Go on to pay USD 20.00")
+	b.See("Go on to pay $20")
 	b.Picture("pledge-unpaid")
 	b.Press("Go on to pay")
 	payCard(b, cardSucceeds)
@@ -115,7 +116,7 @@ func givenUp(t *testing.T, s *showing) {
 	b.Fill("Amount", "30")
 	b.Choose("I know that this stays public")
 	b.Press("Sign the pledge")
-	b.Press("Go on to pay USD 30.00")
+	b.Press("Go on to pay $30")
 	payCard(b, cardDeclined)
 	b.See("declined")
 	b.Press("Leave without paying")
@@ -141,7 +142,8 @@ func developed(t *testing.T, s *showing) {
 	backer.Press("Sign the proposal")
 	backer.Reach("/p/")
 	backer.See("A compass on every map")
-	path := backer.Path()
+	rkey := path.Base(backer.Path())
+	path := "/p/emi-backs.test/" + rkey // as links of the page have it
 
 	b := s.visit(t, "lin-builds.test", path)
 	b.Press("Start to build it")
@@ -161,7 +163,7 @@ func developed(t *testing.T, s *showing) {
 	backer.Choose("I know that this stays public")
 	backer.Press("Sign the donation")
 	backer.Reach("/me/donation/")
-	backer.Press("Go on to pay USD 5.00")
+	backer.Press("Go on to pay $5")
 	payCard(backer, cardSucceeds)
 	backer.Press("Go to 127.0.0.1")
 	backer.See("The developers have your donation")

@@ -137,8 +137,10 @@ func (s *summary) measure(ctx context.Context, client *atclient.APIClient) (time
 	return time.Since(began), err
 }
 
-// printStages prints a proposal of each stage, and how to list them all.
+// printStages prints where the pages are, a proposal of each stage, and how to list them
+// all.
 func (s *summary) printStages(w io.Writer) error {
+	fmt.Fprintf(w, "# Open %s in a browser, and sign in as %s, or as anybody else here, with the password %s.\n\n", s.base, s.cast.ana.Handle, password)
 	fmt.Fprintf(w, "API=%s\n\n", s.base.JoinPath("xrpc"))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, scene := range s.examples() {

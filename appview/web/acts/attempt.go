@@ -7,6 +7,7 @@ import (
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
@@ -89,7 +90,7 @@ var release = act{act: lifecycle.ActRelease, purpose: session.Building,
 		was := partOf[stratos.WorkRelease](p.own(), func(v *stratos.FeatureDefs_AttemptView) *stratos.FeatureDefs_RecordView { return v.Release })
 		pot := "What was pledged is what you get, minus the escrow's fee."
 		if own := p.own(); own != nil && own.Pot != nil {
-			pot = "The pot is final: " + amountOf(own.Pot.Amount, own.Pot.Currency) + ", of which the escrow keeps its fee."
+			pot = "The pot is final: " + web.Amount(own.Pot.Amount, own.Pot.Currency) + ", of which the escrow keeps its fee."
 		}
 		return Form{
 			Title: "Release the code",

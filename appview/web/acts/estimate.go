@@ -1,8 +1,11 @@
 package acts
 
 import (
+	"strings"
+
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
@@ -52,24 +55,20 @@ func capSentence(p *place) string {
 	if p.Viewer == nil {
 		return ""
 	}
-	limits := ""
+	var limits []string
 	proven := false
 	for _, limit := range p.Viewer.Caps {
-		currency := money.Currency(limit.Currency)
-		if limits != "" {
-			limits += ", "
-		}
-		limits += money.Money{Amount: limit.Amount, Currency: currency}.String()
-		base, _ := lifecycle.Cap(currency, 0)
+		limits = append(limits, web.Amount(limit.Amount, limit.Currency))
+		base, _ := lifecycle.Cap(money.Currency(limit.Currency), 0)
 		proven = proven || limit.Amount > base
 	}
-	if limits == "" {
+	if limits == nil {
 		return ""
 	}
 	if proven {
-		return "Yours count up to " + limits + ": twice the most that you have really paid for a release so far, so that nobody can fake demand."
+		return "Yours count up to " + strings.Join(limits, ", ") + ": twice the most that you have really paid for a release so far, so that nobody can fake demand."
 	}
-	return "Yours count up to " + limits + ": that grows to twice what you pay, once you have paid for a release, so that nobody can fake demand."
+	return "Yours count up to " + strings.Join(limits, ", ") + ": that grows to twice what you pay, once you have paid for a release, so that nobody can fake demand."
 }
 
 // countedCurrencies are those in which estimates count, that of the work first.

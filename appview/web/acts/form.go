@@ -1,6 +1,8 @@
 package acts
 
 import (
+	"slices"
+
 	"github.com/stratosfund/stratosfund/appview/web/session"
 )
 
@@ -78,17 +80,14 @@ type Choice struct {
 
 // filled puts what was typed into the fields, and what is wrong with it beside them.
 func (f Form) filled(in *input) Form {
-	fields := make([]Field, len(f.Fields))
-	copy(fields, f.Fields)
+	fields := slices.Clone(f.Fields)
 	for i := range fields {
 		field := &fields[i]
 		field.Value, field.Problem = in.values.Get(field.Name), in.problems[field.Name]
-		choices := make([]Choice, len(field.Choices))
-		copy(choices, field.Choices)
-		for j := range choices {
-			choices[j].Chosen = choices[j].Value == field.Value
+		field.Choices = slices.Clone(field.Choices)
+		for j := range field.Choices {
+			field.Choices[j].Chosen = field.Choices[j].Value == field.Value
 		}
-		field.Choices = choices
 	}
 	f.Fields = fields
 	return f

@@ -145,11 +145,6 @@ func wrongAmount(currency money.Currency) string {
 	return "Write the amount in digits, such as 1500 or 1500.50, without signs between thousands."
 }
 
-// amountOf shows an amount.
-func amountOf(minor int64, currency string) string {
-	return money.Money{Amount: minor, Currency: money.Currency(currency)}.String()
-}
-
 // amountDigits is an amount without its currency.
 func amountDigits(m money.Money) string {
 	_, digits, _ := strings.Cut(m.String(), " ")

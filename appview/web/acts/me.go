@@ -10,6 +10,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
@@ -127,7 +128,7 @@ var statuses = map[lifecycle.ReceiptStatus]string{
 
 func entryOf(b Backing, about Link) Entry {
 	e := Entry{
-		Kind: kinds[b.Collection], About: about, Amount: b.Money.String(), At: b.At, Receipt: b.Receipt.String(), Test: b.Test, Deleted: b.Deleted,
+		Kind: kinds[b.Collection], About: about, Amount: web.Amount(b.Money.Amount, b.Money.Currency.String()), At: b.At, Receipt: b.Receipt.String(), Test: b.Test, Deleted: b.Deleted,
 		Status: statuses[b.Status],
 	}
 	if b.Collection == lexicons.CollectionEstimate {

@@ -7,15 +7,18 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/atclient"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/xrpc"
 )
 
 // escrowService is what escrows are in their DID documents.
@@ -99,7 +102,7 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 	uri, err := syntax.ParseATURI("at://" + v.DID.String() + "/" + collection.String() + "/" + rkey)
 	page := Payment{Pledge: collection == lexicons.CollectionPledge, URI: uri.String()}
 	if err != nil {
-		return page, nil, err
+		return page, nil, xrpc.Named("RecordNotFound", "no record has this address")
 	}
 	found, err := a.opts.Queries.Record(ctx, uri)
 	if isNotFound(err) {
@@ -113,7 +116,7 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 	if err != nil {
 		return page, nil, err
 	}
-	page.Amount = amountOf(record.Value.Amount, record.Value.Currency)
+	page.Amount = web.Amount(record.Value.Amount, record.Value.Currency)
 	if page.About, err = a.linkTo(ctx, syntax.ATURI(record.Proposal.Uri)); err != nil {
 		return page, nil, err
 	}
@@ -127,7 +130,7 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 		return page, found, nil
 	}
 	page.Receipt, page.Status, page.Test = at, receipt.Status, receipt.Test != nil && *receipt.Test
-	page.Amount = amountOf(receipt.Value.Amount, receipt.Value.Currency)
+	page.Amount = web.Amount(receipt.Value.Amount, receipt.Value.Currency)
 	page.Sentence = receiptSentences[lifecycle.ReceiptStatus(receipt.Status)]
 	return page, found, nil
 }
@@ -192,9 +195,16 @@ func (a *Acts) checkout(ctx context.Context, v *session.Visitor, record *stratos
 	if err != nil {
 		return nil, fmt.Errorf("acts: ask %s where to pay for %s: %w", paid.Escrow, uri, err)
 	}
-	target, err := url.Parse(offer.Url)
-	if err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http" {
-		return nil, fmt.Errorf("acts: %s wants %s to be paid for at %q", paid.Escrow, uri, offer.Url)
+	return a.elsewhere(paid.Escrow, offer.Url)
+}
+
+// elsewhere is the page that an escrow sends people to: over https, but for one on this
+// machine when the site is, too.
+func (a *Acts) elsewhere(escrow, address string) (*url.URL, error) {
+	target, err := url.Parse(address)
+	local := strings.HasPrefix(a.opts.Origin, "http://")
+	if err != nil || target.Host == "" || target.User != nil || target.Scheme != "https" && (target.Scheme != "http" || !local) {
+		return nil, fmt.Errorf("acts: %s sends people to %q", escrow, address)
 	}
 	return target, nil
 }
@@ -215,6 +225,7 @@ var checkoutSentences = map[string]string{
 	"NotEligible":          "It is your own work: the money would come back to you. Nothing was charged.",
 	"CurrencyMismatch":     "The work is in another currency. Nothing was charged. Pledge anew.",
 	"AmountOutOfRange":     "The escrow does not take so little, or so much. Nothing was charged. Pledge anew, with another amount.",
+	"LimitReached":         "The escrow takes no more from you, or for this work, just now. Nothing was charged. Its terms say how much that is.",
 	"AlreadyPaid":          "You have paid for this already. Its receipt shows here soon.",
 	"PayeeNotReady":        "The developer cannot be paid yet. Nothing was charged. Try again another day.",
 	"FloatExhausted":       "The escrow takes no more payments just now, because it could not pay the costs of refunding everybody. Nothing was charged. Try again later.",

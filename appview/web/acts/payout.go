@@ -68,7 +68,7 @@ func (a *Acts) payoutPage(ctx context.Context, visitor *session.Visitor) Payout 
 		case said && api.Name == "PayoutAccountNotFound":
 			account.Sentence, account.NeedsCountry, account.Begin = "You have no payment account with this escrow.", true, "Set it up"
 		case err != nil:
-			_, account.Sentence = checkoutSentence(err)
+			account.Sentence = "It does not answer just now. Try again in a minute."
 		default:
 			account.Status, account.Sentence = got.Account.Status, payoutSentences[got.Account.Status]
 			for _, missing := range got.Account.Requirements {
@@ -124,11 +124,7 @@ func (a *Acts) onboard(ctx context.Context, visitor *session.Visitor, in *input)
 	if err != nil {
 		return nil, fmt.Errorf("acts: set up payouts of %s with %s: %w", visitor.DID, escrow, err)
 	}
-	target, err := url.Parse(begun.Url)
-	if err != nil || target.Host == "" || target.Scheme != "https" && target.Scheme != "http" {
-		return nil, fmt.Errorf("acts: %s sends payees to %q", escrow, begun.Url)
-	}
-	return target, nil
+	return a.elsewhere(escrow, begun.Url)
 }
 
 // payoutProblem says why nothing was begun.

@@ -3,6 +3,7 @@ package acts
 import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
@@ -111,7 +112,7 @@ func (p *place) pledges() []Choice {
 	for _, own := range p.Viewer.Pledges {
 		switch lifecycle.ReceiptStatus(own.Status) {
 		case lifecycle.ReceiptHeld, lifecycle.StatusPending:
-			name := money.Money{Amount: own.Value.Amount, Currency: money.Currency(own.Value.Currency)}.String()
+			name := web.Amount(own.Value.Amount, own.Value.Currency)
 			if own.Status == string(lifecycle.StatusPending) {
 				name += ", not paid"
 			}

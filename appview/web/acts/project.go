@@ -12,6 +12,7 @@ import (
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/xrpc"
 )
 
 // Where developers introduce their projects.
@@ -106,7 +107,7 @@ func (a *Acts) sendClaim(w http.ResponseWriter, r *http.Request) {
 func (a *Acts) ownProject(r *http.Request, visitor *session.Visitor) (*stratos.ProjectDefs_ProjectView, error) {
 	uri, err := syntax.ParseATURI("at://" + r.PathValue("actor") + "/" + lexicons.CollectionProject.String() + "/" + r.PathValue("rkey"))
 	if err != nil {
-		return nil, err
+		return nil, xrpc.Named("ProjectNotFound", "no project has this address")
 	}
 	view, err := a.opts.Queries.Project(r.Context(), uri)
 	if err != nil {

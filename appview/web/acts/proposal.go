@@ -18,6 +18,7 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/xrpc"
 )
 
 // proposalPattern is where proposals are.
@@ -72,7 +73,7 @@ type place struct {
 func (a *Acts) place(r *http.Request) (*place, error) {
 	uri, err := syntax.ParseATURI("at://" + r.PathValue("actor") + "/" + lexicons.CollectionProposal.String() + "/" + r.PathValue("rkey"))
 	if err != nil {
-		return nil, err
+		return nil, xrpc.Named("ProposalNotFound", "no proposal has this address")
 	}
 	view, err := a.opts.Queries.Proposal(r.Context(), uri)
 	if err != nil {

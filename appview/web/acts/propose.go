@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -91,7 +92,7 @@ func (a *Acts) similar(w http.ResponseWriter, r *http.Request) {
 
 func (a *Acts) similarTo(ctx context.Context, title string) (Similar, error) {
 	out := Similar{Title: title}
-	if title == "" || len(title) > 10*longest(lexicons.CollectionProposal, "title") {
+	if title == "" || utf8.RuneCountInString(title) > longest(lexicons.CollectionProposal, "title") {
 		return out, nil
 	}
 	found, err := a.opts.Queries.Similar(ctx, title, "", someSimilar)

@@ -33,7 +33,7 @@ func TestSomebodyProposesAndAnotherOneSaysWhatItIsWorth(t *testing.T) {
 
 	ben.Open(s.page(path + "/estimate"))
 	ben.SignIn(backer.Handle.String(), backer.Password)
-	ben.See("Yours count up to EUR 25.00, GBP 20.00, JPY 3500, USD 25.00")
+	ben.See("Yours count up to €25, £20, ¥3,500, $25")
 	ben.Picture("estimate")
 	ben.Fill("Amount", "a lot")
 	ben.Choose("USD")
@@ -52,7 +52,7 @@ func TestSomebodyProposesAndAnotherOneSaysWhatItIsWorth(t *testing.T) {
 		t.Errorf("the backer's repository has %+v", estimates)
 	}
 	ben.Open(strings.TrimSuffix(ben.At(), path) + "/me")
-	ben.See("USD 12.50")
+	ben.See("$12.50")
 	ben.Picture("me")
 }
 

@@ -43,7 +43,7 @@ func New(t testing.TB) *Browser {
 		}
 		t.Skip(err)
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1280, 900))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox)
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stop := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
@@ -58,6 +58,7 @@ func New(t testing.TB) *Browser {
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("start %s: %v", path, err)
 	}
+	b.look(desktop, light)
 	return b
 }
 
@@ -216,19 +217,44 @@ func (b *Browser) Picture(name string) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		b.t.Fatal(err)
 	}
-	for device, width := range map[string]int64{"phone": 390, "desktop": 1280} {
-		for _, scheme := range []string{"light", "dark"} {
+	for _, on := range []device{phone, desktop} {
+		for _, in := range []string{dark, light} {
+			b.look(on, in)
 			var png []byte
-			b.do("take a picture of "+name,
-				chromedp.EmulateViewport(width, 900),
-				chromedp.Poll(`document.documentElement.getBoundingClientRect().width > 0`, nil),
-				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-				chromedp.FullScreenshot(&png, lossless))
-			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%s.png", name, device, scheme)), png, 0o644); err != nil {
+			b.do("take a picture of "+name, chromedp.WaitVisible("body", chromedp.ByQuery), chromedp.FullScreenshot(&png, lossless))
+			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%s.png", name, on.name, in)), png, 0o644); err != nil {
 				b.t.Fatal(err)
 			}
 		}
 	}
+}
+
+// device is what somebody looks at pages with.
+type device struct {
+	name          string
+	width, height int64
+}
+
+var (
+	phone   = device{"phone", 390, 844}
+	desktop = device{"desktop", 1280, 900}
+)
+
+// The colours that people may prefer.
+const (
+	light = "light"
+	dark  = "dark"
+)
+
+// look makes the browser one of a device, in colours. Nothing moves by itself: a button
+// that is on its way cannot be pressed.
+func (b *Browser) look(on device, colours string) {
+	b.t.Helper()
+	b.do("look at the page on a "+on.name,
+		chromedp.EmulateViewport(on.width, on.height),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: colours}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		}))
 }
 
 // SignIn goes from the form that asks for a handle, through the pages of the reference PDS,
