@@ -40,6 +40,7 @@ type Compare func(ctx context.Context, full bool) (*reconcile.Report, error)
 
 // Rule rules on a dispute, and says what became of it.
 type Rule func(ctx context.Context, in RuleInput) (sentence string, err error)
+
 // State makes a statement of what is owed now.
 type State func(context.Context) (repo.View, error)
 
