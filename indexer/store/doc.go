@@ -31,7 +31,9 @@
 // the next write, or at the next of the moments that the table moment lists, at
 // which the clock alone changes what the index says. A [State] tells which snapshot was
 // read, and [Store.Untouched] whether two of them say the same of some things: triggers
-// note what a transaction changes of what basic views show.
+// note what a transaction changes of what basic views show. What searches found out about
+// words that thousands hold is kept from one state to the next; searches are asked in turn
+// ([Store.Search]).
 //
 // It verifies no signature and fetches nothing: what it is given has been proven
 // by reposync and validated by lexicons. A failed write is never swallowed; the

@@ -58,7 +58,14 @@ type (
 type holders struct {
 	state State
 	last  int64             // the greatest id there was
+	whole int64             // what that was when all were asked for
 	rows  *roaring64.Bitmap // never changed
+}
+
+// aged: so many rows came since all were asked for that too many may have gone. Whoever
+// writes a proposal anew again and again leaves each time one that is not there any more.
+func (h holders) aged(last int64, least int) bool {
+	return last-h.whole > max(int64(least), h.whole/16)
 }
 
 // holdersOfAll returns the rows of an index of proposals that hold all of the phrases.
@@ -86,24 +93,25 @@ func (r *Reader) holdersOfAll(ctx context.Context, in index, phrases []string) (
 func (r *Reader) holders(ctx context.Context, in index, phrase string, state State) (holders, error) {
 	key := phraseOf{in.table, phrase}
 	found, ok := r.known.holders.Get(key)
-	switch {
-	case ok && found.state == state:
+	if ok && found.state == state {
 		return found, nil
-	case !ok, found.state > state: // what went before that is still there for this reader
-		found = holders{rows: roaring64.New()}
 	}
-	before := found.last
-	found.state = state
-	if err := r.tx.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM wording`).Scan(&found.last); err != nil {
+	var last int64
+	if err := r.tx.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM wording`).Scan(&last); err != nil {
 		return holders{}, fmt.Errorf("find the last of the words: %w", err)
 	}
-	if found.last > before {
-		later, err := r.heldAfter(ctx, in, phrase, before)
+	// What went before a later state is still there for this reader.
+	if !ok || found.state > state || found.aged(last, r.crowd.from) {
+		found = holders{whole: last, rows: roaring64.New()}
+	}
+	if last > found.last {
+		later, err := r.heldAfter(ctx, in, phrase, found.last)
 		if err != nil {
 			return holders{}, err
 		}
 		found.rows = roaring64.Or(found.rows, later)
 	}
+	found.state, found.last = state, last
 	if found.rows.GetCardinality() >= uint64(r.crowd.from) {
 		r.known.holders.Put(key, found)
 	}

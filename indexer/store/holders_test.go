@@ -128,3 +128,23 @@ func TestHolders_OfACrowdAreKept(t *testing.T) {
 		t.Error("what is kept takes no memory")
 	}
 }
+
+// Each time that a proposal is written anew its words get another id, and what is known
+// of the last one is of no use any more.
+func TestHolders_DoNotCollectWhatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, newTestStore(t))
+	for range 30 {
+		w.put(proposal(t, alice, 1, onAccount(bob), fields{"title": "Dark"}), proposal(t, alice, 2, onAccount(bob), fields{"title": "Dark"}))
+		mustRead(t, w.s, func(r *Reader) error {
+			if got := holding(t, r, "dark "); len(got) != 2 {
+				t.Fatalf("%v hold the word", got)
+			}
+			return nil
+		})
+	}
+	found, ok := w.s.known.holders.Get(phraseOf{"proposal_fts", `"dark"`})
+	if n := found.rows.GetCardinality(); !ok || n > 10 {
+		t.Errorf("%d rows are known of two proposals that were written 30 times", n)
+	}
+}
