@@ -158,7 +158,9 @@ func (f *forge) Run(ctx context.Context) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = f.server.Close()
 	}
-	<-ended // http.ErrServerClosed, since it was asked for
+	if ended := <-ended; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return err
 }
 

@@ -90,7 +90,11 @@ func TestForge_BeginsAnew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	const title = "Maps on paper"
 	author := object.Signature{Name: "lin", Email: "lin@web.test", When: time.Now()}
 	trees := map[string]bool{}
