@@ -190,7 +190,7 @@ func developed(t *testing.T, s *showing) {
 	b.Picture("cancel")
 	b.Press("Sign, and give it up")
 	b.Arrive(path)
-	b.See("North moved.")
+	b.See("Start to build it") // by whoever wants to, from the beginning
 }
 
 func onboarded(t *testing.T, s *showing) {
