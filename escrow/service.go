@@ -174,7 +174,7 @@ func (s *Service) Addr() net.Addr { return s.server.Addr() }
 // and returns nil. When a part dies, all of it ends, with that part's error. It returns
 // ErrWindingDown for an escrow that was told to end.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.running(ctx); err != nil {
+	if err := s.running(context.WithoutCancel(ctx)); err != nil { // a signal may be faster
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
