@@ -35,8 +35,8 @@ type attempt struct {
 	// cancelledAt is when the author's record for it was written.
 	cancelledAt time.Time
 	open        bool // the escrow said so
-	// restricted: the processor stopped the account of a payee for long.
-	restricted bool
+	// stopped: the processor stops the account of a payee, and restricted: it did once.
+	stopped, restricted bool
 
 	work *work
 	told []telling // what the escrow's repository said of the campaign

@@ -17,6 +17,7 @@ const (
 	statusRefundFailed = "refund-failed"
 	statusChargedBack  = "charged-back"
 	statusReleased     = "released"
+	statusHeld         = "held"
 )
 
 // The reasons why money goes back, in the words of receipts.

@@ -348,7 +348,7 @@ func (w *World) actOnce(ctx context.Context) error {
 	case 29:
 		w.forge.setPreview(pick(w.dice, []mood{moodWell, moodDown}))
 		return nil
-	case 11:
+	case 11, 30:
 		return w.restrictPayee(ctx)
 	case 31:
 		w.escrow.doom(crashpoint.AfterMirror, crashpoint.BeforeSettlement)

@@ -3,8 +3,7 @@ package oracle
 import (
 	"context"
 	"fmt"
-
-	"github.com/bluesky-social/indigo/atproto/syntax"
+	"slices"
 
 	"github.com/stratosfund/stratosfund/escrow/simulator"
 )
@@ -115,31 +114,36 @@ func (w *World) judgeShares(a *attempt, nets int64, r *records, wrong func(strin
 	}
 }
 
-// restrictPayee lets the processor stop somebody's account, for weeks perhaps.
+// restrictPayee lets the processor stop somebody's account, for weeks perhaps, or lets
+// everybody be paid again.
 func (w *World) restrictPayee(ctx context.Context) error {
+	if slices.ContainsFunc(w.attempts, func(a *attempt) bool { return a.stopped }) {
+		return w.liftRestrictions(ctx)
+	}
+	if !w.one(3) {
+		return nil
+	}
 	a := pick(w.dice, w.attempts)
 	payee := pick(w.dice, a.payees)
-	account, err := w.accountOf(ctx, payee.DID)
-	if err != nil || account == "" {
+	r, err := w.processor.records(ctx)
+	if err != nil || r.accountOf[payee.DID] == "" {
 		return err
-	}
-	if a.restricted && w.one(2) {
-		w.note("the processor lets %s be paid again", payee.name)
-		return w.processor.Complete(ctx, account)
 	}
 	w.note("the processor stops the account of %s", payee.name)
 	w.fired.fire(FaultRestricted)
-	a.restricted = true
-	return w.processor.Restrict(ctx, account, "requirements.past_due")
+	a.stopped, a.restricted = true, true
+	return w.processor.Restrict(ctx, r.accountOf[payee.DID], "requirements.past_due")
 }
 
 // liftRestrictions ends what stands against payees.
 func (w *World) liftRestrictions(ctx context.Context) error {
+	w.note("the processor lets everybody be paid")
 	r, err := w.processor.records(ctx)
 	if err != nil {
 		return err
 	}
 	for _, a := range w.attempts {
+		a.stopped = false
 		for _, payee := range a.payees {
 			if account := r.accountOf[payee.DID]; account != "" && a.onboard[payee.DID] {
 				if err := w.processor.Complete(ctx, account); err != nil {
@@ -149,14 +153,6 @@ func (w *World) liftRestrictions(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func (w *World) accountOf(ctx context.Context, payee syntax.DID) (string, error) {
-	r, err := w.processor.records(ctx)
-	if err != nil {
-		return "", err
-	}
-	return r.accountOf[payee], nil
 }
 
 // addTransfers puts transfers to their charges.

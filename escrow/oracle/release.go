@@ -239,10 +239,10 @@ func (w *World) goOnWithRelease(a *attempt) error {
 		w.fired.fire(FaultCorrected)
 		return w.release(a, f)
 	}
-	if !w.one(20) {
+	if !w.one(15) {
 		return nil
 	}
-	switch w.IntN(4) {
+	switch w.IntN(5) {
 	case 0:
 		w.note("%s pushes something else", a.author.name)
 		w.fired.fire(FaultForcePush)
@@ -267,6 +267,10 @@ func (w *World) goOnWithRelease(a *attempt) error {
 	case 3:
 		w.note("%s edits the release", a.author.name)
 		return w.release(a, w.flawOf(a))
+	case 4:
+		if c := a.published(); c != nil && c.Release != nil {
+			return w.cancel(a) // too late
+		}
 	}
 	return nil
 }

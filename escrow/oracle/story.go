@@ -167,6 +167,25 @@ func (w *World) overdueOf(ctx context.Context, a *attempt) (why string, err erro
 		if by := c.Pauses[len(c.Pauses)-1].RulingBy; by != nil && passed(*by) {
 			return "nobody has ruled", nil
 		}
+	case phaseSettling:
+		if a.stopped {
+			return "", nil
+		}
+		return w.unpaid(a)
+	}
+	return "", nil
+}
+
+// unpaid says whether money is held although everybody can be paid.
+func (w *World) unpaid(a *attempt) (why string, err error) {
+	receipts, err := w.receipts()
+	if err != nil {
+		return "", err
+	}
+	for _, p := range w.pledges {
+		if r := receipts[p.uri()]; p.attempt == a && r != nil && r.Status == statusHeld {
+			return "its payees can be paid", nil
+		}
 	}
 	return "", nil
 }
@@ -346,6 +365,27 @@ func (w *World) judgeTelling(a *attempt, t telling, r *records, wrong func(strin
 	if ends.Before(least) || ends.After(most) || len(t.Pauses) == 0 && !ends.Equal(least) {
 		wrong("of a release that it accepted on %s, verification ends on %s", accepted, ends)
 	}
+	if t.Phase == phaseDisputed {
+		return // how long the clock stands, nobody knows yet
+	}
+	if stood := standstill(t.Pauses); ends.Before(least.Add(stood)) && ends.Before(most) {
+		wrong("of a release that it accepted on %s, verification ends on %s, and disputes stopped the clock for %s", accepted, ends, stood)
+	}
+}
+
+// standstill is how long the clock stood, for whatever dispute.
+func standstill(pauses []stratos.EscrowCampaign_Pause) (sum time.Duration) {
+	var until time.Time
+	for _, p := range slices.SortedFunc(slices.Values(pauses), func(a, b stratos.EscrowCampaign_Pause) int { return momentOf(a.From).Compare(momentOf(b.From)) }) {
+		if p.To == nil {
+			continue // it began after what this speaks of
+		}
+		from, to := later(momentOf(p.From), until), momentOf(*p.To)
+		if to.After(from) {
+			sum, until = sum+to.Sub(from), to
+		}
+	}
+	return sum
 }
 
 // judgePause wants a dispute to stop the clock only if somebody wrote it who has paid, and
@@ -391,9 +431,16 @@ func (w *World) judgeSettling(a *attempt, t telling, rulings map[string][]*strat
 			continue
 		}
 		withdrawn := !d.deletedAt.IsZero() && !d.deletedAt.After(at)
-		rejected := slices.ContainsFunc(rulings[d.URI.String()], func(r *stratos.EscrowRuling) bool { return r.Outcome == outcomeRejected })
-		if !withdrawn && !rejected {
+		rejected := slices.IndexFunc(rulings[d.URI.String()], func(r *stratos.EscrowRuling) bool { return r.Outcome == outcomeRejected })
+		if !withdrawn && rejected < 0 {
 			wrong("it is %s on %s, and %s disputes since %s", t.Phase, at, d.author.name, d.at)
+		}
+		if rejected >= 0 {
+			// Others have time to look (rule 13), as far as the reserve goes.
+			left, last := momentOf(rulings[d.URI.String()][rejected].CreatedAt).Add(afterRejection), momentOf(*t.AcceptedAt).Add(verification+disputeReserve)
+			if ends.Before(left) && ends.Before(last) {
+				wrong("verification ends on %s, and a dispute was rejected %s before", ends, ends.Sub(left)+afterRejection)
+			}
 		}
 	}
 	for _, d := range w.disputesOf(a) {
@@ -402,6 +449,9 @@ func (w *World) judgeSettling(a *attempt, t telling, rulings map[string][]*strat
 		}
 	}
 }
+
+// afterRejection is how long people can look at least when a dispute was rejected.
+const afterRejection = 72 * time.Hour
 
 // surelyHolds reports whether nothing ever went back of some pledge of a person.
 func (w *World) surelyHolds(a *attempt, who *person, r *records) bool {
