@@ -174,6 +174,9 @@ func (w *World) preview(ctx context.Context) error {
 	for _, a := range w.attempts {
 		last = later(last, a.closesAt)
 	}
+	if err := w.support(ctx); err != nil {
+		return err
+	}
 	for i := range previewActs {
 		if err := w.act(ctx); err != nil {
 			return err
@@ -302,6 +305,9 @@ func (w *World) actOnce(ctx context.Context) error {
 		}
 		return w.followPledge(ctx, w.pledges[len(w.pledges)-1])
 	case 5, 6:
+		if w.one(2) {
+			return nil // most people mean it
+		}
 		return w.ofPledge(func(p *pledge) error {
 			if len(p.offers) == 0 && !w.one(3) {
 				return nil // it is more interesting later

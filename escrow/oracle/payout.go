@@ -33,20 +33,28 @@ func (c *charge) transferred() (sum int64) {
 }
 
 // judgePayouts adds up what the processor sent to whom: of each charge of a released
-// attempt everything but the fee, to its payees by their shares, and of others nothing.
-func (w *World) judgePayouts(r *records, ends map[*attempt]ending, wrong func(string, ...any)) (fees int64) {
+// attempt everything but the fee, to its payees by their shares, and of others nothing. It
+// returns what the operator has earned.
+func (w *World) judgePayouts(r *records, ends map[*attempt]ending, wrong func(string, ...any)) (f fees) {
 	for _, a := range w.attempts {
 		released := ends[a].phase == phaseReleased
 		var nets, lost int64
 		var n int
 		for _, p := range w.pledges {
 			for _, c := range r.charges[p.uri()] {
-				if p.attempt != a || len(c.transfers) == 0 && c.settledAs(released) == "" {
+				if p.attempt != a {
+					continue
+				}
+				if len(c.transfers) == 0 && !c.untouched(released) {
+					if released && c.lost(r.movements) > 0 {
+						f.most += feeOf(c.Amount) // a bank took it, perhaps between the decision and the transfers
+					}
 					continue
 				}
 				n++
 				w.judgeTransfers(a, c, released, r, wrong)
-				nets, lost, fees = nets+c.Amount-feeOf(c.Amount), lost+c.lost(r.movements), fees+feeOf(c.Amount)
+				nets, lost = nets+c.Amount-feeOf(c.Amount), lost+c.lost(r.movements)
+				f.least, f.most = f.least+feeOf(c.Amount), f.most+feeOf(c.Amount)
 			}
 		}
 		if lost > 0 || n == 0 {
@@ -54,15 +62,16 @@ func (w *World) judgePayouts(r *records, ends map[*attempt]ending, wrong func(st
 		}
 		w.judgeShares(a, nets, r, wrong)
 	}
-	return fees
+	return f
 }
 
-// settledAs is "released" for a charge of a released attempt of which nothing went back.
-func (c *charge) settledAs(released bool) string {
-	if succeeded, failed, pending := c.refunded(); released && succeeded+failed+pending == 0 && len(c.disputes) == 0 {
-		return phaseReleased
-	}
-	return ""
+// fees are what the operator has earned, as far as one can know.
+type fees struct{ least, most int64 }
+
+// untouched reports whether a charge of a released attempt never went another way.
+func (c *charge) untouched(released bool) bool {
+	succeeded, failed, pending := c.refunded()
+	return released && succeeded+failed+pending == 0 && len(c.disputes) == 0
 }
 
 func (w *World) judgeTransfers(a *attempt, c *charge, released bool, r *records, wrong func(string, ...any)) {
