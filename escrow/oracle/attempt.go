@@ -35,6 +35,11 @@ type attempt struct {
 	// cancelledAt is when the author's record for it was written.
 	cancelledAt time.Time
 	open        bool // the escrow said so
+	// stopped: the processor stops the account of a payee, and restricted: it did once.
+	stopped, restricted bool
+
+	work *work
+	told []telling // what the escrow's repository said of the campaign
 }
 
 func (w *World) put(p *person, collection syntax.NSID, rkey syntax.RecordKey, record fields) (ref, error) {
@@ -70,7 +75,7 @@ func (w *World) newAttempt(number int) (*attempt, error) {
 		"currency": currency, "escrow": w.escrow.account.DID,
 	}
 	if len(a.payees) > 1 {
-		development["payees"] = []fields{{"did": author.DID, "share": 6667}, {"did": a.payees[1].DID, "share": 3333}}
+		development["payees"] = []fields{{"did": author.DID, "share": firstShare}, {"did": a.payees[1].DID, "share": whole - firstShare}}
 	}
 	if a.development, err = w.put(author, lexicons.CollectionDevelopment, a.rkey, development); err != nil {
 		return nil, err
@@ -80,18 +85,33 @@ func (w *World) newAttempt(number int) (*attempt, error) {
 			return nil, err
 		}
 	}
+	if err := w.beginWork(a); err != nil {
+		return nil, err
+	}
 	return a, w.announce(a)
 }
+
+// firstShare is the author's, where somebody else is paid too.
+const firstShare = 6667
 
 // announce writes the preview that opens in a moment.
 func (w *World) announce(a *attempt) error {
 	a.opensAt = w.clock.Now().Truncate(time.Millisecond)
 	a.closesAt = a.opensAt.Add(w.between(leastPreview+day, mostPreview-time.Hour))
 	w.note("%s announces a preview until %s", a.author.name, a.closesAt.Format(time.DateTime))
-	_, err := w.put(a.author, lexicons.CollectionPreview, a.rkey, fields{
-		"development": a.development, "uri": "https://preview.example/", "instructions": "Look at it.",
-		"opensAt": stamp(a.opensAt), "closesAt": stamp(a.closesAt),
-	})
+	w.promise(a)
+	return w.announcePreview(a, a.opensAt, a.closesAt)
+}
+
+func (w *World) announcePreview(a *attempt, opensAt, closesAt time.Time) error {
+	preview := fields{
+		"development": a.development, "uri": previewURI, "instructions": "Look at it.",
+		"opensAt": stamp(opensAt), "closesAt": stamp(closesAt),
+	}
+	if c := a.work.commitment(); c != nil {
+		preview["commitment"] = c
+	}
+	_, err := w.put(a.author, lexicons.CollectionPreview, a.rkey, preview)
 	return err
 }
 

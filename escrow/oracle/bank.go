@@ -22,10 +22,10 @@ type records struct {
 	// movements of the platform's balance in the order in which they happened.
 	movements []simulator.BalanceTransaction
 	balance   simulator.BalanceTruth // in the world's currency
-	transfers int
-	// payees are the accounts of payees by DID.
-	payees map[string]int
-	fired  map[simulator.Fault]int64
+	// payees counts the accounts of payees by DID, and accountOf has them.
+	payees    map[string]int
+	accountOf map[syntax.DID]string
+	fired     map[simulator.Fault]int64
 	// undelivered webhooks wait.
 	undelivered int
 }
@@ -33,10 +33,11 @@ type records struct {
 // charge is a payment, and everything that came of it.
 type charge struct {
 	simulator.Charge
-	mark     payments.Mark
-	refunds  []simulator.Refund
-	disputes []simulator.Dispute
-	warnedAt time.Time // by the card's issuer; zero for never
+	mark      payments.Mark
+	refunds   []simulator.Refund
+	disputes  []simulator.Dispute
+	transfers []simulator.Transfer
+	warnedAt  time.Time // by the card's issuer; zero for never
 }
 
 func (c *charge) at() time.Time { return time.Unix(c.Created, 0).UTC() }
@@ -49,15 +50,17 @@ func (p *processor) records(ctx context.Context) (*records, error) {
 	}
 	platform := truth.Accounts[truth.Platform]
 	r := &records{
-		platform: truth.Platform, charges: map[syntax.ATURI][]*charge{}, byID: map[string]*charge{}, payees: map[string]int{},
-		balance: platform.Balances["usd"], fired: truth.Fired, transfers: len(platform.Objects["transfer"]),
+		platform: truth.Platform, charges: map[syntax.ATURI][]*charge{}, byID: map[string]*charge{}, payees: map[string]int{}, accountOf: map[syntax.DID]string{},
+		balance: platform.Balances["usd"], fired: truth.Fired,
 	}
 	var charges []simulator.Charge
 	var refunds []simulator.Refund
 	var disputes []simulator.Dispute
 	var warnings []simulator.FraudWarning
+	var transfers []simulator.Transfer
 	for kind, into := range map[string]any{
-		"charge": &charges, "refund": &refunds, "dispute": &disputes, "radar.early_fraud_warning": &warnings, "balance_transaction": &r.movements,
+		"charge": &charges, "refund": &refunds, "dispute": &disputes, "radar.early_fraud_warning": &warnings, "transfer": &transfers,
+		"balance_transaction": &r.movements,
 	} {
 		if err := decodeAll(platform.Objects[kind], into); err != nil {
 			return nil, err
@@ -90,6 +93,7 @@ func (p *processor) records(ctx context.Context) (*records, error) {
 		}
 		for _, a := range list {
 			r.payees[a.Metadata["payee"]]++
+			r.accountOf[syntax.DID(a.Metadata["payee"])] = a.ID
 		}
 	}
 	for _, d := range truth.Deliveries {
@@ -97,7 +101,7 @@ func (p *processor) records(ctx context.Context) (*records, error) {
 			r.undelivered++
 		}
 	}
-	return r, nil
+	return r, r.addTransfers(transfers)
 }
 
 // decodeAll reads objects as the API shows them, into a slice of their type.

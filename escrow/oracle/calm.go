@@ -24,8 +24,10 @@ const (
 	stir = 5 * time.Second
 	slow = 10
 	// stirs is after how many of them what should have come does not come any more. They
-	// are counted, and not the time: a machine may be busy, or this process be paused.
-	stirs = 10
+	// are counted, and not the time: a machine may be busy, or this process be paused. On
+	// a busy one a new process gets nowhere within the first; each waits half as long again
+	// as the one before.
+	stirs = 9
 	// calmLeap is how much time passes at once when all is well.
 	calmLeap = 20 * day
 )
@@ -37,6 +39,11 @@ func (w *World) calm(ctx context.Context) error {
 	w.net.Disarm()
 	w.net.Release()
 	w.escrow.dooms = nil
+	w.forge.set(moodWell, w.clock.Now())
+	w.forge.setPreview(moodWell)
+	if err := w.liftRestrictions(ctx); err != nil {
+		return err
+	}
 	if err := w.processor.SetFaults(ctx, simulator.Faults{Seed: w.seed}); err != nil {
 		return err
 	}
@@ -100,7 +107,7 @@ func (w *World) restart(ctx context.Context) error {
 // again when it has not noticed how late it is.
 func (w *World) await(ctx context.Context, what string, left func() ([]string, error)) error {
 	var last []string
-	begun := time.Now()
+	begun, patience := time.Now(), stir
 	for stirred := 0; stirred < stirs; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -109,12 +116,15 @@ func (w *World) await(ctx context.Context, what string, left func() ([]string, e
 			return err
 		}
 		w.cough()
+		if err := w.listen(); err != nil {
+			return err
+		}
 		var err error
 		if last, err = left(); err != nil || len(last) == 0 {
 			return err
 		}
-		if time.Since(begun) > max(stir, slow*w.escrow.took) {
-			begun = time.Now()
+		if time.Since(begun) > max(patience, slow*w.escrow.took) {
+			begun, patience = time.Now(), patience+patience/2
 			stirred++
 			if err := w.leap(ctx, time.Hour); err != nil {
 				return err
@@ -172,6 +182,34 @@ func (w *World) untilStill(ctx context.Context) error {
 			return err
 		}
 		if err := w.escrow.bury(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lingering is how often somebody looks whether the escrow has done something.
+const lingering = 250
+
+// linger lets the escrow do what it does by itself: until a campaign says something new,
+// or a look of the escrow is over.
+func (w *World) linger(ctx context.Context) error {
+	said := func() (n int) {
+		for _, a := range w.attempts {
+			n += len(a.told)
+		}
+		return n
+	}
+	before := said()
+	for range lingering {
+		w.cough()
+		if err := w.listen(); err != nil {
+			return err
+		}
+		if said() > before || w.escrow.process == nil || w.escrow.process.gone() {
+			return nil
+		}
+		if err := sleep(ctx, lookOver); err != nil {
 			return err
 		}
 	}

@@ -30,6 +30,7 @@ type settings struct {
 	Password                            string
 	AcknowledgementKey                  string // multibase
 	ProcessorURL, ProcessorKey          string
+	Strangers                           map[string]string // hosts, and where they are
 	Dooms                               []doom
 }
 
@@ -67,7 +68,7 @@ func (s settings) serve(ctx context.Context) error {
 	}
 	service, err := escrow.Build(ctx, s.config(), escrow.Options{
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Clock: clock, Transport: simulated.Transport(s.PDSURL), Processor: processor, ParseEvent: hooks.ParseEvent,
+		Clock: clock, Transport: byName{s.Strangers, simulated.Transport(s.PDSURL)}, Processor: processor, ParseEvent: hooks.ParseEvent,
 		Crash: (&fate{dooms: s.Dooms}).pass, CheckOutput: true,
 	})
 	if err != nil {

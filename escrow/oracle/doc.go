@@ -4,7 +4,13 @@
 // # What happens
 //
 // People pledge, edit, take back, pay, are declined, abandon, pay late. Developers become
-// payable, open campaigns, cancel them, or let them lapse. Banks charge back in part and
+// payable, open campaigns, and cancel them, or release while people still pledge, in time,
+// or when it is too late: with the tree that they had committed to or another, with a
+// licence or without, a commit that is there, hidden or invented. They correct what failed,
+// take it back, push something else, hide the repository, edit and delete what was frozen,
+// or vanish. People dispute releases, also those who have not paid, and think better of it;
+// the operator rules, or has no time. Payees cannot be paid for weeks. The forge is a real
+// git server that is overloaded or breaks off; previews do not answer. Banks charge back in part and
 // in whole, inquire, win, lose, send refunds back weeks later, warn of fraud. The operator
 // puts money in, backs up, restores an older backup. The escrow is the whole service in a
 // process of its own (the program that lives through worlds starts itself again,
@@ -31,8 +37,26 @@
 //   - the ledger verifies; added up from the postings alone, it has at the processor what
 //     the processor says that its movements add up to; each movement is there, and no
 //     other; nothing is owed to anybody any more;
+//   - everything that was ever published of a campaign is right by the rules, what people
+//     did and the clock (story.go): what was frozen stands, phases follow one another,
+//     deadlines only move later, and by as much as somebody who had paid disputed; nothing
+//     with a flaw is accepted, what is accepted can be cloned; nothing is settled before
+//     verification is over and everybody who disputes was answered; money goes back only
+//     for a reason that is there;
+//   - each attempt is settled one way. Of a released charge the payees have everything but
+//     the fee, by their shares to a cent, and the operator the fee (payout.go); of any
+//     other they have nothing;
+//   - an index that starts only then, from the firehose and backfill alone, shows each
+//     attempt in its stage, and its money (newcomer.go);
 //   - each receipt is valid, and says what follows from the database by the table in
 //     docs/escrow.md, derived a second time (receipt.go); campaigns have ended.
+//
+// On the way somebody looks now and then, while the network is well, that nothing is
+// overdue by the campaigns' own dates ([World.survey]): so nothing that came too late can
+// be excused by an escrow that had no time to look.
+//
+// A backup is not restored any more once a release is checked: what a database forgets of
+// a release, no record brings back, and a person has to look.
 //
 // # To reproduce
 //

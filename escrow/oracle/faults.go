@@ -36,6 +36,28 @@ const (
 	FaultWebhooksAtOne Fault = "webhooks: kept, and all delivered at once"
 )
 
+// What developers, backers and the operator do that the escrow has to stand.
+const (
+	FaultCorrected        Fault = "developer: a release that failed is corrected"
+	FaultForcePush        Fault = "developer: a force-push after the release"
+	FaultVanished         Fault = "developer: the repository is hidden after the release"
+	FaultTampered         Fault = "developer: frozen records are edited or deleted"
+	FaultDisputed         Fault = "backer: a dispute of a release"
+	FaultDisputeWithdrawn Fault = "backer: a dispute is taken back"
+	FaultRuled            Fault = "operator: a ruling"
+)
+
+// What happens to the hosts of developers, and to payees.
+const (
+	FaultForgeDown   Fault = "forge: overloaded"
+	FaultForgeCut    Fault = "forge: an answer breaks off"
+	FaultPreviewDown Fault = "preview: it does not answer"
+	FaultRestricted  Fault = "processor: an account is stopped for long"
+)
+
+// ofReleases begins what is wrong with a release.
+const ofReleases = "developer: releases with "
+
 // Of the other packages, with what they are about.
 const (
 	ofNetwork   = "network: "
@@ -47,14 +69,16 @@ func Faults() []Fault {
 	out := []Fault{
 		FaultStop, FaultKill, FaultRestore, FaultDispute, FaultPartial, FaultPartlyWon, FaultEscalated, FaultRefundFails, FaultWarning,
 		FaultWebhooksLost, FaultWebhooksAtOne,
+		FaultCorrected, FaultForcePush, FaultVanished, FaultTampered, FaultDisputed, FaultDisputeWithdrawn, FaultRuled,
+		FaultForgeDown, FaultForgeCut, FaultPreviewDown, FaultRestricted,
+	}
+	for _, f := range flaws() {
+		out = append(out, ofReleases+Fault(f))
 	}
 	for _, f := range simulated.Faults() {
 		out = append(out, Fault(ofNetwork+f))
 	}
 	for _, f := range simulator.AllFaults {
-		if f == simulator.FaultRestrict { // of the destination of a transfer, and nothing is paid out yet
-			continue
-		}
 		out = append(out, Fault(ofProcessor+string(f)))
 	}
 	for _, p := range crashpoint.EscrowPoints() {

@@ -46,21 +46,28 @@ func (f *front) browser() *http.Client {
 	return &http.Client{
 		Timeout:       askFor,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport:     toFront{f.server.Listener.Addr().String(), &http.Transport{DisableKeepAlives: true}},
+		Transport:     byName{map[string]string{publicHost: f.server.Listener.Addr().String()}, &http.Transport{DisableKeepAlives: true}},
 	}
 }
 
-type toFront struct {
-	addr string
-	next http.RoundTripper
+// byName reaches hosts of this world, which are on this machine and speak no TLS.
+type byName struct {
+	addresses map[string]string // by host
+	next      http.RoundTripper
 }
 
-func (t toFront) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Host == publicHost {
-		req = req.Clone(req.Context())
-		req.Host, req.URL.Scheme, req.URL.Host = publicHost, "http", t.addr
+func (t byName) RoundTrip(req *http.Request) (*http.Response, error) {
+	addr, ok := t.addresses[req.URL.Host]
+	if !ok {
+		return t.next.RoundTrip(req)
 	}
-	return t.next.RoundTrip(req)
+	there := req.Clone(req.Context())
+	there.Host, there.URL.Scheme, there.URL.Host = req.URL.Host, "http", addr
+	resp, err := t.next.RoundTrip(there)
+	if resp != nil {
+		resp.Request = req // whoever asks further goes by the name
+	}
+	return resp, err
 }
 
 func (f *front) lead(to string) {

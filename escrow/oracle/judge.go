@@ -19,6 +19,7 @@ import (
 type end struct {
 	paid              int
 	statuses, reasons map[string]int
+	stories           map[ending]int
 }
 
 // left says what is not at its end yet: webhooks, records, campaigns, money.
@@ -40,7 +41,7 @@ func (w *World) left(ctx context.Context) (left []string, err error) {
 			switch {
 			case receipt == nil:
 				left = append(left, "a receipt of "+p.uri().String())
-			case receipt.Status != statusRefunded && receipt.Status != statusChargedBack:
+			case receipt.Status != statusRefunded && receipt.Status != statusChargedBack && receipt.Status != statusReleased:
 				left = append(left, fmt.Sprintf("%s is %s", p.uri(), receipt.Status))
 			}
 		}
@@ -52,7 +53,7 @@ func (w *World) left(ctx context.Context) (left []string, err error) {
 	for _, a := range w.attempts {
 		if c := campaigns[a.development.URI]; c == nil {
 			left = append(left, "a campaign of "+a.author.name)
-		} else if c.Phase != "refunded" {
+		} else if c.Phase != phaseRefunded && c.Phase != phaseReleased {
 			left = append(left, fmt.Sprintf("the campaign of %s is %s", a.author.name, c.Phase))
 		}
 	}
@@ -109,12 +110,28 @@ func (w *World) judge(ctx context.Context) (end, error) {
 	}
 	var findings []string
 	wrong1 := func(format string, args ...any) { findings = append(findings, fmt.Sprintf(format, args...)) }
-	w.judgeProcessor(r, wrong1)
-	out := w.judgePledges(r, receipts, wrong1)
-	if err := w.judgeLedger(ctx, r, receipts, wrong1); err != nil {
+	rulings, err := w.rulings()
+	if err != nil {
 		return end{}, err
 	}
-	return out, wrong(findings)
+	w.judgeProcessor(r, wrong1)
+	stories := map[*attempt]ending{}
+	for _, a := range w.attempts {
+		stories[a] = w.judgeStory(a, r, rulings, wrong1)
+	}
+	w.judgeRulings(rulings, wrong1)
+	earned := w.judgePayouts(r, stories, wrong1)
+	out := w.judgePledges(r, receipts, stories, wrong1)
+	if err := w.judgeLedger(ctx, r, receipts, earned, wrong1); err != nil {
+		return end{}, err
+	}
+	if err := wrong(findings); err != nil {
+		return end{}, err
+	}
+	for _, s := range stories {
+		out.stories[s]++
+	}
+	return out, w.judgeNewcomer(ctx, w.shownMoney(r, receipts), stories)
 }
 
 // judgeProcessor looks for money that moved twice.
@@ -129,9 +146,6 @@ func (w *World) judgeProcessor(r *records, wrong func(string, ...any)) {
 		for _, c := range charges {
 			w.judgeCharge(c, r, wrong)
 		}
-	}
-	if r.transfers > 0 {
-		wrong("%d transfers, and nothing was released", r.transfers)
 	}
 	for payee, accounts := range r.payees {
 		if accounts > 1 {
@@ -205,13 +219,20 @@ func (w *World) campaigns() (map[syntax.ATURI]*stratos.EscrowCampaign, error) {
 // published reads the records of a collection. What somebody else has written over, the
 // escrow repairs; until then it is left out.
 func (w *World) published(collection syntax.NSID, each func(syntax.RecordKey, lexicons.Record) error) error {
+	return w.records(collection, func(key syntax.RecordKey, raw []byte) error {
+		record, err := lexicons.ParseRecord(w.escrow.account.DID, collection, key, raw)
+		if err != nil {
+			return nil
+		}
+		return each(key, record)
+	})
+}
+
+// records goes through a collection of the escrow's repository.
+func (w *World) records(collection syntax.NSID, each func(syntax.RecordKey, []byte) error) error {
 	for path, raw := range w.escrow.account.Contents(collection) {
 		_, key, _ := strings.Cut(path, "/")
-		record, err := lexicons.ParseRecord(w.escrow.account.DID, collection, syntax.RecordKey(key), raw)
-		if err != nil {
-			continue
-		}
-		if err := each(syntax.RecordKey(key), record); err != nil {
+		if err := each(syntax.RecordKey(key), raw); err != nil {
 			return err
 		}
 	}
@@ -219,8 +240,8 @@ func (w *World) published(collection syntax.NSID, each func(syntax.RecordKey, le
 }
 
 // judgePledges compares each receipt with what may have become of its pledge.
-func (w *World) judgePledges(r *records, receipts map[syntax.ATURI]*stratos.EscrowReceipt, wrong func(string, ...any)) end {
-	out := end{statuses: map[string]int{}, reasons: map[string]int{}}
+func (w *World) judgePledges(r *records, receipts map[syntax.ATURI]*stratos.EscrowReceipt, stories map[*attempt]ending, wrong func(string, ...any)) end {
+	out := end{statuses: map[string]int{}, reasons: map[string]int{}, stories: map[ending]int{}}
 	known := map[syntax.ATURI]bool{}
 	for _, p := range w.pledges {
 		known[p.uri()] = true
@@ -237,7 +258,7 @@ func (w *World) judgePledges(r *records, receipts map[syntax.ATURI]*stratos.Escr
 			continue
 		}
 		c := charges[0]
-		may := endsOf(p, c, r)
+		may := w.endsOf(p, c, r, stories[p.attempt])
 		out.statuses[receipt.Status]++
 		reason := ""
 		if receipt.Reason != nil {
@@ -269,7 +290,7 @@ type account struct {
 }
 
 // judgeLedger adds everything up by itself, from the postings alone.
-func (w *World) judgeLedger(ctx context.Context, r *records, receipts map[syntax.ATURI]*stratos.EscrowReceipt, wrong func(string, ...any)) error {
+func (w *World) judgeLedger(ctx context.Context, r *records, receipts map[syntax.ATURI]*stratos.EscrowReceipt, earned fees, wrong func(string, ...any)) error {
 	if err := w.escrow.end(false); err != nil {
 		return err
 	}
@@ -288,7 +309,7 @@ func (w *World) judgeLedger(ctx context.Context, r *records, receipts map[syntax
 	if err != nil {
 		return err
 	}
-	w.judgeAccounts(accounts, r, wrong)
+	w.judgeAccounts(accounts, r, earned, wrong)
 	if err := judgeMovements(ctx, db, r, wrong); err != nil {
 		return err
 	}
@@ -312,13 +333,15 @@ func (w *World) verify(ctx context.Context, wrong func(string, ...any)) error {
 	return nil
 }
 
-func (w *World) judgeAccounts(accounts []account, r *records, wrong func(string, ...any)) {
+func (w *World) judgeAccounts(accounts []account, r *records, earned fees, wrong func(string, ...any)) {
 	var sum, owed int64
 	for _, a := range accounts {
 		sum += a.balance
 		switch parts := strings.Split(a.path, "/"); {
 		case a.path == currency+"/processor" && a.balance != r.balance.Net:
 			wrong("the ledger has %d at the processor, and the processor %d", a.balance, r.balance.Net)
+		case a.path == currency+"/fee-income" && (-a.balance < earned.least || -a.balance > earned.most):
+			wrong("the operator has earned %d, and not %d to %d", -a.balance, earned.least, earned.most)
 		case parts[1] == "hold" || parts[1] == "attempt":
 			owed -= a.balance
 			if a.balance != 0 {

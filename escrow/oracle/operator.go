@@ -74,6 +74,9 @@ func (o *operator) restore() error {
 	if err := o.end(true); err != nil {
 		return err
 	}
+	if o.releasing() {
+		return nil
+	}
 	o.w.note("the operator restores the backup")
 	o.w.fired.fire(FaultRestore)
 	database := o.database()
@@ -86,6 +89,20 @@ func (o *operator) restore() error {
 		return fmt.Errorf("oracle: restore the backup: %w", err)
 	}
 	return nil
+}
+
+// releasing reports whether a campaign was published in a phase that no restored database
+// comes to by itself: a person has to look then, and there is none here.
+func (o *operator) releasing() bool {
+	if err := o.w.listen(); err != nil {
+		return true // the next one who listens says it
+	}
+	for _, a := range o.w.attempts {
+		if c := a.published(); c != nil && (c.Release != nil || c.Phase == phaseChecking) {
+			return true
+		}
+	}
+	return false
 }
 
 // admin orders something of the running escrow, and reads its answer. Busy reports that it

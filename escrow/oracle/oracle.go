@@ -32,8 +32,8 @@ type Report struct {
 	// status of their receipts.
 	Pledges, Paid int
 	Ends          map[string]int
-	// Reasons counts why money went back.
-	Reasons map[string]int
+	// Reasons counts why money went back, and Lives how attempts ended.
+	Reasons, Lives map[string]int
 }
 
 // The size of a world, and how much happens in it.
@@ -43,6 +43,7 @@ const (
 	previewActs   = 60
 	windowActs    = 8
 	aftermathActs = 14
+	scrutinyActs  = 14
 	tail          = 150 // lines of what happened that a failure shows
 )
 
@@ -57,7 +58,7 @@ func Run(ctx context.Context, opts Options) (report Report, err error) {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	for _, chapter := range []func(context.Context) error{w.begin, w.preview, w.window, w.aftermath, w.calm} {
+	for _, chapter := range []func(context.Context) error{w.begin, w.preview, w.window, w.scrutiny, w.aftermath, w.calm} {
 		if err := chapter(ctx); err != nil {
 			return report, w.explain(err)
 		}
@@ -69,7 +70,11 @@ func Run(ctx context.Context, opts Options) (report Report, err error) {
 	if err := w.countFaults(ctx); err != nil {
 		return report, err
 	}
-	report = Report{Fired: w.fired.Counts(), Pledges: len(w.pledges), Paid: end.paid, Ends: end.statuses, Reasons: end.reasons}
+	lives := map[string]int{}
+	for s, n := range end.stories {
+		lives[strings.TrimSpace(s.phase+" "+s.reason)] += n
+	}
+	report = Report{Lives: lives, Fired: w.fired.Counts(), Pledges: len(w.pledges), Paid: end.paid, Ends: end.statuses, Reasons: end.reasons}
 	return report, nil
 }
 
@@ -115,7 +120,8 @@ func (w *World) begin(ctx context.Context) error {
 	if err := w.topUp(ctx); err != nil {
 		return err
 	}
-	if err := w.processor.SetFaults(ctx, w.weather()); err != nil {
+	w.skies = w.weather()
+	if err := w.processor.SetFaults(ctx, w.skies); err != nil {
 		return err
 	}
 	if w.one(3) {
@@ -157,7 +163,8 @@ func (w *World) weather() simulator.Faults {
 		simulator.FaultErrorAfter: often(.03), simulator.FaultCloseAfter: often(.03), simulator.FaultTruncateAfter: often(.03), simulator.FaultHangAfter: often(.006),
 		simulator.FaultWebhookLost: often(.3), simulator.FaultWebhookDuplicate: often(.3), simulator.FaultWebhookLate: often(.3),
 		simulator.FaultRefundPending: often(.5), simulator.FaultRefundFails: often(.2),
-		simulator.FaultDispute: often(.2), simulator.FaultDisputeWon: often(.5), simulator.FaultInquiry: often(.2), simulator.FaultFraudWarning: often(.1),
+		simulator.FaultRestrict: often(.3),
+		simulator.FaultDispute:  often(.2), simulator.FaultDisputeWon: often(.5), simulator.FaultInquiry: often(.2), simulator.FaultFraudWarning: often(.1),
 	}}
 }
 
@@ -166,6 +173,9 @@ func (w *World) preview(ctx context.Context) error {
 	last := w.attempts[0].closesAt
 	for _, a := range w.attempts {
 		last = later(last, a.closesAt)
+	}
+	if err := w.support(ctx); err != nil {
+		return err
 	}
 	for i := range previewActs {
 		if err := w.act(ctx); err != nil {
@@ -226,11 +236,16 @@ func (w *World) window(ctx context.Context) error {
 		if err := w.act(ctx); err != nil {
 			return err
 		}
+		if w.one(2) {
+			if err := w.linger(ctx); err != nil {
+				return err
+			}
+		}
 		if err := w.leap(ctx, w.between(time.Hour, 2*releaseWindow/windowActs)); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.survey(ctx)
 }
 
 // aftermath is when banks remember.
@@ -271,6 +286,12 @@ func (w *World) act(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.listen(); err != nil {
+		return err
+	}
+	if err := w.develop(ctx); err != nil {
+		return err
+	}
 	if err := w.actOnce(ctx); err != nil {
 		return err
 	}
@@ -279,7 +300,7 @@ func (w *World) act(ctx context.Context) error {
 }
 
 func (w *World) actOnce(ctx context.Context) error {
-	switch w.IntN(40) {
+	switch w.IntN(46) {
 	case 0, 1, 2, 3, 4:
 		if w.over() && !w.one(4) {
 			return w.actAsBank(ctx)
@@ -289,6 +310,9 @@ func (w *World) actOnce(ctx context.Context) error {
 		}
 		return w.followPledge(ctx, w.pledges[len(w.pledges)-1])
 	case 5, 6:
+		if w.one(2) {
+			return nil // most people mean it
+		}
 		return w.ofPledge(func(p *pledge) error {
 			if len(p.offers) == 0 && !w.one(3) {
 				return nil // it is more interesting later
@@ -303,11 +327,14 @@ func (w *World) actOnce(ctx context.Context) error {
 			return w.write(p)
 		})
 	case 8:
-		if w.one(4) {
+		if w.one(12) {
 			return w.cancel(pick(w.dice, w.attempts))
 		}
 		return nil
-	case 9, 10, 11:
+	case 9, 10:
+		if w.one(2) && w.undecided() {
+			return nil // most people get what they have paid for
+		}
 		return w.actAsBank(ctx)
 	case 12, 13:
 		return w.escrow.end(!w.one(3))
@@ -324,6 +351,19 @@ func (w *World) actOnce(ctx context.Context) error {
 		return w.escrow.restore()
 	case 25:
 		return w.topUp(ctx)
+	case 26:
+		return w.tamper(pick(w.dice, w.attempts))
+	case 27, 28:
+		w.forge.set(pick(w.dice, []mood{moodWell, moodDown, moodCut}), w.clock.Now())
+		return nil
+	case 29:
+		w.forge.setPreview(pick(w.dice, []mood{moodWell, moodDown}))
+		return nil
+	case 11, 30:
+		return w.restrictPayee(ctx)
+	case 31:
+		w.escrow.doom(crashpoint.AfterMirror, crashpoint.BeforeSettlement)
+		return nil
 	default:
 		if open := w.payable(); len(open) > 0 && !w.one(4) {
 			return w.followPledge(ctx, pick(w.dice, open))

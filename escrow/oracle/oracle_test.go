@@ -71,7 +71,7 @@ func folder(t *testing.T, seed uint64) string {
 func TestOracle(t *testing.T) {
 	asked := seeds(t)
 	var mu sync.Mutex
-	fired, ends, reasons := map[oracle.Fault]int{}, map[string]int{}, map[string]int{}
+	fired, ends, reasons, lives := map[oracle.Fault]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	pledges, paid := 0, 0
 	var worlds errgroup.Group
 	// Most of a world's time is waiting, so more of them run than there are processors.
@@ -88,13 +88,14 @@ func TestOracle(t *testing.T) {
 				add(fired, report.Fired)
 				add(ends, report.Ends)
 				add(reasons, report.Reasons)
+				add(lives, report.Lives)
 				pledges, paid = pledges+report.Pledges, paid+report.Paid
 			})
 			return nil // the subtest has said it
 		})
 	}
 	_ = worlds.Wait() // see above
-	t.Logf("%d pledges, %d paid; ends %v; reasons %v", pledges, paid, ends, reasons)
+	t.Logf("%d pledges, %d paid; ends %v; reasons %v; attempts %v", pledges, paid, ends, reasons, lives)
 	for _, f := range oracle.Faults() {
 		t.Logf("%6d  %s", fired[f], f)
 		if fired[f] == 0 && len(asked) >= enoughSeeds {

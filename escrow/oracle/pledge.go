@@ -102,6 +102,53 @@ func (w *World) takeBack(p *pledge) error {
 	return w.doomNow(crashpoint.AfterProof, crashpoint.AfterEnding)
 }
 
+// payable reports whether a version is one that the terms allow.
+func (v version) payable() bool {
+	return v.currency == currency && v.amount >= leastPledge && v.amount <= mostPledge
+}
+
+// support lets some people pledge for each attempt who mean it: without them there would be
+// little to release.
+func (w *World) support(ctx context.Context) error {
+	for _, a := range w.attempts {
+		for range 1 + w.IntN(3) {
+			if err := w.pledge(pick(w.dice, w.people), a); err != nil {
+				return err
+			}
+			if err := w.payAtLast(ctx, w.pledges[len(w.pledges)-1]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// paysTries is how often somebody tries to pay who means it.
+const paysTries = 8
+
+func (w *World) payAtLast(ctx context.Context, p *pledge) error {
+	for range paysTries {
+		if p.paid {
+			return nil
+		}
+		if !p.newest().payable() {
+			if err := w.write(p); err != nil {
+				return err
+			}
+		}
+		if err := w.escrow.start(); err != nil {
+			return err
+		}
+		if err := w.ready(ctx); err != nil {
+			return err
+		}
+		if err := w.followPledge(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // refusals are those of a checkout that a person of this world can meet.
 var refusals = []string{
 	"SubjectNotFound", "SubjectChanged", "SubjectUnproven", "CampaignNotFound", "CampaignNotOpen", "CampaignClosing",

@@ -21,6 +21,7 @@ type hold struct {
 	amount, charged int64
 	exit, reason    string
 	lost, refunded  bool
+	unpaid          int              // payouts that are not settled
 	balances        map[string]int64 // by kind, credits positive where that is the usual side
 }
 
@@ -28,8 +29,12 @@ type hold struct {
 func (h hold) status() (status, reason string) {
 	due, returned, contested := h.balances["refund-due"], h.balances["returned"], h.balances["contested"]
 	switch {
+	case h.exit == "settlement" && h.lost:
+		return statusChargedBack, reasonChargeback
+	case h.exit == "settlement" && h.unpaid > 0:
+		return "releasing", ""
 	case h.exit == "settlement":
-		return "released", "" // nothing is released in this society, so this is wrong anyway
+		return statusReleased, ""
 	case contested > 0, h.exit == "chargeback" && due == 0 && returned == 0:
 		return statusChargedBack, reasonChargeback
 	case returned > 0:
@@ -48,11 +53,12 @@ func readHolds(ctx context.Context, db *sql.DB) ([]hold, error) {
 	holds, err := query(ctx, db, `
 		SELECT id, pledge, cid, amount, state, charged, coalesce(exit.outcome, ''), coalesce(exit.reason, ''),
 			EXISTS (SELECT 1 FROM chargeback WHERE chargeback.hold = hold.id AND chargeback.state = 'lost'),
-			EXISTS (SELECT 1 FROM refund WHERE refund.hold = hold.id AND refund.state = 'succeeded')
+			EXISTS (SELECT 1 FROM refund WHERE refund.hold = hold.id AND refund.state = 'succeeded'),
+			(SELECT count(*) FROM payout WHERE payout.hold = hold.id AND payout.state <> 'settled')
 		FROM hold LEFT JOIN exit ON exit.hold = hold.id WHERE charge IS NOT NULL ORDER BY charged`,
 		func(rows *sql.Rows) (h hold, err error) {
 			h.balances = map[string]int64{}
-			return h, rows.Scan(&h.id, &h.pledge, &h.cid, &h.amount, &h.state, &h.charged, &h.exit, &h.reason, &h.lost, &h.refunded)
+			return h, rows.Scan(&h.id, &h.pledge, &h.cid, &h.amount, &h.state, &h.charged, &h.exit, &h.reason, &h.lost, &h.refunded, &h.unpaid)
 		})
 	if err != nil {
 		return nil, err

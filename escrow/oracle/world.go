@@ -34,11 +34,14 @@ type World struct {
 	browser *http.Client // of everybody
 
 	processor *processor
+	forge     *forge
 	escrow    *operator
 
 	people   []*person // who pledge
 	attempts []*attempt
 	pledges  []*pledge
+	disputes []*dispute
+	skies    simulator.Faults // how the processor misbehaves
 
 	fired   *Fired
 	tokens  int       // that were made
@@ -59,6 +62,7 @@ func newWorld(ctx context.Context, opts Options) (w *World, err error) {
 		return w, err
 	}
 	w.net = simulated.NewNetwork(w.clock.Now)
+	w.forge = newForge(opts.Folder, w.fired)
 	if w.processor, err = newProcessor(ctx, w, opts); err != nil {
 		return w, err
 	}
@@ -75,6 +79,9 @@ func (w *World) close() error {
 	}
 	if w.processor != nil {
 		errs = append(errs, w.processor.close())
+	}
+	if w.forge != nil {
+		w.forge.close()
 	}
 	if w.net != nil {
 		w.net.Close()
@@ -99,6 +106,9 @@ func (w *World) tail(lines int) string {
 // leap lets time pass at once, for everybody. The network says something then, so that an
 // index can know how late it is.
 func (w *World) leap(ctx context.Context, d time.Duration) error {
+	if err := w.listen(); err != nil {
+		return err
+	}
 	w.note("%s pass", d)
 	if err := w.clock.Leap(d); err != nil {
 		return err
@@ -250,7 +260,8 @@ func (o *operator) start() error {
 	}
 	s := settings{
 		Folder: o.folder, PublicURL: publicURL, RelayURL: o.w.net.RelayURL(), PLCURL: o.w.net.PLCURL(), PDSURL: o.w.net.PDSURL(),
-		DID: o.account.DID, Password: o.password(), AcknowledgementKey: o.key.Multibase(), ProcessorURL: o.w.processor.URL, ProcessorKey: processorKey, Dooms: o.dooms,
+		DID: o.account.DID, Password: o.password(), AcknowledgementKey: o.key.Multibase(), ProcessorURL: o.w.processor.URL, ProcessorKey: processorKey,
+		Strangers: o.w.forge.hosts(), Dooms: o.dooms,
 	}
 	began := time.Now()
 	p, err := spawn(s, filepath.Join(o.folder, "settings.json"), o.said)

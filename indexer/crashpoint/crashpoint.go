@@ -97,7 +97,7 @@ func Points() []Point {
 func EscrowPoints() []Point {
 	return []Point{
 		BeforeCommit, AfterCommit, BeforePublish, AfterPublish, BeforeSend, AfterSend, AfterOffer, AfterAgreement, BeforeCharge, AfterEnding,
-		AfterHint, AfterObserve, AfterList, BeforeOpening, AfterProof, AfterFinish,
+		AfterHint, AfterObserve, AfterList, BeforeOpening, AfterProof, AfterFinish, AfterMirror, BeforeSettlement,
 	}
 }
 
