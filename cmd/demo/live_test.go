@@ -205,12 +205,12 @@ func (s *showing) movements() string {
 func (s *showing) becameOfTheAttempts() {
 	s.t.Helper()
 	want := map[string][]string{
-		"released, to two payees":   {"USD 65.00", "released", "lin-builds.test USD 43.23, omar-builds.test USD 18.52", "2 released"},
-		"cancelled":                 {"USD 15.00", "refunded (cancelled)", "nobody", "1 refunded"},
-		"lapsed":                    {"USD 12.00", "refunded (not-released)", "nobody", "1 refunded"},
-		"disputed, upheld":          {"USD 30.00", "refunded (dispute-upheld)", "nobody", "2 refunded"},
-		"disputed, rejected":        {"USD 17.00", "released", "omar-builds.test USD 16.15", "1 released"},
-		"licence corrected in time": {"USD 31.00", "released", "lin-builds.test USD 29.45", "2 released"},
+		"released, to two payees":   {"USD 65.00", "released", "lin-builds.test USD 43.23, omar-builds.test USD 18.52", "2 released", "yes, counts 3"},
+		"cancelled":                 {"USD 15.00", "refunded (cancelled)", "nobody", "1 refunded", "yes, counts 1"},
+		"lapsed":                    {"USD 12.00", "refunded (not-released)", "nobody", "1 refunded", "yes, counts 1"},
+		"disputed, upheld":          {"USD 30.00", "refunded (dispute-upheld)", "nobody", "2 refunded", "yes, counts 2"},
+		"disputed, rejected":        {"USD 17.00", "released", "omar-builds.test USD 16.15", "1 released", "yes, counts 1"},
+		"licence corrected in time": {"USD 31.00", "released", "lin-builds.test USD 29.45", "2 released", "yes, counts 2"},
 	}
 	_, table, found := strings.Cut(s.out.String(), tableTitle)
 	if !found {
@@ -219,7 +219,7 @@ func (s *showing) becameOfTheAttempts() {
 	columns := regexp.MustCompile(` {2,}`)
 	got := map[string][]string{}
 	for line := range strings.Lines(table) {
-		if cells := columns.Split(strings.TrimSpace(line), -1); len(cells) == 6 && cells[1] != "what it shows" {
+		if cells := columns.Split(strings.TrimSpace(line), -1); len(cells) == 7 && cells[1] != "what it shows" {
 			got[cells[1]] = cells[2:]
 		}
 	}

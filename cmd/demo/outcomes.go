@@ -134,6 +134,9 @@ func (o *outcomes) sideBySide(ctx context.Context) error {
 	}
 	o.say(fmt.Sprintf("In the background %d attempts begin, by terms of seconds, that end in different ways. When all have ended, a table follows.", len(o.attempts)))
 	err := o.happen(ctx)
+	if err == nil {
+		err = o.broker.state(ctx)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

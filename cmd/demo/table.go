@@ -15,11 +15,12 @@ import (
 )
 
 // row is what became of an attempt, and who says so: the escrow's campaign and receipts,
-// and the payment processor, which knows whom it paid.
+// the payment processor, which knows whom it paid, and whoever checks the escrow's statement.
 type row struct {
-	attempt, shows  string
-	pledged, ending string
-	paid, receipts  string
+	attempt, shows      string
+	pledged, ending     string
+	paid, receipts      string
+	countedInAStatement string
 }
 
 // tableTitle begins the table.
@@ -27,13 +28,17 @@ const tableTitle = "What became of the attempts"
 
 // print prints what became of all attempts, as remarks of a shell.
 func (o *outcomes) print(ctx context.Context) error {
-	rows := []row{{"attempt", "what it shows", "pledged", "outcome", "paid to", "receipts"}}
+	rows := []row{{"attempt", "what it shows", "pledged", "outcome", "paid to", "receipts", "statement verified"}}
 	sent, err := o.transfers(ctx)
 	if err != nil {
 		return err
 	}
+	counted, err := o.counted(ctx)
+	if err != nil {
+		return err
+	}
 	for _, a := range o.attempts {
-		r, err := a.row(ctx, sent)
+		r, err := a.row(ctx, sent, counted)
 		if err != nil {
 			return fmt.Errorf("sum up %q: %w", a.title, err)
 		}
@@ -43,17 +48,18 @@ func (o *outcomes) print(ctx context.Context) error {
 	fmt.Fprintf(&b, "\n# %s, with play money. Paid is what the processor has transferred; the rest is the fee.\n#\n", tableTitle)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, r := range rows {
-		fmt.Fprintf(t, "# %s\t%s\t%s\t%s\t%s\t%s\n", r.attempt, r.shows, r.pledged, r.ending, r.paid, r.receipts)
+		fmt.Fprintf(t, "# %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.attempt, r.shows, r.pledged, r.ending, r.paid, r.receipts, r.countedInAStatement)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "\n%s\n", ofEscrow("listReceipts?development="+o.attempts[0].development.Uri))
+	fmt.Fprintf(&b, "\n%s\nbin/escrow verify-statement --did %s --plc-url %s --all\n",
+		ofEscrow("listReceipts?development="+o.attempts[0].development.Uri), o.broker.account.DID, o.network.PLCURL())
 	_, err = fmt.Fprint(o.out, b.String())
 	return err
 }
 
-func (o *outcome) row(ctx context.Context, sent transferred) (row, error) {
+func (o *outcome) row(ctx context.Context, sent transferred, counted inStatement) (row, error) {
 	view, c, err := o.campaign(ctx)
 	if err != nil {
 		return row{}, err
@@ -76,6 +82,7 @@ func (o *outcome) row(ctx context.Context, sent transferred) (row, error) {
 	}
 	r.paid = cmp.Or(strings.Join(paid, ", "), "nobody")
 	r.receipts = cmp.Or(strings.Join(receipts, ", "), "none")
+	r.countedInAStatement = fmt.Sprintf("yes, counts %d", counted[o])
 	return r, nil
 }
 
