@@ -40,6 +40,7 @@ const (
 	databaseFile = "escrow.db"
 	termsFile    = "terms.json"
 	textFile     = "terms.md"
+	logFile      = "escrow.log"
 )
 
 // adminPassword is the operator's.

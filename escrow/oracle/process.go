@@ -120,13 +120,8 @@ func (p *process) gone() bool {
 // kill ends the process as a power cut does.
 func (p *process) kill() error { return p.signal(syscall.SIGKILL) }
 
-// stop asks the process to end, and wants it to end well.
-func (p *process) stop() error {
-	if err := p.signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	return p.damage()
-}
+// stop asks the process to end.
+func (p *process) stop() error { return p.signal(syscall.SIGTERM) }
 
 func (p *process) signal(s syscall.Signal) error {
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {

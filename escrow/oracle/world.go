@@ -209,7 +209,7 @@ func newOperator(w *World, opts Options) (*operator, error) {
 	if err := writeTerms(opts.Folder); err != nil {
 		return nil, err
 	}
-	o.said, err = os.OpenFile(filepath.Join(opts.Folder, "escrow.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	o.said, err = os.OpenFile(filepath.Join(opts.Folder, logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("oracle: keep a log: %w", err)
 	}
@@ -287,7 +287,21 @@ func (o *operator) bury() error {
 		o.w.note("the escrow died at %s", at)
 		o.w.fired.fire(FaultCrash + Fault(at))
 	}
-	return p.damage()
+	return o.damage(p)
+}
+
+// damage is the process's, with the last line that it logged.
+func (o *operator) damage(p *process) error {
+	err := p.damage()
+	if err == nil {
+		return nil
+	}
+	log, readErr := os.ReadFile(filepath.Join(o.folder, logFile))
+	if readErr != nil {
+		return errors.Join(err, readErr)
+	}
+	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
+	return fmt.Errorf("%w: %s", err, lines[len(lines)-1])
 }
 
 // end ends the life of the escrow: by a kill, or asked to.
@@ -298,14 +312,13 @@ func (o *operator) end(kill bool) error {
 	p := o.process
 	o.process = nil
 	o.w.front.lead("")
-	if !kill {
-		o.w.note("the escrow is stopped")
-		o.w.fired.fire(FaultStop)
-		return p.stop()
+	end, how, fault := p.stop, "stopped", FaultStop
+	if kill {
+		end, how, fault = p.kill, "killed", FaultKill
 	}
-	o.w.note("the escrow is killed")
-	o.w.fired.fire(FaultKill)
-	return errors.Join(p.kill(), p.damage())
+	o.w.note("the escrow is %s", how)
+	o.w.fired.fire(fault)
+	return errors.Join(end(), o.damage(p))
 }
 
 func (o *operator) close() error {
