@@ -365,8 +365,8 @@ func (w *World) judgeTelling(a *attempt, t telling, r *records, wrong func(strin
 	if ends.Before(least) || ends.After(most) || len(t.Pauses) == 0 && !ends.Equal(least) {
 		wrong("of a release that it accepted on %s, verification ends on %s", accepted, ends)
 	}
-	if t.Phase == phaseDisputed {
-		return // how long the clock stands, nobody knows yet
+	if !slices.Contains([]string{phaseVerifying, phaseSettling, phaseReleased}, t.Phase) {
+		return // it stands, or never went on
 	}
 	if stood := standstill(t.Pauses); ends.Before(least.Add(stood)) && ends.Before(most) {
 		wrong("of a release that it accepted on %s, verification ends on %s, and disputes stopped the clock for %s", accepted, ends, stood)
