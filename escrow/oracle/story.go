@@ -90,14 +90,16 @@ func (w *World) listen() error {
 func (w *World) survey(ctx context.Context) error {
 	w.note("somebody looks whether anything is overdue")
 	w.forge.set(moodWell, w.clock.Now())
-	w.net.Release()
 	if err := w.processor.SetFaults(ctx, simulator.Faults{Seed: w.seed}); err != nil {
 		return err
 	}
 	if err := w.restart(ctx); err != nil {
 		return err
 	}
-	if err := w.await(ctx, "nothing is overdue", func() ([]string, error) { return w.overdue(ctx) }); err != nil {
+	if err := w.await(ctx, "nothing is overdue", func() ([]string, error) {
+		w.net.Release() // of what was armed before, too
+		return w.overdue(ctx)
+	}); err != nil {
 		return err
 	}
 	return w.processor.SetFaults(ctx, w.skies)
