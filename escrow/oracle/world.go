@@ -186,6 +186,7 @@ type operator struct {
 	said    io.WriteCloser           // what the processes log
 	key     *atcrypto.PrivateKeyK256 // of acknowledgements
 	process *process                 // nil while none runs
+	took    time.Duration            // until the last one served
 	dooms   []doom                   // of the next processes, until each was met
 }
 
@@ -262,11 +263,12 @@ func (o *operator) start() error {
 		DID: o.account.DID, Password: o.password(), AcknowledgementKey: o.key.Multibase(), ProcessorURL: o.w.processor.URL, ProcessorKey: processorKey,
 		Strangers: o.w.forge.hosts(), Dooms: o.dooms,
 	}
+	began := time.Now()
 	p, err := spawn(s, filepath.Join(o.folder, "settings.json"), o.said)
 	if err != nil {
 		return err
 	}
-	o.process = p
+	o.process, o.took = p, time.Since(began)
 	o.w.front.lead(p.addr)
 	o.w.note("the escrow runs")
 	return o.bury()
