@@ -158,7 +158,7 @@ func (w *World) scrutiny(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return w.survey(ctx) // what is released has to be paid long before the final date
 }
 
 // inScrutiny reports whether people may still dispute some release.

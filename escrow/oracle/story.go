@@ -90,14 +90,16 @@ func (w *World) listen() error {
 func (w *World) survey(ctx context.Context) error {
 	w.note("somebody looks whether anything is overdue")
 	w.forge.set(moodWell, w.clock.Now())
-	w.net.Release()
 	if err := w.processor.SetFaults(ctx, simulator.Faults{Seed: w.seed}); err != nil {
 		return err
 	}
 	if err := w.restart(ctx); err != nil {
 		return err
 	}
-	if err := w.await(ctx, "nothing is overdue", func() ([]string, error) { return w.overdue(ctx) }); err != nil {
+	if err := w.await(ctx, "nothing is overdue", func() ([]string, error) {
+		w.net.Release() // of what was armed before, too
+		return w.overdue(ctx)
+	}); err != nil {
 		return err
 	}
 	return w.processor.SetFaults(ctx, w.skies)
@@ -365,8 +367,8 @@ func (w *World) judgeTelling(a *attempt, t telling, r *records, wrong func(strin
 	if ends.Before(least) || ends.After(most) || len(t.Pauses) == 0 && !ends.Equal(least) {
 		wrong("of a release that it accepted on %s, verification ends on %s", accepted, ends)
 	}
-	if t.Phase == phaseDisputed {
-		return // how long the clock stands, nobody knows yet
+	if !slices.Contains([]string{phaseVerifying, phaseSettling, phaseReleased}, t.Phase) {
+		return // it stands, or never went on
 	}
 	if stood := standstill(t.Pauses); ends.Before(least.Add(stood)) && ends.Before(most) {
 		wrong("of a release that it accepted on %s, verification ends on %s, and disputes stopped the clock for %s", accepted, ends, stood)
