@@ -14,7 +14,11 @@ func TestReaders_TheConnectionThatCameBackLastGoesOutFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { readers.Close() })
+	t.Cleanup(func() {
+		if err := readers.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	var outer, inner *Conn
 	read := func(fn func(*Conn) error) error {
 		return readers.Snapshot(t.Context(), func(s Steady) error { return fn(s.Conn) })
@@ -51,7 +55,11 @@ func TestReaders_WhoGivesUpWaitingTakesNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { readers.Close() })
+	t.Cleanup(func() {
+		if err := readers.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	nothing := func(Steady) error { return nil }
 	err = readers.Snapshot(t.Context(), func(Steady) error {
 		ctx, cancel := context.WithCancel(t.Context())

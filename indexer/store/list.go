@@ -344,11 +344,6 @@ func (by columns) after(c *clauses, value int64, uri syntax.ATURI) {
 	c.add(` AND `+by.value+` >= ? AND (`+by.value+` > ? OR `+by.uri+` < ?)`, value, value, uri)
 }
 
-// narrows reports whether the filter leaves out anything, whatever the words.
-func (f *ProposalFilter) narrows() bool {
-	return len(f.Stages) > 0 || f.Currency != "" || f.picks()
-}
-
 // picks reports whether the filter leaves out all but what an index lists.
 func (f *ProposalFilter) picks() bool {
 	return f.Project != "" || f.Account != "" || f.URI != "" || f.Author != "" || f.Backer != "" || f.Tag != ""
