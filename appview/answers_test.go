@@ -407,8 +407,8 @@ func (w *drawn) agree() {
 }
 
 const (
-	// askedOfAWorld is how many of the questions one world is asked, beside the one
-	// that shows most: each step asks them all, and there are many worlds.
+	// askedOfAWorld is how many of the questions one world is asked, beside those that
+	// all are: each step asks them all, and there are many worlds.
 	askedOfAWorld = 8
 	mostGiven     = 8
 	// passedAtLast is how many moments a world passes when nothing is written any more.
@@ -467,7 +467,12 @@ func TestAnswers_AreThoseThatWouldBeGivenAgain(t *testing.T) {
 		w := &drawn{offline: openOffline(rt, t.TempDir(), false), rt: rt, given: map[question]bool{}, compared: compared}
 		defer w.close()
 		proposal := url.Values{"uri": {placeOf(alice, lexicons.CollectionProposal, firstKey).String()}}
-		w.questions = []question{{"fund.stratos.feature.getProposal", proposal.Encode()}}
+		project := url.Values{"uri": {placeOf(alice, lexicons.CollectionProject, "p").String()}}
+		// Few worlds have what these are about, and by chance hardly one that has is asked.
+		w.questions = []question{
+			{"fund.stratos.feature.getProposal", proposal.Encode()}, {"fund.stratos.feature.getFunding", proposal.Encode()},
+			{"fund.stratos.project.getProject", project.Encode()},
+		}
 		for range askedOfAWorld {
 			w.questions = append(w.questions, rapid.SampledFrom(all).Draw(rt, "question"))
 		}
@@ -493,6 +498,7 @@ func TestAnswers_AreThoseThatWouldBeGivenAgain(t *testing.T) {
 	for _, q := range all {
 		if compared[q.method] == 0 {
 			t.Errorf("no answer of %s was kept, so nothing was compared", q.method)
+			compared[q.method]++ // said once
 		}
 	}
 }
@@ -554,6 +560,30 @@ func TestR15_AnswersEndWhenHeldMoneyIsOverdue(t *testing.T) {
 	l.set(overdue)
 	if !shown() {
 		t.Error("an answer outlasted the final date")
+	}
+}
+
+// A ruling exists as any record does, from before the time that it names: whoever asks
+// then is told, and so is whoever asks later.
+func TestF3_AnswersEndWhenARulingBeginsToExist(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	created := l.clock().Add(time.Hour)
+	l.put(l.recordAt(broker, lexicons.CollectionRuling, tid(1), created, fields{
+		"dispute": refTo(l.dispute), "outcome": "rejected", "rationale": "It is the same.",
+	}))
+	begins := created.Add(-lifecycle.FutureTolerance)
+	for _, c := range []struct {
+		at    time.Time
+		ruled bool
+	}{{begins.Add(-time.Millisecond), false}, {begins, true}, {created.Add(-time.Millisecond), true}, {created, true}} {
+		l.set(c.at)
+		for range 2 { // asked, and kept
+			body := l.ask(t.Context(), "fund.stratos.feature.getTimeline", l.uri().Encode()).Body.String()
+			if got := strings.Contains(body, `"event":"ruled"`); got != c.ruled {
+				t.Errorf("at %s there is a ruling: %t", c.at, got)
+			}
+		}
 	}
 }
 

@@ -67,7 +67,7 @@ func plan(t *testing.T, s *testStore, statement string, args ...any) []string {
 var harmless = regexp.MustCompile(`^SCAN (\w+ USING (COVERING )?INDEX|\w+ VIRTUAL TABLE|CONSTANT ROW|\d+ CONSTANT|` + computed + `|dirty_\w+|touched)`)
 
 // computed are the names of what statements compute first.
-const computed = `pinned|work|project_of|attempt|w|campaigns|event|escrowed|money|happened|h|\(subquery-\d+\)`
+const computed = `pinned|work|project_of|attempt|w|campaigns|event|escrowed|ruled|money|happened|h|\(subquery-\d+\)`
 
 func tableScans(details []string) (out []string) {
 	for _, d := range details {

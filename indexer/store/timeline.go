@@ -68,8 +68,8 @@ type Actors struct {
 // Timeline returns what happened to a proposal, oldest first, after the key of
 // the last page. It is made of the fields of records that still exist; of what
 // happened to money, of the histories that the escrows keep. Only escrows that
-// are trusted are heard. An event that has not happened at the moment is not
-// there; one may be gone on a later page with its record.
+// are trusted are heard. An event that has not happened at the moment, or whose record
+// does not exist yet, is not there; one may be gone on a later page with its record.
 //
 // A page sorts the events of one proposal.
 func (r *Reader) Timeline(ctx context.Context, proposal syntax.ATURI, of Actors, after *EventKey, limit int) ([]Event, error) {
@@ -124,8 +124,8 @@ func (r *Reader) Timeline(ctx context.Context, proposal syntax.ATURI, of Actors,
 		WHERE z.value ->> 'to' IS NOT NULL
 		AND NOT EXISTS (SELECT 1 FROM dispute d WHERE d.uri = z.value ->> 'dispute')
 		AND NOT EXISTS (SELECT 1 FROM ruling g WHERE g.dispute_uri = z.value ->> 'dispute' AND g.escrow = campaigns.escrow)`)
-	c.add(` UNION ALL
-		SELECT g.created_at, g.uri, 'ruled', g.escrow, g.record_id, NULL, NULL
+	c.add(`), ruled AS (
+		SELECT g.created_at AS at, g.uri, 'ruled' AS kind, g.escrow AS actor, g.record_id, NULL AS currency, NULL AS amount
 		FROM campaigns JOIN dispute d ON d.development_uri = campaigns.development_uri
 		JOIN ruling g ON g.dispute_uri = d.uri AND g.escrow = campaigns.escrow
 		UNION
@@ -143,12 +143,14 @@ func (r *Reader) Timeline(ctx context.Context, proposal syntax.ATURI, of Actors,
 	c.add(`), happened AS (
 		SELECT at, uri, kind, actor, record_id, currency, amount FROM event WHERE at <= ?
 		UNION ALL
+		SELECT at, uri, kind, actor, record_id, currency, amount FROM ruled WHERE at <= ?
+		UNION ALL
 		SELECT at, uri, kind, actor, record_id, currency, amount FROM escrowed WHERE at <= ?
 		UNION ALL
 		SELECT at, uri, kind, actor, record_id, currency, amount FROM money WHERE at <= ?)
 		SELECT h.at, h.uri, h.kind, h.actor, r.cid, h.currency, h.amount
 		FROM happened h CROSS JOIN record r ON r.id = h.record_id CROSS JOIN repo a ON a.did = r.did
-		WHERE a.status = 'active'`, until, millis(r.now), millis(r.now))
+		WHERE a.status = 'active'`, until, until, millis(r.now), millis(r.now))
 	if after != nil {
 		c.add(` AND (h.at, h.uri, h.kind) > (?, ?, ?)`, millis(after.At), after.URI, after.Kind)
 	}
