@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/atclient"
@@ -57,7 +58,7 @@ func (n *Network) CreateAccount(ctx context.Context, handle syntax.Handle, opts 
 	case !errors.Is(err, identity.ErrHandleNotFound):
 		return nil, fmt.Errorf("atmosphere: look for an account %s: %w", handle, err)
 	}
-	out, err := comatproto.ServerCreateAccount(ctx, atclient.NewAPIClient(n.pds), in)
+	out, err := n.createAccount(ctx, in)
 	if err != nil {
 		return nil, fmt.Errorf("atmosphere: create account %s: %w", handle, err)
 	}
@@ -72,6 +73,20 @@ func (n *Network) CreateAccount(ctx context.Context, handle syntax.Handle, opts 
 		Host:         n.pds,
 	}, nil)
 	return &Account{DID: did, Handle: handle, Password: *in.Password, Client: client}, nil
+}
+
+// creations is how often an account is asked for: on a busy machine the PDS loses its
+// connection to the PLC directory in the middle of it, answers 5xx, and keeps nothing.
+const creations = 3
+
+func (n *Network) createAccount(ctx context.Context, in *comatproto.ServerCreateAccount_Input) (*comatproto.ServerCreateAccount_Output, error) {
+	for try := 1; ; try++ {
+		out, err := comatproto.ServerCreateAccount(ctx, atclient.NewAPIClient(n.pds), in)
+		refused, ok := errors.AsType[*atclient.APIError](err)
+		if err == nil || try == creations || !ok || refused.StatusCode < http.StatusInternalServerError {
+			return out, err
+		}
+	}
 }
 
 // Login opens a session for an account that exists.
