@@ -60,7 +60,8 @@ func CatchUp(ctx context.Context, tx *store.Tx, published Campaign) (there bool,
 	if err != nil {
 		return false, err
 	}
-	if published.Phase == lifecycle.PhaseRefunded && money.Pending+money.Holds+money.Unfinished > 0 {
+	// What a bank returned since then was on its way back once.
+	if published.Phase == lifecycle.PhaseRefunded && money.Pending+money.Holds+money.Unfinished > money.Returned {
 		return false, nil
 	}
 	if published.Phase != lifecycle.PhaseOpen {
