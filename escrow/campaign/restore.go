@@ -63,7 +63,8 @@ func CatchUp(ctx context.Context, tx *store.Tx, published Campaign) (there bool,
 	if err != nil {
 		return false, err
 	}
-	if published.Phase == lifecycle.PhaseRefunded && money.Pending+money.Holds+money.Unfinished > 0 {
+	// What a bank returned since then was on its way back once.
+	if published.Phase == lifecycle.PhaseRefunded && money.Pending+money.Holds+money.Unfinished > money.Returned {
 		return false, nil
 	}
 	if published.Phase == lifecycle.PhaseSettling && (published.Accepted == nil || money.Decision != nil) {

@@ -69,6 +69,26 @@ func TestCatchUp_GoesWhereReceiptsAndProcessorLead(t *testing.T) {
 	}
 }
 
+func TestCatchUp_WhatABankReturnedSinceKeepsNoCampaignBehind(t *testing.T) {
+	t.Parallel()
+	w := opened(t)
+	w.paid("h1", 2500)
+	w.cancel()
+	w.pass(time.Minute)
+	w.returned("h1", 2500)
+	w.wantPhase("refunding(cancelled)")
+	published := w.campaign()
+	published.Phase, published.UpdatedAt = lifecycle.PhaseRefunded, published.UpdatedAt.Add(time.Minute)
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		there, err := campaign.CatchUp(ctx, tx, published)
+		if !there {
+			t.Error("a campaign stays behind because of a refund that came back after it had ended")
+		}
+		return err
+	})
+	w.wantPhase("refunded(cancelled)")
+}
+
 func TestRestore_BeginsAsItOpened(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

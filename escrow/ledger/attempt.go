@@ -26,6 +26,8 @@ type AttemptState struct {
 	// came back is owed until it is claimed. A chargeback that is the operator's risk
 	// alone is nobody else's business.
 	Unfinished int64
+	// Returned is how many of them say that money came back, or could not be sent.
+	Returned int64
 	// Unpaid is how many payouts of the attempt's holds are not settled.
 	Unpaid int64
 }
@@ -39,13 +41,14 @@ func StateOf(ctx context.Context, q sqlite.Querier, attempt AttemptKey) (s Attem
 		SELECT coalesce(sum(hold.state = 'pending'), 0),
 			coalesce(sum(CASE WHEN account.kind = 'held' THEN -account.balance END), 0),
 			coalesce(sum(account.kind = 'held'), 0),
-			coalesce(sum(account.kind <> 'held'), 0)
+			coalesce(sum(account.kind <> 'held'), 0),
+			coalesce(sum(account.kind = 'returned'), 0)
 		FROM hold
 		LEFT JOIN account ON account.balance <> 0 AND hold.charge IS NOT NULL AND account.path IN (
 			hold.currency || '/hold/' || hold.id || '/held', hold.currency || '/hold/' || hold.id || '/refund-due',
 			hold.currency || '/hold/' || hold.id || '/refund-in-transit', hold.currency || '/hold/' || hold.id || '/returned',
 			hold.currency || '/hold/' || hold.id || '/contested')
-		WHERE hold.attempt = $1`, attempt).Scan(&s.Pending, &s.Held, &s.Holds, &s.Unfinished)
+		WHERE hold.attempt = $1`, attempt).Scan(&s.Pending, &s.Held, &s.Holds, &s.Unfinished, &s.Returned)
 	if err != nil {
 		return s, fmt.Errorf("ledger: read how far attempt %s is: %w", attempt, err)
 	}

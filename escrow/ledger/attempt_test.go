@@ -57,7 +57,7 @@ func TestStateOf_FollowsTheMoneyOfAnAttempt(t *testing.T) {
 	w.refundSucceeded(w.refundTaken("h2", 2000))
 	want(AttemptState{Decision: decided, Unfinished: 1})
 	failed := w.refundFailed(w.refundSucceeded(w.refundTaken("h1", 1000)))
-	want(AttemptState{Decision: decided, Unfinished: 1})
+	want(AttemptState{Decision: decided, Unfinished: 1, Returned: 1})
 	w.do(func(ctx context.Context, tx *store.Tx) error {
 		return w.l.PayOtherwise(ctx, tx, failed.Hold, Digest{1})
 	})

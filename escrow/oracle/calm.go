@@ -24,8 +24,10 @@ const (
 	stir = 5 * time.Second
 	slow = 10
 	// stirs is after how many of them what should have come does not come any more. They
-	// are counted, and not the time: a machine may be busy, or this process be paused.
-	stirs = 10
+	// are counted, and not the time: a machine may be busy, or this process be paused. On
+	// a busy one a new process gets nowhere within the first; each waits half as long again
+	// as the one before.
+	stirs = 7
 	// calmLeap is how much time passes at once when all is well.
 	calmLeap = 20 * day
 )
@@ -105,7 +107,7 @@ func (w *World) restart(ctx context.Context) error {
 // again when it has not noticed how late it is.
 func (w *World) await(ctx context.Context, what string, left func() ([]string, error)) error {
 	var last []string
-	begun := time.Now()
+	begun, patience := time.Now(), stir
 	for stirred := 0; stirred < stirs; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -121,8 +123,8 @@ func (w *World) await(ctx context.Context, what string, left func() ([]string, e
 		if last, err = left(); err != nil || len(last) == 0 {
 			return err
 		}
-		if time.Since(begun) > max(stir, slow*w.escrow.took) {
-			begun = time.Now()
+		if time.Since(begun) > max(patience, slow*w.escrow.took) {
+			begun, patience = time.Now(), patience+patience/2
 			stirred++
 			if err := w.leap(ctx, time.Hour); err != nil {
 				return err
