@@ -89,7 +89,11 @@ func (w *world) release(development syntax.ATURI) {
 			}
 		}
 		for _, phase := range []lifecycle.Phase{lifecycle.PhaseSettling, lifecycle.PhaseReleased} {
-			if _, err := tx.ExecContext(ctx, `UPDATE campaign SET phase = $1, pot = 0 WHERE attempt = $2`, phase, attempt); err != nil {
+			_, err := tx.ExecContext(ctx, `
+				UPDATE campaign SET phase = $1, pot = 0, release = 'at://' || author || '/fund.stratos.work.release/3lbqxkdzvqk2a',
+					release_cid = $2, accepted_at = closes_at, mirror = 'https://escrow.example/git/a', verification_ends_at = release_by
+				WHERE attempt = $3`, phase, someCID, attempt)
+			if err != nil {
 				return err
 			}
 		}
