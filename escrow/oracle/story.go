@@ -363,16 +363,26 @@ func (w *World) judgeTelling(a *attempt, t telling, r *records, wrong func(strin
 	case accepted.Before(v.at.Truncate(time.Millisecond)) || accepted.Before(a.closesAt):
 		wrong("it accepted on %s what was released on %s", accepted, v.at)
 	}
-	least, most := accepted.Add(verification), accepted.Add(verification+disputeReserve)
+	least, most := endsOn(t.EscrowCampaign, 0), endsOn(t.EscrowCampaign, disputeReserve)
 	if ends.Before(least) || ends.After(most) || len(t.Pauses) == 0 && !ends.Equal(least) {
 		wrong("of a release that it accepted on %s, verification ends on %s", accepted, ends)
 	}
 	if !slices.Contains([]string{phaseVerifying, phaseSettling, phaseReleased}, t.Phase) {
 		return // it stands, or never went on
 	}
-	if stood := standstill(t.Pauses); ends.Before(least.Add(stood)) && ends.Before(most) {
+	if stood := standstill(t.Pauses); ends.Before(accepted.Add(verification+stood)) && ends.Before(most) {
 		wrong("of a release that it accepted on %s, verification ends on %s, and disputes stopped the clock for %s", accepted, ends, stood)
 	}
+}
+
+// endsOn is when verification ends of what was accepted, if the clock stands for so long: on
+// the final date at the latest (rule 15).
+func endsOn(c *stratos.EscrowCampaign, stood time.Duration) time.Time {
+	end, final := momentOf(*c.AcceptedAt).Add(verification+stood), momentOf(c.FinalAt)
+	if final.Before(end) {
+		return final
+	}
+	return end
 }
 
 // standstill is how long the clock stood, for whatever dispute.
@@ -411,7 +421,7 @@ func (w *World) judgePause(a *attempt, t telling, p stratos.EscrowCampaign_Pause
 	if p.RulingBy == nil {
 		return
 	}
-	by, last := momentOf(*p.RulingBy), momentOf(*t.AcceptedAt).Add(verification+disputeReserve)
+	by, last := momentOf(*p.RulingBy), endsOn(t.EscrowCampaign, disputeReserve)
 	if by.After(last) && by.After(from) || by.Sub(from) > ruling {
 		wrong("the dispute of %s has to be ruled on by %s", p.From, *p.RulingBy)
 	}
@@ -439,7 +449,7 @@ func (w *World) judgeSettling(a *attempt, t telling, rulings map[string][]*strat
 		}
 		if rejected >= 0 {
 			// Others have time to look (rule 13), as far as the reserve goes.
-			left, last := momentOf(rulings[d.URI.String()][rejected].CreatedAt).Add(afterRejection), momentOf(*t.AcceptedAt).Add(verification+disputeReserve)
+			left, last := momentOf(rulings[d.URI.String()][rejected].CreatedAt).Add(afterRejection), endsOn(t.EscrowCampaign, disputeReserve)
 			if ends.Before(left) && ends.Before(last) {
 				wrong("verification ends on %s, and a dispute was rejected %s before", ends, ends.Sub(left)+afterRejection)
 			}
@@ -525,7 +535,7 @@ func (w *World) judgeRulings(rulings map[string][]*stratos.EscrowRuling, wrong f
 		if slices.Contains(d.ordered, list[0].Outcome) {
 			continue
 		}
-		last := momentOf(*c.AcceptedAt).Add(verification + disputeReserve)
+		last := endsOn(c, disputeReserve)
 		due := d.at.Add(ruling)
 		if last.Before(due) {
 			due = last
