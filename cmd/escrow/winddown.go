@@ -31,19 +31,11 @@ func windDownCommand(clock func() time.Time) *cli.Command {
 			if !cmd.Bool("for-ever") {
 				return errors.New("nothing was done: this ends the escrow for ever, so say --for-ever")
 			}
-			cfg, err := configFrom(cmd)
+			cfg, opts, err := serviceFrom(cmd, clock)
 			if err != nil {
 				return err
 			}
-			log, err := loggerFrom(cmd, cfg.Mode)
-			if err != nil {
-				return err
-			}
-			client, hooks, err := processorFrom(cmd, cfg.Mode)
-			if err != nil {
-				return err
-			}
-			service, err := escrow.Build(ctx, cfg, escrow.Options{Log: log, Clock: clock, Processor: client, ParseEvent: hooks.ParseEvent})
+			service, err := escrow.Build(ctx, cfg, opts)
 			if errors.Is(err, sqlite.ErrLocked) {
 				return fmt.Errorf("the escrow still runs on %s: stop it first: %w", cfg.DatabaseURL, err)
 			}

@@ -216,14 +216,14 @@ func (a *Acts) sendAct(one act) http.Handler {
 			a.opts.Render(w, r, http.StatusConflict, PageForm, form)
 			return
 		}
-		todo := one.read(p, in)
+		wanted := one.read(p, in)
 		if !in.ok() {
 			form = form.filled(in)
 			form.Notice = "Something is missing or wrong, so nothing was written. It is marked below."
 			a.opts.Render(w, r, http.StatusUnprocessableEntity, PageForm, form)
 			return
 		}
-		done, err := a.do(r.Context(), p.visitor, syntax.RecordKey(in.values.Get(fieldKey)), todo)
+		done, err := a.do(r.Context(), p.visitor, syntax.RecordKey(in.values.Get(fieldKey)), wanted)
 		if err != nil {
 			a.back(w, r, form, one.purpose, err)
 			return
@@ -233,22 +233,22 @@ func (a *Acts) sendAct(one act) http.Handler {
 }
 
 // do changes the visitor's repository.
-func (a *Acts) do(ctx context.Context, v *session.Visitor, key syntax.RecordKey, todo change) (outcome, error) {
-	if todo.withdraws != "" {
-		err := v.Delete(ctx, todo.withdraws.Collection(), todo.withdraws.RecordKey())
-		return outcome{uri: todo.withdraws.String()}, err
+func (a *Acts) do(ctx context.Context, v *session.Visitor, key syntax.RecordKey, wanted change) (outcome, error) {
+	if wanted.withdraws != "" {
+		err := v.Delete(ctx, wanted.withdraws.Collection(), wanted.withdraws.RecordKey())
+		return outcome{uri: wanted.withdraws.String()}, err
 	}
-	if todo.key != "" {
-		key = todo.key
+	if wanted.key != "" {
+		key = wanted.key
 	}
 	var ref comatproto.RepoStrongRef
 	var err error
-	if todo.inPlace {
-		ref, err = v.Put(ctx, key, todo.record, todo.replaces)
+	if wanted.inPlace {
+		ref, err = v.Put(ctx, key, wanted.record, wanted.replaces)
 	} else {
-		ref, err = v.Create(ctx, key, todo.record)
+		ref, err = v.Create(ctx, key, wanted.record)
 	}
-	return outcome{uri: ref.Uri, cid: ref.Cid, paid: todo.paid}, err
+	return outcome{uri: ref.Uri, cid: ref.Cid, paid: wanted.paid}, err
 }
 
 // back shows a form that could not be sent.
