@@ -277,10 +277,12 @@ func goingOut(c Campaign, s Seen, now time.Time) Step {
 		return Step{Act: ActFinish}
 	case s.Money.Holds+s.Money.Unfinished == 0:
 		return Step{ActRefund, ReasonNothingPledged} // banks took all of it back
-	case final(c, s, now):
-		return Step{ActRefund, ReasonPayeeUnpayable}
+	case s.Money.Holds == 0 && final(c, s, now):
+		return Step{ActRefund, ReasonUndecided} // banks have what is left, and have not said whose it is
 	case s.Money.Holds == 0:
 		return Step{}
+	case final(c, s, now):
+		return Step{ActRefund, ReasonPayeeUnpayable}
 	}
 	return Step{Act: ActPay}
 }

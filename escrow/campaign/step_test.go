@@ -95,6 +95,7 @@ func TestNext_DoesWhatTheRulesSay(t *testing.T) {
 		{name: "R14 one who cannot be paid is waited for until the final date", phase: "settling", change: noted, now: final, seen: Seen{Certain: true, Money: held}, want: Step{ActRefund, ReasonPayeeUnpayable}},
 		{name: "R14 banks have taken all of it", phase: "settling", change: noted, now: ends, want: Step{ActRefund, ReasonNothingPledged}},
 		{name: "R14 banks may give something back", phase: "settling", change: noted, now: ends, seen: Seen{Money: ledger.AttemptState{Unfinished: 1}}},
+		{name: "R15 not after the final date", phase: "settling", change: noted, now: final, seen: Seen{Certain: true, Money: ledger.AttemptState{Unfinished: 1}}, want: Step{ActRefund, ReasonUndecided}},
 		{name: "R14 released is said when the payees have it", phase: "settling", change: noted, now: ends, seen: Seen{Money: paid}, want: Step{Act: ActRelease}},
 		{name: "R10 checkouts are ended at the closing", phase: "open", now: closes, seen: Seen{Known: closes, Money: pending}, want: Step{Act: ActFinish}},
 		{name: "R10 also while the index is behind", phase: "open", now: closes, seen: Seen{Money: pending}, want: Step{Act: ActFinish}},
