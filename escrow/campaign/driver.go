@@ -58,6 +58,9 @@ type Options struct {
 	Payees Payees
 	// Checkouts is nil where nobody can pay: then there is nothing to finish.
 	Checkouts Checkouts
+	// Hear has everything looked at that the processor tells by now, before a settlement is
+	// decided. Nil where there is no processor.
+	Hear func(context.Context) error
 	// MirrorURL is where what is accepted can be cloned, but for the attempt's key at the
 	// end.
 	MirrorURL string
@@ -85,6 +88,7 @@ type Driver struct {
 	terms       Terms
 	payees      Payees
 	checkouts   Checkouts
+	hear        func(context.Context) error
 	mirrorURL   string
 	recordGone  func(context.Context, syntax.ATURI) (bool, error)
 	accountGone func(context.Context, syntax.DID) (bool, error)
@@ -100,7 +104,7 @@ type Driver struct {
 func NewDriver(opts Options) *Driver {
 	return &Driver{
 		escrow: opts.Escrow, store: opts.Store, ledger: opts.Ledger, index: opts.Index, progress: opts.Progress,
-		terms: opts.Terms, payees: opts.Payees, checkouts: opts.Checkouts, mirrorURL: opts.MirrorURL,
+		terms: opts.Terms, payees: opts.Payees, checkouts: opts.Checkouts, hear: opts.Hear, mirrorURL: opts.MirrorURL,
 		recordGone: opts.RecordGone, accountGone: opts.AccountGone,
 		log: opts.Log.With("component", "campaign"), now: opts.Clock, crash: opts.Crash, metrics: newMetrics(opts.Registry),
 		payable: patience{},

@@ -76,7 +76,8 @@ type world struct {
 	present  time.Time // of the events that come, when the clock shows another one
 	events   int64
 	unable   map[syntax.DID]error
-	sessions map[ledger.HoldID]bool // open; true: it is paid when somebody looks
+	news     func(context.Context) error // what the processor tells when it is asked
+	sessions map[ledger.HoldID]bool      // open; true: it is paid when somebody looks
 	proof    func(syntax.ATURI) (bool, error)
 	account  func(syntax.DID) (bool, error)
 }
@@ -106,6 +107,7 @@ func newWorld(t *testing.T) *world {
 		_, there := w.repos[syntax.DID(uri.Authority())][uri]
 		return !there, nil
 	}
+	w.news = func(context.Context) error { return nil }
 	w.account = func(did syntax.DID) (bool, error) { return len(w.repos[did]) == 0, nil }
 	w.restart(nil)
 	return w
@@ -125,6 +127,7 @@ func terms() repo.Terms {
 func (w *world) restart(crash crashpoint.Hook) {
 	w.driver = campaign.NewDriver(campaign.Options{
 		Escrow: escrowDID, Store: w.store, Ledger: w.ledger, Index: w.index, Terms: w.repo, Payees: w, Checkouts: w,
+		Hear: func(ctx context.Context) error { return w.news(ctx) },
 		Progress: func() campaign.Progress {
 			if !w.present.IsZero() {
 				w.events++
