@@ -260,8 +260,6 @@ func (d *Driver) do(ctx context.Context, c Campaign, step Step, s Seen, t told) 
 		err = d.move(ctx, c, lifecycle.PhaseClosed, nil)
 	case ActAccept:
 		err = d.move(ctx, c, lifecycle.PhaseVerifying, d.accept)
-	case ActDispute:
-		err = d.move(ctx, c, lifecycle.PhaseDisputed, pause)
 	case ActResume:
 		err = d.move(ctx, c, lifecycle.PhaseVerifying, resume)
 	case ActRule:
@@ -318,13 +316,8 @@ func standing(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
 // brings it there. It gets the campaign as it is, and returns it as it is to be.
 type change func(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error)
 
-// move brings a campaign into a phase, with what changes then, and with what had become of
-// the money.
+// move brings a campaign into a phase, with what changes then.
 func (d *Driver) move(ctx context.Context, c Campaign, to lifecycle.Phase, change change) error {
-	from := c.Phase
-	if to != from && !slices.Contains(follows[from], to) {
-		return fmt.Errorf("campaign: %s does not go from %s to %s", c.Development.Uri, from, to)
-	}
 	return d.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		now, err := standing(ctx, tx, c)
 		if err != nil {
@@ -335,16 +328,27 @@ func (d *Driver) move(ctx context.Context, c Campaign, to lifecycle.Phase, chang
 				return err
 			}
 		}
-		if now, err = enter(ctx, tx, now, to); err != nil {
-			return err
-		}
-		tx.OnCommit(func() {
-			d.metrics.moved(to)
-			d.log.Info("a campaign is in another phase", "development", now.Development.Uri, "attempt", now.Attempt, "from", from, "phase", to,
-				"reason", now.Reason, "amount", now.Totals.Held, "currency", now.Currency)
-		})
-		return nil
+		_, err = d.bring(ctx, tx, now, to)
+		return err
 	})
+}
+
+// bring lets a campaign come into a phase, with what had become of the money.
+func (d *Driver) bring(ctx context.Context, tx *store.Tx, c Campaign, to lifecycle.Phase) (Campaign, error) {
+	from := c.Phase
+	if to != from && !slices.Contains(follows[from], to) {
+		return c, fmt.Errorf("campaign: %s does not go from %s to %s", c.Development.Uri, from, to)
+	}
+	c, err := enter(ctx, tx, c, to)
+	if err != nil {
+		return c, err
+	}
+	tx.OnCommit(func() {
+		d.metrics.moved(to)
+		d.log.Info("a campaign is in another phase", "development", c.Development.Uri, "attempt", c.Attempt, "from", from, "phase", to,
+			"reason", c.Reason, "amount", c.Totals.Held, "currency", c.Currency)
+	})
+	return c, nil
 }
 
 // enter writes that a campaign is in a phase, with what had become of the money by then.
