@@ -469,6 +469,31 @@ func TestKilledWhileAReleaseIsCheckedAndPaidTheNextProcessGoesOn(t *testing.T) {
 	}
 }
 
+// TestPass_NoReleaseWaitsForWhatTheCheckerLearnsOnce: an examiner has its checker prepared
+// as soon as a release may come, and not before.
+func TestPass_NoReleaseWaitsForWhatTheCheckerLearnsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ok(w.examiner.Pass(t.Context()))
+	if w.prepared != 0 {
+		t.Error("the checker was prepared for nobody")
+	}
+	w.announce()
+	w.at(opensAt)
+	for range 2 {
+		w.ok(w.examiner.Pass(t.Context()))
+	}
+	if w.prepared != 1 {
+		t.Errorf("before there was a release the checker was prepared %d times", w.prepared)
+	}
+	w.release()
+	w.pass(time.Second)
+	w.examined()
+	if w.prepared != 1 {
+		t.Errorf("in the end the checker was prepared %d times", w.prepared)
+	}
+}
+
 func TestMirror_WhatWasAcceptedStaysForNinetyDaysAndWhatWasNotForNone(t *testing.T) {
 	t.Parallel()
 	w := settling(t)

@@ -19,6 +19,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/checks"
@@ -67,6 +68,8 @@ type world struct {
 	examiner *campaign.Examiner
 	verdict  func(checks.Release) (checks.Report, error)
 	mirrored map[ledger.AttemptKey]string
+	metrics  *prometheus.Registry
+	prepared int // how often the checker was to prepare itself
 
 	repos map[syntax.DID]map[syntax.ATURI]index.Record
 	revs  int64
@@ -123,6 +126,26 @@ func terms() repo.Terms {
 	}
 }
 
+// registry is a new one: metrics do not outlive a process.
+func (w *world) registry() *prometheus.Registry {
+	w.metrics = prometheus.NewRegistry()
+	return w.metrics
+}
+
+// lost is how many releases cannot be cloned, as the metrics say.
+func (w *world) lost() float64 {
+	w.t.Helper()
+	families, err := w.metrics.Gather()
+	w.ok(err)
+	for _, f := range families {
+		if f.GetName() == "stratos_escrow_mirror_lost" {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	w.t.Fatal("no metric says what is lost")
+	return 0
+}
+
 // restart is a new process, which knows what is in the database.
 func (w *world) restart(crash crashpoint.Hook) {
 	w.driver = campaign.NewDriver(campaign.Options{
@@ -145,6 +168,7 @@ func (w *world) restart(crash crashpoint.Hook) {
 	})
 	w.examiner = campaign.NewExaminer(campaign.ExaminerOptions{
 		Store: w.store, Checker: w, Mirror: w, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Clock: func() time.Time { return w.clock }, Crash: crash,
+		Registry: w.registry(),
 	})
 }
 
@@ -435,7 +459,10 @@ func (w *world) Check(_ context.Context, r checks.Release, _ *checks.Commitment)
 	return w.verdict(r)
 }
 
-// Keep, Remove and Keys are the mirror.
+// Prepare is told before there is anything to check.
+func (w *world) Prepare() { w.prepared++ }
+
+// Keep, Remove, Whole and Keys are the mirror.
 func (w *world) Keep(_ context.Context, key ledger.AttemptKey, source mirror.Source) error {
 	if kept, ok := w.mirrored[key]; ok && kept != source.Commit.String() {
 		return mirror.ErrOtherCommit
@@ -447,6 +474,10 @@ func (w *world) Keep(_ context.Context, key ledger.AttemptKey, source mirror.Sou
 func (w *world) Remove(key ledger.AttemptKey) error {
 	delete(w.mirrored, key)
 	return nil
+}
+
+func (w *world) Whole(key ledger.AttemptKey, commit plumbing.Hash) (bool, error) {
+	return w.mirrored[key] == commit.String(), nil
 }
 
 func (w *world) Keys() ([]ledger.AttemptKey, error) {
