@@ -3,6 +3,7 @@ package appview
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -187,6 +188,29 @@ func (s site) Record(ctx context.Context, uri syntax.ATURI) (*stratos.FeatureDef
 		}
 		if view = f.recordView(resolved); view == nil {
 			return errRecordNotFound
+		}
+		return nil
+	})
+	return told(view, err)
+}
+
+// Statement implements [web.Queries].
+func (s site) Statement(ctx context.Context, escrow syntax.DID) (*stratos.FeatureDefs_RecordView, error) {
+	var view *stratos.FeatureDefs_RecordView
+	err := s.store.Read(ctx, func(r *store.Reader) error {
+		uri, err := r.NewestStatement(ctx, escrow)
+		if errors.Is(err, store.ErrNotFound) {
+			return errStatementNotFound
+		}
+		if err != nil {
+			return err
+		}
+		f := newFacts()
+		if err := f.loadRecords(ctx, r, []syntax.ATURI{uri}); err != nil {
+			return err
+		}
+		if view = f.recordView(uri); view == nil {
+			return errStatementNotFound
 		}
 		return nil
 	})

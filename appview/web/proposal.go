@@ -143,6 +143,12 @@ func (s *Site) proposalPage(r *http.Request, v *stratos.FeatureDefs_ProposalView
 			p.Mine = append(p.Mine, mine{amount(pledge.Value.Amount, pledge.Value.Currency), statusName(pledge.Status), recordPath(pledge.Uri)})
 		}
 	}
+	if p.Attempt != nil {
+		p.Attempt.Said = s.saidOf(r, v.Attempt)
+		if p.Attempt.Statement, err = s.statementOf(r, v.Attempt); err != nil {
+			return nil, err
+		}
+	}
 	return p, s.addActivity(r, p)
 }
 

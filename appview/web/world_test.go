@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -41,8 +42,11 @@ type world struct {
 	Checks   []stratos.EscrowCampaign_Check
 	Claim    stratos.ProjectDefs_ClaimView
 	Viewer   *stratos.FeatureDefs_ViewerState
-	Error    error // what every query fails with, unless it is nil
-	Proposed int   // how many times the proposal is on the board
+	Uptime   *stratos.EscrowDefs_UptimeView // as the escrow says
+	Against  string                         // what it says where it has no campaign; that counts unless it is empty
+	Away     bool                           // it does not answer
+	Error    error                          // what every query fails with, unless it is nil
+	Proposed int                            // how many times the proposal is on the board
 }
 
 // wrote are the records.
@@ -63,6 +67,7 @@ type wrote struct {
 	Dispute      stratos.FeatureDispute
 	Ruling       stratos.EscrowRuling
 	Verification stratos.FeatureVerification
+	Statement    stratos.EscrowStatement
 }
 
 const (
@@ -118,6 +123,17 @@ func newWorld() *world {
 	}
 	w.Wrote.Ruling = stratos.EscrowRuling{Outcome: "rejected", Rationale: "It is dark grey.", CreatedAt: daysOn(-3)}
 	w.Wrote.Verification = stratos.FeatureVerification{Matches: true, Statement: ref("It is dark here."), Copy: ref("https://fork.example/skylight"), CreatedAt: daysOn(-4)}
+	w.Wrote.Statement = stratos.EscrowStatement{
+		AsOf: daysOn(-1), CreatedAt: daysOn(-1), Root: strings.Repeat("ef", 32), Receipts: 12, LedgerHead: stratos.EscrowStatement_Head{Sequence: 99, Hash: strings.Repeat("0f", 32)},
+		Owed: []stratos.EscrowStatement_Owed{
+			{Development: built, Amount: 12500, Currency: "USD", Receipts: 5}, {Development: "at://did:plc:other/fund.stratos.work.development/3k", Amount: 700, Currency: "USD", Receipts: 7},
+		},
+		Processor: &stratos.EscrowStatement_Processor{
+			Available: []stratos.Defs_Balance{{Amount: 14000, Currency: "USD"}}, Pending: []stratos.Defs_Balance{{Amount: 300, Currency: "USD"}}, At: ref(daysOn(-1)),
+		},
+		Float: []stratos.Defs_Balance{{Amount: 900, Currency: "USD"}}, Unmatched: []stratos.EscrowStatement_Unmatched{{Count: 1, Amount: -100, Currency: "USD"}},
+	}
+	w.Uptime = &stratos.EscrowDefs_UptimeView{Checks: 400, Failures: 3, LastAt: ref(daysOn(-1)), LastOk: ref(true)}
 	w.Funding = []stratos.FeatureDefs_Funding{
 		{Currency: "EUR", Estimated: 1800, Estimators: 1},
 		{
@@ -182,6 +198,9 @@ func (w *world) Proposal(_ context.Context, uri syntax.ATURI) (*stratos.FeatureD
 		Payees: []stratos.FeatureDefs_PayeeView{{Actor: w.who(developer), Share: 10000, Consented: true}}, Checks: w.Checks,
 		OpensAt: ref(daysOn(-30)), ClosesAt: ref(daysOn(-16)), ReleaseBy: ref(daysOn(-2)), AcceptedAt: ref(daysOn(-9)), VerificationEndsAt: ref(daysOn(5)), FinalAt: ref(daysOn(40)),
 		Mirror: ref("https://escrow.example/mirror/a.git"), Pot: &stratos.Defs_Total{Amount: 12500, Currency: "USD"},
+	}
+	if w.Against != "" {
+		attempt.Campaign, attempt.Phase = nil, nil // it has not opened
 	}
 	return &stratos.FeatureDefs_ProposalView{
 		Uri: b.Uri, Cid: b.Cid, Author: b.Author, Record: b.Record, IndexedAt: b.IndexedAt, Stage: b.Stage, Funding: b.Funding, Next: b.Next, Project: b.Project,
@@ -274,6 +293,22 @@ func (w *world) Record(_ context.Context, uri syntax.ATURI) (*stratos.FeatureDef
 	return view(uri.String(), w.Wrote.Proposal), w.Error
 }
 
+func (w *world) Statement(context.Context, syntax.DID) (*stratos.FeatureDefs_RecordView, error) {
+	return view("at://"+escrow+"/fund.stratos.escrow.statement/3kstate", w.Wrote.Statement), w.Error
+}
+
+var _ Escrows = (*world)(nil)
+
+func (w *world) Campaign(context.Context, syntax.DID, syntax.ATURI) (*stratos.EscrowDefs_CampaignView, error) {
+	switch {
+	case w.Away:
+		return nil, errors.New("nobody is there")
+	case w.Against != "":
+		return nil, xrpc.Named("CampaignNotFound", "%s", w.Against)
+	}
+	return &stratos.EscrowDefs_CampaignView{Uptime: w.Uptime}, nil
+}
+
 // pages are addresses of every page that shows something of the world.
 var pages = []string{
 	"/", "/?q=dark&tag=night&sort=new&stage=proposed", "/board/list", "/p/ana.example/3kabc", "/p/did:plc:author/3kabc/timeline", "/p/ana.example/3kabc/backers",
@@ -281,9 +316,17 @@ var pages = []string{
 	"/about", "/how-it-works", "/api", "/nothing/here",
 }
 
+// heard are the escrows of a world, however it is asked.
+func heard(w Queries) Escrows {
+	if e, ok := w.(Escrows); ok {
+		return e
+	}
+	return nil
+}
+
 func newSite(t testing.TB, w Queries, change ...func(*Options)) *Site {
 	t.Helper()
-	opts := Options{Queries: w, PublicURL: "https://fund.example", Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+	opts := Options{Queries: w, Escrows: heard(w), PublicURL: "https://fund.example", Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
 	for _, c := range change {
 		c(&opts)
 	}
@@ -293,6 +336,8 @@ func newSite(t testing.TB, w Queries, change ...func(*Options)) *Site {
 	}
 	return s
 }
+
+func request(path string) *http.Request { return httptest.NewRequest(http.MethodGet, path, nil) }
 
 func get(s *Site, path string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, path, nil)
