@@ -52,6 +52,15 @@ func projectPath(uri string, owner stratos.ActorDefs_ProfileBasic) string {
 	return "/project/" + personIn(owner).id + "/" + url.PathEscape(rkeyOf(uri))
 }
 
+// TakeBackPath is where people delete a record of theirs, which package acts handles.
+const TakeBackPath = "/me/take-back"
+
+// TakeBackPathOf is where one is.
+func TakeBackPathOf(uri string) string {
+	_, collection, rkey, _ := partsOf(uri)
+	return TakeBackPath + "/" + url.PathEscape(collection) + "/" + url.PathEscape(rkey)
+}
+
 // proposalPathOf is where the proposal is that an at-uri names; empty without one.
 func proposalPathOf(uri *string) string {
 	if uri == nil {

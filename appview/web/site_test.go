@@ -253,6 +253,50 @@ func TestPagesNameThemselvesAndTheirRecord(t *testing.T) {
 	}
 }
 
+func TestOnlyItsAuthorIsShownHowToTakeSomethingBack(t *testing.T) {
+	t.Parallel()
+	const (
+		estimate = TakeBackPath + "/fund.stratos.feature.estimate/3k"
+		dispute  = TakeBackPath + "/fund.stratos.feature.dispute/3k"
+		report   = TakeBackPath + "/fund.stratos.feature.verification/3k"
+		answer   = TakeBackPath + "/fund.stratos.work.response/3k"
+		proposal = TakeBackPath + "/fund.stratos.feature.proposal/3kabc"
+	)
+	for _, c := range []struct {
+		visitor        syntax.DID
+		ruled, private bool
+		offered        []string
+	}{
+		{"", false, false, nil},
+		{"did:plc:stranger", false, false, nil},
+		{author, false, false, []string{estimate, dispute, report}},
+		{author, true, false, []string{estimate, report}},
+		{author, true, true, []string{estimate, proposal}}, // nobody works on it
+		{developer, false, false, []string{answer}},
+	} {
+		w := newWorld()
+		w.Ruled, w.Attempted = c.ruled, !c.private
+		if c.visitor == author {
+			w.Viewer = viewerState()
+			w.Viewer.Estimate = ref("at://" + author + "/fund.stratos.feature.estimate/3k")
+		}
+		s := newSite(t, w, func(o *Options) {
+			o.Visitor = func(context.Context) *Visitor {
+				if c.visitor == "" {
+					return nil
+				}
+				return &Visitor{DID: c.visitor, Handle: "x.example"}
+			}
+		})
+		_, body := open(t, s, "/p/ana.example/3kabc")
+		for _, path := range []string{estimate, dispute, report, answer, proposal} {
+			if got := strings.Contains(body, `"`+path+`"`); got != slices.Contains(c.offered, path) {
+				t.Errorf("%+v: %s is offered: %t", c, path, got)
+			}
+		}
+	}
+}
+
 func TestOnlyItsOwnerIsShownTheWayToChangeAProject(t *testing.T) {
 	t.Parallel()
 	for did, want := range map[syntax.DID]bool{developer: true, author: false} {

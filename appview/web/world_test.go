@@ -34,19 +34,21 @@ func ref[T any](v T) *T { return &v }
 type world struct {
 	Wrote wrote
 
-	Stage    lifecycle.Stage
-	Funding  []stratos.FeatureDefs_Funding
-	Name     string // of the project, as lists show it
-	Handle   string // everybody's
-	Warning  string
-	Checks   []stratos.EscrowCampaign_Check
-	Claim    stratos.ProjectDefs_ClaimView
-	Viewer   *stratos.FeatureDefs_ViewerState
-	Uptime   *stratos.EscrowDefs_UptimeView // as the escrow says
-	Against  string                         // what it says where it has no campaign; that counts unless it is empty
-	Away     bool                           // it does not answer
-	Error    error                          // what every query fails with, unless it is nil
-	Proposed int                            // how many times the proposal is on the board
+	Stage     lifecycle.Stage
+	Funding   []stratos.FeatureDefs_Funding
+	Name      string // of the project, as lists show it
+	Handle    string // everybody's
+	Warning   string
+	Checks    []stratos.EscrowCampaign_Check
+	Claim     stratos.ProjectDefs_ClaimView
+	Viewer    *stratos.FeatureDefs_ViewerState
+	Uptime    *stratos.EscrowDefs_UptimeView // as the escrow says
+	Against   string                         // what it says where it has no campaign; that counts unless it is empty
+	Away      bool                           // it does not answer
+	Error     error                          // what every query fails with, unless it is nil
+	Ruled     bool                           // the escrow ruled on the dispute
+	Attempted bool                           // somebody works on the proposal
+	Proposed  int                            // how many times the proposal is on the board
 }
 
 // wrote are the records.
@@ -83,7 +85,7 @@ const (
 func newWorld() *world {
 	money := stratos.Defs_Money{Amount: 2500, Currency: "USD"}
 	to := func(uri string) comatproto.RepoStrongRef { return comatproto.RepoStrongRef{Uri: uri, Cid: cid} }
-	w := &world{Stage: lifecycle.StageVerification, Name: "Skylight", Handle: "ana.example", Warning: "A deadline passed.", Proposed: 1}
+	w := &world{Stage: lifecycle.StageVerification, Name: "Skylight", Handle: "ana.example", Warning: "A deadline passed.", Proposed: 1, Ruled: true, Attempted: true}
 	w.Wrote.Proposal = stratos.FeatureProposal{
 		Title: "Dark mode", Description: "For **eyes** at night.", CreatedAt: daysOn(-60), Tags: []string{"night"}, Langs: []string{"en"},
 		Links:   []stratos.FeatureProposal_Link{{Uri: "https://forum.example/42"}},
@@ -202,7 +204,7 @@ func (w *world) Proposal(_ context.Context, uri syntax.ATURI) (*stratos.FeatureD
 	if w.Against != "" {
 		attempt.Campaign, attempt.Phase = nil, nil // it has not opened
 	}
-	return &stratos.FeatureDefs_ProposalView{
+	out := &stratos.FeatureDefs_ProposalView{
 		Uri: b.Uri, Cid: b.Cid, Author: b.Author, Record: b.Record, IndexedAt: b.IndexedAt, Stage: b.Stage, Funding: b.Funding, Next: b.Next, Project: b.Project,
 		Answer: &stratos.FeatureDefs_AnswerView{
 			Uri: "at://" + developer + "/fund.stratos.work.response/3k", Cid: cid, Author: w.who(developer), Answer: w.Wrote.Response.Answer, Record: as(w.Wrote.Response), IndexedAt: daysOn(-50),
@@ -210,7 +212,11 @@ func (w *world) Proposal(_ context.Context, uri syntax.ATURI) (*stratos.FeatureD
 		Attempt: &attempt, Attempts: []stratos.FeatureDefs_AttemptView{attempt}, Viewer: w.Viewer,
 		Duplicates: []stratos.FeatureDefs_RecordView{*view("at://"+author+"/fund.stratos.feature.proposal/3kdup", w.Wrote.Duplicate)},
 		Warnings:   []stratos.FeatureDefs_Warning{{Code: "overdue", Message: w.Warning, Uri: ref(built)}},
-	}, w.Error
+	}
+	if !w.Attempted {
+		out.Attempt, out.Attempts = nil, nil
+	}
+	return out, w.Error
 }
 
 func (w *world) Estimates(context.Context, About) (*stratos.FeatureListEstimates_Output, error) {
@@ -240,10 +246,13 @@ func (w *world) Donations(context.Context, About) (*stratos.FeatureListDonations
 }
 
 func (w *world) Disputes(context.Context, About) (*stratos.FeatureListDisputes_Output, error) {
-	return &stratos.FeatureListDisputes_Output{Disputes: []stratos.FeatureDefs_DisputeView{{
+	v := stratos.FeatureDefs_DisputeView{
 		Uri: "at://" + author + "/fund.stratos.feature.dispute/3k", Cid: cid, Author: w.who(author), Record: as(w.Wrote.Dispute), IndexedAt: daysOn(-5), Standing: true,
-		Outcome: &w.Wrote.Ruling.Outcome, Ruling: view("at://"+escrow+"/fund.stratos.escrow.ruling/3k", w.Wrote.Ruling),
-	}}}, w.Error
+	}
+	if w.Ruled {
+		v.Outcome, v.Ruling = &w.Wrote.Ruling.Outcome, view("at://"+escrow+"/fund.stratos.escrow.ruling/3k", w.Wrote.Ruling)
+	}
+	return &stratos.FeatureListDisputes_Output{Disputes: []stratos.FeatureDefs_DisputeView{v}}, w.Error
 }
 
 func (w *world) Verifications(context.Context, About) (*stratos.FeatureListVerifications_Output, error) {

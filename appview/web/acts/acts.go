@@ -85,6 +85,8 @@ func (a *Acts) Register(mux Mux) {
 		"POST " + donationPattern + "/pay": a.pay(lexicons.CollectionDonation),
 		"GET " + MePath:                    a.me,
 		"GET " + csvPath:                   a.export,
+		"GET " + takeBackPattern:           a.showTakeBack,
+		"POST " + takeBackPattern:          a.sendTakeBack,
 		"GET " + ClaimPath:                 a.showClaim,
 		"POST " + ClaimPath:                a.sendClaim,
 		"GET " + projectEditPattern:        a.showEdit,
