@@ -107,6 +107,15 @@ func (s site) Backings(ctx context.Context, of syntax.DID, after *acts.After, li
 	return out, err
 }
 
+// Built implements [acts.Queries].
+func (s site) Built(ctx context.Context, by syntax.DID, limit int) (uris []syntax.ATURI, err error) {
+	err = s.store.Read(ctx, func(r *store.Reader) error {
+		uris, err = r.ListBuilt(ctx, by, limit)
+		return err
+	})
+	return uris, err
+}
+
 // Proposal implements [web.Queries].
 func (s site) Proposal(ctx context.Context, uri syntax.ATURI) (*stratos.FeatureDefs_ProposalView, error) {
 	out, err := told(s.getProposal(ctx, getProposalParams{URI: uri}))

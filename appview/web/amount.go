@@ -39,6 +39,9 @@ func grouped(whole string) string {
 	return whole
 }
 
+// Share shows basis points as a percentage.
+func Share(basisPoints int64) string { return share(basisPoints) }
+
 // share shows basis points as a percentage: 500 are 5 %, 525 are 5.25 %.
 func share(basisPoints int64) string {
 	_, digits, _ := strings.Cut(money.Money{Amount: basisPoints, Currency: "USD"}.String(), " ")
