@@ -15,6 +15,7 @@ var (
 	errActorNotFound       = errors.New("appview: no account with this handle is indexed")
 	errActorUnknown        = errors.New("appview: no such account is indexed")
 	errRecordNotFound      = errors.New("appview: no such record is indexed")
+	errStatementNotFound   = errors.New("appview: no statement of this escrow is indexed")
 	errInvalidCursor       = errors.New("appview: the cursor is not one of this query")
 	errUnsupportedCurrency = errors.New("appview: estimates in this currency do not count")
 )
@@ -33,6 +34,8 @@ func WireError(err error) *xrpc.Error {
 		return xrpc.Named("ActorNotFound", "actor: no record of this account is indexed, or the account is hidden")
 	case errors.Is(err, errRecordNotFound):
 		return xrpc.Named("RecordNotFound", "no such record is indexed, or it is hidden")
+	case errors.Is(err, errStatementNotFound):
+		return xrpc.Named("StatementNotFound", "no statement of this escrow is indexed, or the escrow is hidden")
 	case errors.Is(err, errInvalidCursor):
 		return xrpc.Named("InvalidCursor", "cursor: not one that this query gave out, or too old; leave it out to start again")
 	case errors.Is(err, errUnsupportedCurrency):

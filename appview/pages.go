@@ -3,7 +3,11 @@ package appview
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"github.com/bluesky-social/indigo/atproto/identity"
+
+	"github.com/stratosfund/stratosfund/appview/escrows"
 	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/acts"
 	"github.com/stratosfund/stratosfund/appview/web/session"
@@ -11,10 +15,24 @@ import (
 	"github.com/stratosfund/stratosfund/xrpc"
 )
 
+// How many escrows are remembered by where they are, and for how long; and for how long that
+// one cannot be found.
+const (
+	escrowsKnown     = 100
+	escrowKnownFor   = 10 * time.Minute
+	escrowUnknownFor = time.Minute
+)
+
 // wirePages makes the site: pages that anybody reads, those who sign in, and what they do.
 func (s *Service) wirePages(ctx context.Context, api *API, answers xrpc.Answers, opts Options) (http.Handler, error) {
+	asker, err := indexer.NewAsker(s.cfg.indexer(), opts.Transport)
+	if err != nil {
+		return nil, err
+	}
+	directory := identity.NewCacheDirectory(indexer.NewDirectory(s.cfg.indexer(), opts.Transport), escrowsKnown, escrowKnownFor, escrowUnknownFor, escrowUnknownFor)
+	s.escrows = escrows.New(directory, asker, opts.Clock)
 	site, err := web.New(web.Options{
-		Queries: api.Queries(), Answers: answers, PublicURL: s.cfg.PublicURL, TestMoney: s.cfg.TestMoney, Now: opts.Clock, Log: opts.Log,
+		Queries: api.Queries(), Escrows: s.escrows, Answers: answers, PublicURL: s.cfg.PublicURL, TestMoney: s.cfg.TestMoney, Now: opts.Clock, Log: opts.Log,
 		Visitor: visitor,
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stratosfund/stratosfund/appview/escrows"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -27,6 +28,7 @@ type Service struct {
 	server   *xrpc.Server
 	registry *prometheus.Registry
 	sessions *session.Sessions // nil without pages
+	escrows  *escrows.Client   // nil without pages
 }
 
 // Build opens the index and wires the service. It listens already, so that
@@ -115,6 +117,9 @@ func (s *Service) Close() error {
 	var errs []error
 	if s.server != nil {
 		errs = append(errs, s.server.Close())
+	}
+	if s.escrows != nil {
+		errs = append(errs, s.escrows.Close())
 	}
 	if s.sessions != nil {
 		errs = append(errs, s.sessions.Close())

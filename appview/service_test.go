@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -57,6 +58,49 @@ func startAppViewWith(t testing.TB, network *atmosphere.Network, metricsBind str
 		}
 	})
 	return atclient.NewAPIClient("http://" + service.Addr().String())
+}
+
+func TestWithoutPagesThereIsTheAPIAlone(t *testing.T) {
+	t.Parallel()
+	for _, web := range []bool{false, true} {
+		folder := t.TempDir()
+		service, err := appview.Build(t.Context(), appview.Config{
+			Bind: "127.0.0.1:0", DatabaseURL: "sqlite://" + filepath.Join(folder, "appview.db"), PublicURL: "http://localhost:8080", Version: "test",
+			RelayURLs: []string{"http://127.0.0.1:1"}, PLCURL: "http://127.0.0.1:1", Web: web, // nobody is there
+		}, appview.Options{Log: slog.New(slog.DiscardHandler), Clock: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- service.Run(ctx) }()
+		for path, page := range map[string]bool{
+			"/": true, "/about": true, "/sign-in": true, "/oauth/client-metadata.json": true, "/feed.atom": true,
+			"/xrpc/fund.stratos.feature.listProposals": false, "/.well-known/did.json": false,
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+service.Addr().String()+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.DefaultTransport.RoundTrip(req) // which follows nobody to the public address
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := resp.Body.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if there := web || !page; there != (resp.StatusCode < http.StatusBadRequest) || !there && resp.StatusCode != http.StatusNotFound {
+				t.Errorf("with pages %t, %s answers %d", web, path, resp.StatusCode)
+			}
+		}
+		stop()
+		if err := errors.Join(<-ended, service.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(folder, "sessions.db")); (err == nil) != web {
+			t.Errorf("with pages %t, the database of sessions: %v", web, err)
+		}
+	}
 }
 
 // testWriter logs to a test.

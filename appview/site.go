@@ -3,6 +3,7 @@ package appview
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -106,6 +107,15 @@ func (s site) Backings(ctx context.Context, of syntax.DID, after *acts.After, li
 	return out, err
 }
 
+// Built implements [acts.Queries].
+func (s site) Built(ctx context.Context, by syntax.DID, limit int) (uris []syntax.ATURI, err error) {
+	err = s.store.Read(ctx, func(r *store.Reader) error {
+		uris, err = r.ListBuilt(ctx, by, limit)
+		return err
+	})
+	return uris, err
+}
+
 // Proposal implements [web.Queries].
 func (s site) Proposal(ctx context.Context, uri syntax.ATURI) (*stratos.FeatureDefs_ProposalView, error) {
 	out, err := told(s.getProposal(ctx, getProposalParams{URI: uri}))
@@ -187,6 +197,29 @@ func (s site) Record(ctx context.Context, uri syntax.ATURI) (*stratos.FeatureDef
 		}
 		if view = f.recordView(resolved); view == nil {
 			return errRecordNotFound
+		}
+		return nil
+	})
+	return told(view, err)
+}
+
+// Statement implements [web.Queries].
+func (s site) Statement(ctx context.Context, escrow syntax.DID) (*stratos.FeatureDefs_RecordView, error) {
+	var view *stratos.FeatureDefs_RecordView
+	err := s.store.Read(ctx, func(r *store.Reader) error {
+		uri, err := r.NewestStatement(ctx, escrow)
+		if errors.Is(err, store.ErrNotFound) {
+			return errStatementNotFound
+		}
+		if err != nil {
+			return err
+		}
+		f := newFacts()
+		if err := f.loadRecords(ctx, r, []syntax.ATURI{uri}); err != nil {
+			return err
+		}
+		if view = f.recordView(uri); view == nil {
+			return errStatementNotFound
 		}
 		return nil
 	})

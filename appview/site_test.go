@@ -2,6 +2,7 @@ package appview_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -138,6 +139,34 @@ func TestPagesShowWhatTheIndexHolds(t *testing.T) {
 	if status, body := page(newPages(t, l.offline, nil), "/?stage=nonsense"); status != http.StatusBadRequest || !strings.Contains(body, "is not a stage") {
 		t.Errorf("a stage that is none: %d", status)
 	}
+}
+
+func TestTheNewestStatementOfAnEscrowIsFound(t *testing.T) {
+	t.Parallel()
+	o := newOffline(t)
+	queries := o.api.Queries()
+	none := func(escrow syntax.DID) {
+		t.Helper()
+		_, err := queries.Statement(t.Context(), escrow)
+		if wire, ok := errors.AsType[*xrpc.Error](err); !ok || wire.Name != "StatementNotFound" {
+			t.Errorf("the statement of %s: %v", escrow, err)
+		}
+	}
+	none(broker)
+	statement := func(by syntax.DID, n int) store.Record {
+		return o.record(by, lexicons.CollectionStatement, tid(n), -60+n, fields{
+			"asOf": minuteOf(-60 + n), "owed": []fields{}, "receipts": n, "root": strings.Repeat("a", 64),
+			"ledgerHead": fields{"sequence": n, "hash": strings.Repeat("b", 64)},
+		})
+	}
+	o.put(statement(broker, 1), statement(broker, 3), statement(broker, 2), statement("did:plc:brokers", 7), statement("did:plc:aroker", 8))
+	got, err := queries.Statement(t.Context(), broker)
+	if err != nil || got.Uri != statement(broker, 3).URI().String() {
+		t.Errorf("the newest is %+v, %v", got, err)
+	}
+	none(carol)
+	o.status(broker, store.AccountTakendown)
+	none(broker)
 }
 
 func TestAKeptPageShowsWhatIsWritten(t *testing.T) {

@@ -2,6 +2,7 @@ package indexer
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -34,6 +35,16 @@ func (a *Asker) Query(ctx context.Context, server string, method syntax.NSID, pa
 		return err
 	}
 	return a.hosts.get(ctx, base, method.String(), params, accept, read)
+}
+
+// Refused tells what a server said to a question that it refused: the name of the error,
+// and its message. ok is false for every other error, and for a server that failed.
+func Refused(err error) (name, message string, ok bool) {
+	answer, is := errors.AsType[*answerError](err)
+	if !is || answer.name == "" || answer.status >= http.StatusInternalServerError {
+		return "", "", false
+	}
+	return answer.name, answer.message, true
 }
 
 // asking is the client for servers other than the upstream. No redirect is followed: an

@@ -23,6 +23,7 @@ type dispute struct {
 	Rationale string
 	Record    string
 	Ruling    string
+	TakeBack  string // where its author withdraws it; empty for others
 }
 
 type evidence struct {
@@ -76,6 +77,7 @@ type report struct {
 	Copy      *link
 	At        *moment
 	Record    string
+	TakeBack  string // where its author takes it back; empty for others
 }
 
 func (s *Site) reportOf(v stratos.FeatureDefs_VerificationView) (report, error) {

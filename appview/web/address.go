@@ -35,6 +35,9 @@ func notInHandle(r rune) bool {
 
 func personIn(p stratos.ActorDefs_ProfileBasic) person { return personOf(p.Did, p.Handle) }
 
+// NameOf is an account as pages name it.
+func NameOf(p stratos.ActorDefs_ProfileBasic) string { return personIn(p).Short() }
+
 // Short is the name where there is little room.
 func (p person) Short() string {
 	if strings.HasPrefix(p.Name, "@") {
@@ -48,8 +51,23 @@ func proposalPath(uri string, author stratos.ActorDefs_ProfileBasic) string {
 	return "/p/" + personIn(author).id + "/" + url.PathEscape(rkeyOf(uri))
 }
 
+// ProjectPath is where a project's page is, by its record.
+func ProjectPath(uri string) string {
+	authority, _, rkey, _ := partsOf(uri)
+	return "/project/" + url.PathEscape(authority) + "/" + url.PathEscape(rkey)
+}
+
 func projectPath(uri string, owner stratos.ActorDefs_ProfileBasic) string {
 	return "/project/" + personIn(owner).id + "/" + url.PathEscape(rkeyOf(uri))
+}
+
+// TakeBackPath is where people delete a record of theirs, which package acts handles.
+const TakeBackPath = "/me/take-back"
+
+// TakeBackPathOf is where one is.
+func TakeBackPathOf(uri string) string {
+	_, collection, rkey, _ := partsOf(uri)
+	return TakeBackPath + "/" + url.PathEscape(collection) + "/" + url.PathEscape(rkey)
 }
 
 // proposalPathOf is where the proposal is that an at-uri names; empty without one.

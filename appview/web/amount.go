@@ -16,27 +16,31 @@ func amount(minor int64, currency string) string {
 	code := money.Currency(currency)
 	_, digits, _ := strings.Cut(money.Money{Amount: minor, Currency: code}.String(), " ")
 	whole, cents, _ := strings.Cut(digits, ".")
+	whole, negative := strings.CutPrefix(whole, "-")
 	number := grouped(whole)
 	if strings.Trim(cents, "0") != "" {
 		number += "." + cents
 	}
+	shown := plain(currency) + "\u00a0" + number
 	if symbol, ok := symbols[code]; ok {
-		return symbol + number
+		shown = symbol + number
 	}
-	return plain(currency) + "\u00a0" + number
+	if negative {
+		return "-" + shown
+	}
+	return shown
 }
 
 // grouped puts a comma before every three digits.
 func grouped(whole string) string {
-	sign := ""
-	if rest, negative := strings.CutPrefix(whole, "-"); negative {
-		sign, whole = "-", rest
-	}
 	for i := len(whole) - 3; i > 0; i -= 3 {
 		whole = whole[:i] + "," + whole[i:]
 	}
-	return sign + whole
+	return whole
 }
+
+// Share shows basis points as a percentage.
+func Share(basisPoints int64) string { return share(basisPoints) }
 
 // share shows basis points as a percentage: 500 are 5 %, 525 are 5.25 %.
 func share(basisPoints int64) string {

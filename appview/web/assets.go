@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -9,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -32,6 +35,7 @@ type assets struct {
 type asset struct {
 	kind    string
 	content []byte
+	zipped  []byte // the same, by gzip
 }
 
 func newAssets() (*assets, error) {
@@ -45,16 +49,34 @@ func newAssets() (*assets, error) {
 			return err
 		}
 		sum := sha256.Sum256(content)
+		zipped, err := zip(content)
+		if err != nil {
+			return err
+		}
 		base := path.Base(name)
 		address := staticPath + hex.EncodeToString(sum[:])[:hashLength] + "-" + base
 		a.urls[base] = address
-		a.files[address] = asset{kind: mime.TypeByExtension(path.Ext(base)), content: content}
+		a.files[address] = asset{kind: mime.TypeByExtension(path.Ext(base)), content: content, zipped: zipped}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("web: read assets: %w", err)
 	}
 	return a, nil
+}
+
+// zip compresses a file, once for all who ask for it.
+func zip(content []byte) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	err = w.Close() // which writes the end
+	return out.Bytes(), err
 }
 
 // url is the address of a file. A template that names none that exists fails its page.
@@ -76,6 +98,25 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", file.kind)
 	w.Header().Set("Cache-Control", forGood)
-	w.Header().Del("Vary")
-	_, _ = w.Write(file.content) // a browser that went away does not matter
+	w.Header().Set("Vary", "Accept-Encoding")
+	content := file.content
+	if unzips(r.Header.Get("Accept-Encoding")) {
+		w.Header().Set("Content-Encoding", gzipped)
+		content = file.zipped
+	}
+	_, _ = w.Write(content) // a browser that went away does not matter
+}
+
+const gzipped = "gzip"
+
+// unzips tells whether a browser that accepts these encodings takes gzip.
+func unzips(accepts string) bool {
+	for one := range strings.SplitSeq(accepts, ",") {
+		name, weight, _ := strings.Cut(strings.ReplaceAll(one, " ", ""), ";")
+		if strings.EqualFold(name, gzipped) {
+			q, err := strconv.ParseFloat(strings.TrimPrefix(weight, "q="), 64)
+			return weight == "" || err == nil && q > 0
+		}
+	}
+	return false
 }

@@ -28,6 +28,8 @@ type attempt struct {
 	Record         string // empty when only the campaign is left
 	Campaign       string
 	CampaignURI    string
+	Said           *said
+	Statement      *statement
 	Claimed        string // the campaign of an escrow that decides nothing here
 }
 

@@ -8,6 +8,7 @@ import (
 	"image/draw"
 	"image/png"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/image/font/gofont/gobold"
 	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/font/sfnt"
 )
 
 // A card is the picture of a proposal that other sites show beside a link to it.
@@ -40,10 +42,14 @@ var (
 )
 
 // fonts are what pictures are written in. A face is for one goroutine at a time, so who
-// draws takes the lock. They have Latin, Greek and Cyrillic; other scripts are drawn as boxes.
+// draws takes the lock. They have Latin, Greek and Cyrillic; a font of all other scripts is
+// larger than the rest of the program, so what is written in those is left out.
 type fonts struct {
 	mu                               sync.Mutex
 	title, amount, text, small, mark font.Face
+
+	bold   *sfnt.Font // whose letters all of them have
+	lookUp sfnt.Buffer
 }
 
 func newFonts() (*fonts, error) {
@@ -63,8 +69,47 @@ func newFonts() (*fonts, error) {
 		if err != nil {
 			return nil, fmt.Errorf("web: load a font: %w", err)
 		}
+		if face.face == &f.title {
+			f.bold = parsed
+		}
 	}
 	return f, nil
+}
+
+// leftOut stands for what a text has in scripts that the fonts lack.
+const leftOut = "…"
+
+// legible is what can be drawn of a text; empty when that is nothing that one can read.
+func (f *fonts) legible(text string) string {
+	var out []string
+	for _, word := range strings.Fields(text) {
+		word = f.legibleWord(word)
+		if word == leftOut && len(out) > 0 && out[len(out)-1] == leftOut {
+			continue // a sentence is one gap
+		}
+		out = append(out, word)
+	}
+	if !slices.ContainsFunc(out, func(word string) bool { return word != leftOut }) {
+		return ""
+	}
+	return strings.Join(out, " ")
+}
+
+func (f *fonts) legibleWord(word string) string {
+	var out strings.Builder
+	left := false
+	for _, r := range word {
+		glyph, err := f.bold.GlyphIndex(&f.lookUp, r)
+		known := err == nil && glyph != 0
+		switch {
+		case known:
+			out.WriteRune(r)
+		case !left:
+			out.WriteString(leftOut)
+		}
+		left = !known
+	}
+	return out.String()
 }
 
 func (f *fonts) badgeWidth(text string) int {
@@ -98,11 +143,15 @@ func (f *fonts) draw(e entry, test bool) image.Image {
 	draw.Draw(card, card.Bounds(), image.NewUniform(cardPaper), image.Point{}, draw.Src)
 	draw.Draw(card, image.Rect(0, 0, cardWidth, 12), image.NewUniform(cardAccent), image.Point{}, draw.Src)
 
+	e.Title, e.Subject.Name = f.legible(e.Title), f.legible(e.Subject.Name)
 	write := func(face font.Face, ink color.Color, x, y int, text string) {
 		(&font.Drawer{Dst: card, Src: image.NewUniform(ink), Face: face, Dot: at(x, y)}).DrawString(text)
 	}
 	write(f.mark, cardAccent, cardMargin, 110, "StratosFund")
-	write(f.text, cardSoft, cardMargin+widthOf(f.mark, "StratosFund")+24, 110, f.fit(f.text, "for "+e.Subject.Name, cardWidth-2*cardMargin-widthOf(f.mark, "StratosFund")-24))
+	if e.Subject.Name != "" {
+		from := cardMargin + widthOf(f.mark, "StratosFund") + 24
+		write(f.text, cardSoft, from, 110, f.fit(f.text, "for "+e.Subject.Name, cardWidth-cardMargin-from))
+	}
 	for i, line := range f.lines(f.title, e.Title, cardWidth-2*cardMargin, cardTitleLines) {
 		write(f.title, cardInk, cardMargin, 200+i*74, line)
 	}

@@ -14,7 +14,9 @@
 // characters that turn the direction of a line are shown instead of obeyed.
 //
 // The site reads through [Queries], the AppView's own methods in the same process, as the
-// visitor who asks. It writes nothing, holds no session and knows no SQL: who a visitor is,
+// visitor who asks. What no record says, such as how reachable a preview was, trusted escrows
+// tell through [Escrows]; a page is whole without it, and says when one is away. The site
+// writes nothing, holds no session and knows no SQL: who a visitor is,
 // it is told by Options.Visitor, and forms that write are added with [Site.Handle] by
 // whoever can write. What has a visitor on it is kept by nobody on the way. The public's
 // pages are kept in the process, until what they show changes or a minute has passed.

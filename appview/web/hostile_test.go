@@ -138,7 +138,7 @@ func TestNothingThatAStrangerWritesGetsOutOfItsText(t *testing.T) {
 		".Wrote.Project.Tags[0]", ".Wrote.Response.Answer", ".Wrote.Response.Statement", ".Wrote.Development.Title", ".Wrote.Development.Summary", ".Wrote.Preview.Instructions",
 		".Wrote.Preview.Commitment.Tree", ".Wrote.Release.Commit", ".Wrote.Release.Ref", ".Wrote.Release.License", ".Wrote.Release.Path", ".Wrote.Release.Notes", ".Wrote.Cancellation.Reason",
 		".Wrote.Campaign.Reason", ".Wrote.Pledge.Note", ".Wrote.Donation.Note", ".Wrote.Estimate.Note", ".Wrote.Dispute.Reason", ".Wrote.Dispute.Statement", ".Wrote.Dispute.Evidence[0].Note",
-		".Wrote.Ruling.Rationale", ".Wrote.Verification.Statement", ".Checks[0].Evidence", ".Checks[0].Name", ".Name", ".Claim.Message", ".Wrote.Receipt.Status",
+		".Wrote.Ruling.Rationale", ".Wrote.Verification.Statement", ".Checks[0].Evidence", ".Checks[0].Name", ".Name", ".Claim.Message", ".Wrote.Receipt.Status", ".Against",
 	} {
 		if !slices.Contains(shown, must) {
 			t.Errorf("%s is shown nowhere", must)

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -44,6 +45,9 @@ type proposalPage struct {
 	MoreEvents   bool
 	Badge        string
 	Mine         []mine
+	// TakeBack and TakeEstimateBack are where the visitor takes the proposal back, and their
+	// estimate; empty when it is not theirs, or cannot be.
+	TakeBack, TakeEstimateBack string
 }
 
 // warning is something that does not fit together.
@@ -57,6 +61,7 @@ type answer struct {
 	DuplicateOf string
 	At          *moment
 	Record      string
+	TakeBack    string // where its author takes it back; empty for others
 }
 
 // answers are what developers may say.
@@ -66,7 +71,7 @@ var answers = map[string]string{"planned": "plan to build it", "declined": "will
 type reference struct{ Title, Path string }
 
 // mine is a pledge of the visitor.
-type mine struct{ Amount, Status, Record string }
+type mine struct{ Amount, Status, Path, Record string }
 
 // step is a part of the way, as far as it has been gone.
 type step struct {
@@ -140,7 +145,22 @@ func (s *Site) proposalPage(r *http.Request, v *stratos.FeatureDefs_ProposalView
 	p.Refusals = refusalsOf(v.Viewer)
 	if v.Viewer != nil {
 		for _, pledge := range v.Viewer.Pledges {
-			p.Mine = append(p.Mine, mine{amount(pledge.Value.Amount, pledge.Value.Currency), statusName(pledge.Status), recordPath(pledge.Uri)})
+			p.Mine = append(p.Mine, mine{amount(pledge.Value.Amount, pledge.Value.Currency), statusName(pledge.Status), pledgePath(pledge.Uri), recordPath(pledge.Uri)})
+		}
+		if v.Viewer.Estimate != nil {
+			p.TakeEstimateBack = s.ownTakeBack(r, *v.Viewer.Estimate)
+		}
+	}
+	if len(v.Attempts) == 0 {
+		p.TakeBack = s.ownTakeBack(r, v.Uri)
+	}
+	if p.Answer != nil {
+		p.Answer.TakeBack = s.ownTakeBack(r, v.Answer.Uri)
+	}
+	if p.Attempt != nil {
+		p.Attempt.Said = s.saidOf(r, v.Attempt)
+		if p.Attempt.Statement, err = s.statementOf(r, v.Attempt); err != nil {
+			return nil, err
 		}
 	}
 	return p, s.addActivity(r, p)
@@ -204,6 +224,9 @@ func (s *Site) addReports(r *http.Request, p *proposalPage) error {
 		if err != nil {
 			return err
 		}
+		if made.TakeBack = s.ownTakeBack(r, d.Uri); d.Outcome != nil {
+			made.TakeBack = "" // what was ruled on stays
+		}
 		p.Disputes = append(p.Disputes, made)
 	}
 	p.MoreDisputes = disputes.Cursor != nil
@@ -216,11 +239,24 @@ func (s *Site) addReports(r *http.Request, p *proposalPage) error {
 		if err != nil {
 			return err
 		}
+		made.TakeBack = s.ownTakeBack(r, v.Uri)
 		p.Reports = append(p.Reports, made)
 	}
 	p.MoreReports = reports.Cursor != nil
 	return nil
 }
+
+// ownTakeBack is where the visitor takes a record back; empty for one of somebody else.
+func (s *Site) ownTakeBack(r *http.Request, uri string) string {
+	v := s.visitor(r.Context())
+	if author, _, _, ok := partsOf(uri); v == nil || !ok || author != v.DID.String() {
+		return ""
+	}
+	return TakeBackPathOf(uri)
+}
+
+// pledgePath is where its author follows a pledge, which package acts shows.
+func pledgePath(uri string) string { return "/me/pledge/" + url.PathEscape(rkeyOf(uri)) }
 
 func (s *Site) answerOf(v *stratos.FeatureDefs_AnswerView) (*answer, error) {
 	if v == nil {

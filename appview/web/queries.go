@@ -26,6 +26,15 @@ type Queries interface {
 	Stats(context.Context) (*stratos.GetStats_Output, error)
 	// Record is any record that the AppView shows, as its author signed it.
 	Record(context.Context, syntax.ATURI) (*stratos.FeatureDefs_RecordView, error)
+	// Statement is the newest one of an escrow, as it signed it.
+	Statement(ctx context.Context, escrow syntax.DID) (*stratos.FeatureDefs_RecordView, error)
+}
+
+// Escrows tell what no record of theirs says. Only those are asked that are trusted.
+type Escrows interface {
+	// Campaign is what an escrow says of an attempt, soon or not at all. What it refuses to
+	// say is an *xrpc.Error with its words; any other error means that it does not answer.
+	Campaign(ctx context.Context, escrow syntax.DID, development syntax.ATURI) (*stratos.EscrowDefs_CampaignView, error)
 }
 
 // ProposalsQuery narrows and orders a list of proposals. With Words it is a search.

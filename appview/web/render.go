@@ -79,6 +79,8 @@ func (s *Site) functions() template.FuncMap {
 		"xrpc":     xrpcURL,
 		"shorter":  shorter,
 		"aturi":    atURI,
+		"record":   recordPath,
+		"moment":   s.momentOf,
 	}
 }
 

@@ -27,6 +27,8 @@ const (
 type Options struct {
 	// Queries answer what the pages show.
 	Queries Queries
+	// Escrows tell how reachable previews are; nil shows what their records say alone.
+	Escrows Escrows
 	// PublicURL is where browsers reach the site: scheme and host. Canonical addresses and
 	// those in feeds begin with it.
 	PublicURL string

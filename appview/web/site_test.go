@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
-	"io/fs"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -253,6 +253,50 @@ func TestPagesNameThemselvesAndTheirRecord(t *testing.T) {
 	}
 }
 
+func TestOnlyItsAuthorIsShownHowToTakeSomethingBack(t *testing.T) {
+	t.Parallel()
+	const (
+		estimate = TakeBackPath + "/fund.stratos.feature.estimate/3k"
+		dispute  = TakeBackPath + "/fund.stratos.feature.dispute/3k"
+		report   = TakeBackPath + "/fund.stratos.feature.verification/3k"
+		answer   = TakeBackPath + "/fund.stratos.work.response/3k"
+		proposal = TakeBackPath + "/fund.stratos.feature.proposal/3kabc"
+	)
+	for _, c := range []struct {
+		visitor        syntax.DID
+		ruled, private bool
+		offered        []string
+	}{
+		{"", false, false, nil},
+		{"did:plc:stranger", false, false, nil},
+		{author, false, false, []string{estimate, dispute, report}},
+		{author, true, false, []string{estimate, report}},
+		{author, true, true, []string{estimate, proposal}}, // nobody works on it
+		{developer, false, false, []string{answer}},
+	} {
+		w := newWorld()
+		w.Ruled, w.Attempted = c.ruled, !c.private
+		if c.visitor == author {
+			w.Viewer = viewerState()
+			w.Viewer.Estimate = ref("at://" + author + "/fund.stratos.feature.estimate/3k")
+		}
+		s := newSite(t, w, func(o *Options) {
+			o.Visitor = func(context.Context) *Visitor {
+				if c.visitor == "" {
+					return nil
+				}
+				return &Visitor{DID: c.visitor, Handle: "x.example"}
+			}
+		})
+		_, body := open(t, s, "/p/ana.example/3kabc")
+		for _, path := range []string{estimate, dispute, report, answer, proposal} {
+			if got := strings.Contains(body, `"`+path+`"`); got != slices.Contains(c.offered, path) {
+				t.Errorf("%+v: %s is offered: %t", c, path, got)
+			}
+		}
+	}
+}
+
 func TestOnlyItsOwnerIsShownTheWayToChangeAProject(t *testing.T) {
 	t.Parallel()
 	for did, want := range map[syntax.DID]bool{developer: true, author: false} {
@@ -424,36 +468,76 @@ func TestAFormOfAnotherSiteIsRefused(t *testing.T) {
 	}
 }
 
-func TestStylesAndScriptsAreKeptForGoodAndSmall(t *testing.T) {
+// budget is how much of styles and scripts a page may load, as it is sent.
+const budget = 60 << 10
+
+func TestNoPageLoadsMoreThanItsBudgetOfStylesAndScripts(t *testing.T) {
 	t.Parallel()
-	const budget = 60 << 10
 	s := newSite(t, newWorld())
-	var all bytes.Buffer
-	zip := gzip.NewWriter(&all)
-	err := fs.WalkDir(staticFiles, "static", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasSuffix(name, ".svg") {
-			return err
+	for _, address := range pages {
+		if address == "/board/list" {
+			continue // a part of a page
 		}
-		b, err := staticFiles.ReadFile(name)
-		if err == nil {
-			_, err = zip.Write(b)
+		loads, bytes := 0, 0
+		for n := range parse(t, get(s, address).Body.String()).Descendants() {
+			file, ok := attribute(n, "src")
+			if n.DataAtom == atom.Link && loaded(n) {
+				file, ok = attribute(n, "href")
+			}
+			if !ok || n.DataAtom != atom.Script && n.DataAtom != atom.Link {
+				continue
+			}
+			w := getAccepting(s, file, "gzip, deflate, br, zstd")
+			if w.Code != http.StatusOK || w.Header().Get("Content-Encoding") != "gzip" {
+				t.Errorf("%s loads %s: %d %v", address, file, w.Code, w.Header())
+			}
+			loads, bytes = loads+1, bytes+w.Body.Len()
 		}
-		return err
-	})
-	if err := errors.Join(err, zip.Close()); err != nil {
-		t.Fatal(err)
+		if bytes > budget || loads < 2 {
+			t.Errorf("%s loads %d files of %d bytes", address, loads, bytes)
+		}
 	}
-	if all.Len() > budget || all.Len() < 1000 {
-		t.Errorf("styles and scripts take %d bytes, compressed", all.Len())
-	}
+}
+
+func getAccepting(s *Site, path, encodings string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Accept-Encoding", encodings)
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	return w
+}
+
+func TestStylesAndScriptsAreKeptForGood(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, newWorld())
 	for name, address := range s.assets.urls {
-		w := get(s, address)
-		if w.Code != http.StatusOK || w.Header().Get("Cache-Control") != forGood || w.Header().Get("Content-Type") == "" {
-			t.Errorf("%s: %d %v", name, w.Code, w.Header())
+		original, err := staticFiles.ReadFile("static/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for accepts, encoded := range map[string]string{
+			"": "", "br": "", "gzip;q=0, br": "", "gzip": "gzip", "br, gzip;q=0.5": "gzip", "GZIP": "gzip", "deflate,gzip": "gzip", "gzip;q=much": "",
+		} {
+			w := getAccepting(s, address, accepts)
+			if w.Code != http.StatusOK || w.Header().Get("Cache-Control") != forGood || w.Header().Get("Content-Type") == "" || w.Header().Get("Vary") != "Accept-Encoding" {
+				t.Errorf("%s: %d %v", name, w.Code, w.Header())
+			}
+			if got := w.Header().Get("Content-Encoding"); got != encoded {
+				t.Errorf("%s is sent as %q to who accepts %q", name, got, accepts)
+			}
+			var body io.Reader = w.Body
+			if encoded != "" {
+				if body, err = gzip.NewReader(w.Body); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, original) {
+				t.Errorf("%s comes as something else: %v", name, err)
+			}
 		}
 	}
-	if w := get(s, staticPath+"0000000000000000-site.css"); w.Code != http.StatusNotFound {
-		t.Errorf("another version answers %d", w.Code)
+	if w := get(s, staticPath+"0000000000000000-site.css"); w.Code != http.StatusNotFound || w.Header().Get("Cache-Control") == forGood {
+		t.Errorf("another version answers %d %v", w.Code, w.Header())
 	}
 }
 
@@ -538,6 +622,32 @@ func TestACardIsAPictureWhateverTheTitle(t *testing.T) {
 		if size := picture.Bounds().Size(); size.X != cardWidth || size.Y != cardHeight {
 			t.Errorf("it is %v", size)
 		}
+	}
+}
+
+func TestACardLeavesOutWhatItsFontsCannotWrite(t *testing.T) {
+	t.Parallel()
+	card := func(title string) []byte {
+		w := newWorld()
+		w.Wrote.Proposal.Title = title
+		return get(newSite(t, w), "/p/ana.example/3kabc/card.png").Body.Bytes()
+	}
+	for title, as := range map[string]string{
+		"暗いモード": "", "다크 모드": "", "深色模式 🌙": "", "Add 暗い モード support": "Add … support", "暗 dark": "… dark", "Тёмная тема": "Тёмная тема", "Σκούρο θέμα": "Σκούρο θέμα",
+	} {
+		fonts, err := newFonts()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fonts.legible(title); got != as {
+			t.Errorf("of %q there is %q, want %q", title, got, as)
+		}
+		if !bytes.Equal(card(title), card(as)) {
+			t.Errorf("the card of %q is not that of %q", title, as)
+		}
+	}
+	if bytes.Equal(card(""), card("Dark mode")) {
+		t.Error("a card shows no title")
 	}
 }
 

@@ -67,6 +67,9 @@ func stageOf(id string) stage {
 	return s
 }
 
+// StageName is a stage as pages name it.
+func StageName(id string) string { return stageOf(id).Name }
+
 // tab is a part of the board.
 type tab struct {
 	Name   string

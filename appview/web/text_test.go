@@ -14,7 +14,7 @@ func TestAmountsAreExactAndReadable(t *testing.T) {
 		want     string
 	}{
 		{0, "USD", "$0"}, {5, "USD", "$0.05"}, {2500, "USD", "$25"}, {125050, "EUR", "€1,250.50"}, {3500, "JPY", "¥3,500"}, {700, "CHF", "CHF\u00a07"},
-		{123456789012, "GBP", "£1,234,567,890.12"}, {1234, "KWD", "KWD\u00a01.234"}, {-100000, "USD", "$-1,000"}, {100, "CAD", "CAD\u00a01"},
+		{123456789012, "GBP", "£1,234,567,890.12"}, {1234, "KWD", "KWD\u00a01.234"}, {-100000, "USD", "-$1,000"}, {-700, "CHF", "-CHF\u00a07"}, {100, "CAD", "CAD\u00a01"},
 	} {
 		if got := amount(c.minor, c.currency); got != c.want {
 			t.Errorf("%d %s is %q, want %q", c.minor, c.currency, got, c.want)

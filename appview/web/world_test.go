@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -33,16 +34,21 @@ func ref[T any](v T) *T { return &v }
 type world struct {
 	Wrote wrote
 
-	Stage    lifecycle.Stage
-	Funding  []stratos.FeatureDefs_Funding
-	Name     string // of the project, as lists show it
-	Handle   string // everybody's
-	Warning  string
-	Checks   []stratos.EscrowCampaign_Check
-	Claim    stratos.ProjectDefs_ClaimView
-	Viewer   *stratos.FeatureDefs_ViewerState
-	Error    error // what every query fails with, unless it is nil
-	Proposed int   // how many times the proposal is on the board
+	Stage     lifecycle.Stage
+	Funding   []stratos.FeatureDefs_Funding
+	Name      string // of the project, as lists show it
+	Handle    string // everybody's
+	Warning   string
+	Checks    []stratos.EscrowCampaign_Check
+	Claim     stratos.ProjectDefs_ClaimView
+	Viewer    *stratos.FeatureDefs_ViewerState
+	Uptime    *stratos.EscrowDefs_UptimeView // as the escrow says
+	Against   string                         // what it says where it has no campaign; that counts unless it is empty
+	Away      bool                           // it does not answer
+	Error     error                          // what every query fails with, unless it is nil
+	Ruled     bool                           // the escrow ruled on the dispute
+	Attempted bool                           // somebody works on the proposal
+	Proposed  int                            // how many times the proposal is on the board
 }
 
 // wrote are the records.
@@ -63,6 +69,7 @@ type wrote struct {
 	Dispute      stratos.FeatureDispute
 	Ruling       stratos.EscrowRuling
 	Verification stratos.FeatureVerification
+	Statement    stratos.EscrowStatement
 }
 
 const (
@@ -78,7 +85,7 @@ const (
 func newWorld() *world {
 	money := stratos.Defs_Money{Amount: 2500, Currency: "USD"}
 	to := func(uri string) comatproto.RepoStrongRef { return comatproto.RepoStrongRef{Uri: uri, Cid: cid} }
-	w := &world{Stage: lifecycle.StageVerification, Name: "Skylight", Handle: "ana.example", Warning: "A deadline passed.", Proposed: 1}
+	w := &world{Stage: lifecycle.StageVerification, Name: "Skylight", Handle: "ana.example", Warning: "A deadline passed.", Proposed: 1, Ruled: true, Attempted: true}
 	w.Wrote.Proposal = stratos.FeatureProposal{
 		Title: "Dark mode", Description: "For **eyes** at night.", CreatedAt: daysOn(-60), Tags: []string{"night"}, Langs: []string{"en"},
 		Links:   []stratos.FeatureProposal_Link{{Uri: "https://forum.example/42"}},
@@ -118,6 +125,17 @@ func newWorld() *world {
 	}
 	w.Wrote.Ruling = stratos.EscrowRuling{Outcome: "rejected", Rationale: "It is dark grey.", CreatedAt: daysOn(-3)}
 	w.Wrote.Verification = stratos.FeatureVerification{Matches: true, Statement: ref("It is dark here."), Copy: ref("https://fork.example/skylight"), CreatedAt: daysOn(-4)}
+	w.Wrote.Statement = stratos.EscrowStatement{
+		AsOf: daysOn(-1), CreatedAt: daysOn(-1), Root: strings.Repeat("ef", 32), Receipts: 12, LedgerHead: stratos.EscrowStatement_Head{Sequence: 99, Hash: strings.Repeat("0f", 32)},
+		Owed: []stratos.EscrowStatement_Owed{
+			{Development: built, Amount: 12500, Currency: "USD", Receipts: 5}, {Development: "at://did:plc:other/fund.stratos.work.development/3k", Amount: 700, Currency: "USD", Receipts: 7},
+		},
+		Processor: &stratos.EscrowStatement_Processor{
+			Available: []stratos.Defs_Balance{{Amount: 14000, Currency: "USD"}}, Pending: []stratos.Defs_Balance{{Amount: 300, Currency: "USD"}}, At: ref(daysOn(-1)),
+		},
+		Float: []stratos.Defs_Balance{{Amount: 900, Currency: "USD"}}, Unmatched: []stratos.EscrowStatement_Unmatched{{Count: 1, Amount: -100, Currency: "USD"}},
+	}
+	w.Uptime = &stratos.EscrowDefs_UptimeView{Checks: 400, Failures: 3, LastAt: ref(daysOn(-1)), LastOk: ref(true)}
 	w.Funding = []stratos.FeatureDefs_Funding{
 		{Currency: "EUR", Estimated: 1800, Estimators: 1},
 		{
@@ -183,7 +201,10 @@ func (w *world) Proposal(_ context.Context, uri syntax.ATURI) (*stratos.FeatureD
 		OpensAt: ref(daysOn(-30)), ClosesAt: ref(daysOn(-16)), ReleaseBy: ref(daysOn(-2)), AcceptedAt: ref(daysOn(-9)), VerificationEndsAt: ref(daysOn(5)), FinalAt: ref(daysOn(40)),
 		Mirror: ref("https://escrow.example/mirror/a.git"), Pot: &stratos.Defs_Total{Amount: 12500, Currency: "USD"},
 	}
-	return &stratos.FeatureDefs_ProposalView{
+	if w.Against != "" {
+		attempt.Campaign, attempt.Phase = nil, nil // it has not opened
+	}
+	out := &stratos.FeatureDefs_ProposalView{
 		Uri: b.Uri, Cid: b.Cid, Author: b.Author, Record: b.Record, IndexedAt: b.IndexedAt, Stage: b.Stage, Funding: b.Funding, Next: b.Next, Project: b.Project,
 		Answer: &stratos.FeatureDefs_AnswerView{
 			Uri: "at://" + developer + "/fund.stratos.work.response/3k", Cid: cid, Author: w.who(developer), Answer: w.Wrote.Response.Answer, Record: as(w.Wrote.Response), IndexedAt: daysOn(-50),
@@ -191,7 +212,11 @@ func (w *world) Proposal(_ context.Context, uri syntax.ATURI) (*stratos.FeatureD
 		Attempt: &attempt, Attempts: []stratos.FeatureDefs_AttemptView{attempt}, Viewer: w.Viewer,
 		Duplicates: []stratos.FeatureDefs_RecordView{*view("at://"+author+"/fund.stratos.feature.proposal/3kdup", w.Wrote.Duplicate)},
 		Warnings:   []stratos.FeatureDefs_Warning{{Code: "overdue", Message: w.Warning, Uri: ref(built)}},
-	}, w.Error
+	}
+	if !w.Attempted {
+		out.Attempt, out.Attempts = nil, nil
+	}
+	return out, w.Error
 }
 
 func (w *world) Estimates(context.Context, About) (*stratos.FeatureListEstimates_Output, error) {
@@ -221,10 +246,13 @@ func (w *world) Donations(context.Context, About) (*stratos.FeatureListDonations
 }
 
 func (w *world) Disputes(context.Context, About) (*stratos.FeatureListDisputes_Output, error) {
-	return &stratos.FeatureListDisputes_Output{Disputes: []stratos.FeatureDefs_DisputeView{{
+	v := stratos.FeatureDefs_DisputeView{
 		Uri: "at://" + author + "/fund.stratos.feature.dispute/3k", Cid: cid, Author: w.who(author), Record: as(w.Wrote.Dispute), IndexedAt: daysOn(-5), Standing: true,
-		Outcome: &w.Wrote.Ruling.Outcome, Ruling: view("at://"+escrow+"/fund.stratos.escrow.ruling/3k", w.Wrote.Ruling),
-	}}}, w.Error
+	}
+	if w.Ruled {
+		v.Outcome, v.Ruling = &w.Wrote.Ruling.Outcome, view("at://"+escrow+"/fund.stratos.escrow.ruling/3k", w.Wrote.Ruling)
+	}
+	return &stratos.FeatureListDisputes_Output{Disputes: []stratos.FeatureDefs_DisputeView{v}}, w.Error
 }
 
 func (w *world) Verifications(context.Context, About) (*stratos.FeatureListVerifications_Output, error) {
@@ -274,6 +302,22 @@ func (w *world) Record(_ context.Context, uri syntax.ATURI) (*stratos.FeatureDef
 	return view(uri.String(), w.Wrote.Proposal), w.Error
 }
 
+func (w *world) Statement(context.Context, syntax.DID) (*stratos.FeatureDefs_RecordView, error) {
+	return view("at://"+escrow+"/fund.stratos.escrow.statement/3kstate", w.Wrote.Statement), w.Error
+}
+
+var _ Escrows = (*world)(nil)
+
+func (w *world) Campaign(context.Context, syntax.DID, syntax.ATURI) (*stratos.EscrowDefs_CampaignView, error) {
+	switch {
+	case w.Away:
+		return nil, errors.New("nobody is there")
+	case w.Against != "":
+		return nil, xrpc.Named("CampaignNotFound", "%s", w.Against)
+	}
+	return &stratos.EscrowDefs_CampaignView{Uptime: w.Uptime}, nil
+}
+
 // pages are addresses of every page that shows something of the world.
 var pages = []string{
 	"/", "/?q=dark&tag=night&sort=new&stage=proposed", "/board/list", "/p/ana.example/3kabc", "/p/did:plc:author/3kabc/timeline", "/p/ana.example/3kabc/backers",
@@ -281,9 +325,17 @@ var pages = []string{
 	"/about", "/how-it-works", "/api", "/nothing/here",
 }
 
+// heard are the escrows of a world, however it is asked.
+func heard(w Queries) Escrows {
+	if e, ok := w.(Escrows); ok {
+		return e
+	}
+	return nil
+}
+
 func newSite(t testing.TB, w Queries, change ...func(*Options)) *Site {
 	t.Helper()
-	opts := Options{Queries: w, PublicURL: "https://fund.example", Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+	opts := Options{Queries: w, Escrows: heard(w), PublicURL: "https://fund.example", Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
 	for _, c := range change {
 		c(&opts)
 	}
@@ -293,6 +345,8 @@ func newSite(t testing.TB, w Queries, change ...func(*Options)) *Site {
 	}
 	return s
 }
+
+func request(path string) *http.Request { return httptest.NewRequest(http.MethodGet, path, nil) }
 
 func get(s *Site, path string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, path, nil)

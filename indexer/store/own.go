@@ -99,3 +99,23 @@ func (r *Reader) ListOwn(ctx context.Context, did syntax.DID, after *Key, limit 
 	}
 	return rows, nil
 }
+
+// ListBuilt returns the proposals at which an account leads an attempt, or led one that a
+// trusted escrow has a campaign of, the newest attempt first.
+func (r *Reader) ListBuilt(ctx context.Context, did syntax.DID, limit int) ([]syntax.ATURI, error) {
+	var c clauses
+	c.add(`
+		SELECT proposal_uri FROM (
+			SELECT d.proposal_uri, d.created_at AS at FROM development d WHERE d.author = ? AND d.created_at <= ?
+			UNION ALL
+			SELECT t.proposal_uri, t.created_at FROM campaign t WHERE t.author = ? AND `, did, millis(r.now.Add(lifecycle.FutureTolerance)), did)
+	r.counted(&c)
+	c.add(`)
+		GROUP BY proposal_uri ORDER BY max(at) DESC, proposal_uri`)
+	c.limit(limit)
+	uris, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (uri syntax.ATURI, err error) { return uri, rows.Scan(&uri) }, c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: list what %s builds: %w", did, err)
+	}
+	return uris, nil
+}

@@ -42,4 +42,44 @@ func TestAnAccountFindsAllThatItOfferedAndPaid(t *testing.T) {
 	}
 }
 
+func TestADeveloperFindsWhatTheyBuildAndBuilt(t *testing.T) {
+	w := newWorld(t, newTestStore(t))
+	uri := func(n int) syntax.ATURI { return proposalURI(carol, n) }
+	for n := 1; n <= 5; n++ {
+		w.put(proposal(t, carol, n, onAccount(bob), nil))
+	}
+	w.put(
+		development(t, bob, 1, uri(1), fields{"createdAt": at(-5)}),
+		development(t, bob, 2, uri(2), fields{"createdAt": at(-3)}),
+		development(t, bob, 3, uri(1), fields{"createdAt": at(-1)}),                        // another attempt at the first
+		development(t, dave, 1, uri(3), nil),                                               // another's
+		development(t, bob, 4, uri(4), fields{"createdAt": at(2)}),                         // not yet
+		campaignAs(t, escrow, developmentURI(bob, 5), uri(5), fields{"createdAt": at(-4)}), // its record is deleted
+		campaignAs(t, shady, developmentURI(bob, 6), uri(3), nil),                          // anybody can say that
+	)
+	want := []syntax.ATURI{uri(1), uri(2), uri(5)}
+	mustRead(t, w.s, func(r *Reader) error {
+		got, err := r.ListBuilt(t.Context(), bob, 10)
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("what bob builds (-want +got):\n%s", diff)
+		}
+		if err != nil {
+			return err
+		}
+		got, err = r.ListBuilt(t.Context(), bob, 2)
+		if diff := gocmp.Diff(want[:2], got); diff != "" {
+			t.Errorf("the newest two (-want +got):\n%s", diff)
+		}
+		return err
+	})
+	for _, st := range record(t, w.s, func(r *Reader) error {
+		_, err := r.ListBuilt(t.Context(), bob, 10)
+		return err
+	}) {
+		if scans := tableScans(plan(t, w.s, st.query, st.args...)); len(scans) > 0 {
+			t.Errorf("%s", scans)
+		}
+	}
+}
+
 func usd(amount int64) money.Money { return money.Money{Amount: amount, Currency: "USD"} }

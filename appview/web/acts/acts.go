@@ -11,6 +11,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
@@ -23,6 +24,11 @@ type Queries interface {
 	Project(context.Context, syntax.ATURI) (*stratos.ProjectDefs_ProjectView, error)
 	Record(context.Context, syntax.ATURI) (*stratos.FeatureDefs_RecordView, error)
 	Similar(ctx context.Context, title, subject string, limit int64) (*stratos.FeatureSearchSimilar_Output, error)
+	Proposals(context.Context, web.ProposalsQuery) (*stratos.FeatureListProposals_Output, error)
+	Projects(context.Context, web.ProjectsQuery) (*stratos.ProjectListProjects_Output, error)
+	// Built are the proposals at which an account leads attempts, or led them, the newest
+	// first.
+	Built(ctx context.Context, by syntax.DID, limit int) ([]syntax.ATURI, error)
 	// Backings are what an account offered and paid, newest first, after the end of the
 	// last page. They are for the account itself.
 	Backings(ctx context.Context, of syntax.DID, after *After, limit int) ([]Backing, error)
@@ -85,6 +91,9 @@ func (a *Acts) Register(mux Mux) {
 		"POST " + donationPattern + "/pay": a.pay(lexicons.CollectionDonation),
 		"GET " + MePath:                    a.me,
 		"GET " + csvPath:                   a.export,
+		"GET " + WorkPath:                  a.work,
+		"GET " + takeBackPattern:           a.showTakeBack,
+		"POST " + takeBackPattern:          a.sendTakeBack,
 		"GET " + ClaimPath:                 a.showClaim,
 		"POST " + ClaimPath:                a.sendClaim,
 		"GET " + projectEditPattern:        a.showEdit,

@@ -15,6 +15,7 @@ const (
 	PageMe      = "me"
 	PageSimilar = "similar"
 	PagePayout  = "payout"
+	PageWork    = "work"
 )
 
 // Form is a page that asks for something.

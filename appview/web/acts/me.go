@@ -65,6 +65,7 @@ type Entry struct {
 	Status  string
 	At      time.Time
 	Path    string // where the payment is followed
+	Back    string // where it is taken back; empty when that is elsewhere, or over
 	Receipt string
 	Test    bool
 	Deleted bool
@@ -132,11 +133,11 @@ func entryOf(b Backing, about Link) Entry {
 		Status: statuses[b.Status],
 	}
 	if b.Collection == lexicons.CollectionEstimate {
-		e.Status = "no payment"
+		e.Status, e.Back = "no payment", web.TakeBackPathOf(b.URI.String())
 		return e
 	}
 	if e.Status == "" {
-		e.Status = "not paid"
+		e.Status, e.Back = "not paid", web.TakeBackPathOf(b.URI.String())
 	}
 	if !b.Deleted {
 		e.Path = paymentPath(b.URI)

@@ -38,10 +38,12 @@ type Payment struct {
 	Amount   string
 	Status   string // of the receipt; empty without one
 	Sentence string
-	Problem  string // why it cannot be paid now
+	Expected *string // when money that is on its way should arrive; nil where nobody knows
+	Problem  string  // why it cannot be paid now
 	URI      string
 	Receipt  string // its uri
 	PayPath  string // where to pay; empty when that is done
+	TakeBack string // where an unpaid one is deleted
 	Test     bool
 	Waiting  bool // the page looks again by itself
 }
@@ -57,6 +59,11 @@ var receiptSentences = map[lifecycle.ReceiptStatus]string{
 	lifecycle.ReceiptChargedBack:  "Your bank took the money back.",
 	lifecycle.ReceiptReversed:     "The payment was reversed.",
 	lifecycle.ReceiptPaid:         "The developers have your donation. Thank you.",
+}
+
+// onItsWay is money that has left and not arrived.
+func onItsWay(s lifecycle.ReceiptStatus) bool {
+	return s == lifecycle.ReceiptReleasing || s == lifecycle.ReceiptRefunding
 }
 
 // settled are those after which nothing is looked for.
@@ -126,12 +133,15 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 	}
 	if receipt == nil {
 		page.Sentence = "It is signed, and not paid. Nothing counts until the escrow has a receipt."
-		page.PayPath = paymentPath(uri) + "/pay"
+		page.PayPath, page.TakeBack = paymentPath(uri)+"/pay", web.TakeBackPathOf(uri.String())
 		return page, found, nil
 	}
 	page.Receipt, page.Status, page.Test = at, receipt.Status, receipt.Test != nil && *receipt.Test
 	page.Amount = web.Amount(receipt.Value.Amount, receipt.Value.Currency)
 	page.Sentence = receiptSentences[lifecycle.ReceiptStatus(receipt.Status)]
+	if onItsWay(lifecycle.ReceiptStatus(receipt.Status)) {
+		page.Expected = receipt.ExpectedAt
+	}
 	return page, found, nil
 }
 
