@@ -35,8 +35,9 @@ build: ## the binaries, in bin/
 test: ## all tests, against a real PLC and PDS
 	go test -race -timeout 15m ./...
 
-contract: ## every endpoint by the official client, against its lexicon
+contract: ## every endpoint by the official client, and those of the escrow, against their lexicons
 	go test ./appview/contract -v -count 1
+	go test ./escrow -run '^TestContract_' -v -count 1
 
 e2e: ## the pages in Chromium as people use them, with play money; pictures of them in .artifacts/pages (8 minutes)
 	STRATOS_E2E=1 E2E_PICTURES=$(CURDIR)/.artifacts/pages go test ./appview/web/e2e -v -count 1 -timeout 15m
