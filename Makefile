@@ -35,8 +35,9 @@ build: ## the binaries, in bin/
 test: ## all tests, against a real PLC and PDS
 	go test -race -timeout 15m ./...
 
-contract: ## every endpoint by the official client, against its lexicon
+contract: ## every endpoint by the official client, and those of the escrow, against their lexicons
 	go test ./appview/contract -v -count 1
+	go test ./escrow -run '^TestContract_' -v -count 1
 
 e2e: ## the pages in Chromium as people use them, with play money; pictures of them, and a table of what keeps people out, in .artifacts/pages (10 minutes)
 	rm -rf .artifacts/pages

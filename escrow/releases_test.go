@@ -2,12 +2,14 @@ package escrow
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +27,8 @@ type forge struct {
 	*world
 	web *claimstest.Web
 	x   work
+	// unproven: no PDS gives a proof of a record.
+	unproven *atomic.Bool
 }
 
 const (
@@ -60,10 +64,17 @@ OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
 SOFTWARE.
 `
 
-// roads lead to the developers' web, and to everything else.
-type roads struct{ web http.RoundTripper }
+// roads lead to the developers' web, and to everything else, but to no proof of a record
+// while that is closed.
+type roads struct {
+	web      http.RoundTripper
+	unproven *atomic.Bool
+}
 
 func (r roads) RoundTrip(req *http.Request) (*http.Response, error) {
+	if r.unproven.Load() && strings.HasSuffix(req.URL.Path, "/com.atproto.sync.getRecord") {
+		return nil, errors.New("the road is closed")
+	}
 	if strings.HasSuffix(req.URL.Hostname(), claimstest.Domain) {
 		return r.web.RoundTrip(req)
 	}
@@ -71,12 +82,13 @@ func (r roads) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // newForge is a campaign that is open, with a preview that committed to a tree.
-func newForge(t *testing.T, commitment *stratos.WorkPreview_Commitment) *forge {
+func newForge(t *testing.T, commitment *stratos.WorkPreview_Commitment, change ...func(*world)) *forge {
 	t.Helper()
 	web := claimstest.New(t)
 	web.Serve(previewHost, "/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("It grows.")) }))
-	w := newWorld(t, func(w *world) { w.transport = roads{web} })
-	f := &forge{world: w, web: web}
+	unproven := new(atomic.Bool)
+	w := newWorld(t, append(change, func(w *world) { w.transport = roads{web, unproven} })...)
+	f := &forge{world: w, web: web, unproven: unproven}
 	w.onboard(w.developer)
 	f.x = w.develop(onlyKey)
 	now := time.Now()

@@ -68,6 +68,8 @@ type world struct {
 	// to this machine; nil for most worlds.
 	skew      atomic.Int64
 	transport http.RoundTripper
+	// without is a country in which the processor opens no accounts.
+	without string
 
 	service *Service
 	stop    func() // ends it, as a signal does
@@ -147,7 +149,7 @@ func (w *world) terms(fee int) {
 	w.t.Helper()
 	const day = 24 * 60 * 60
 	numbers, err := json.Marshal(map[string]any{
-		"currencies":     []any{map[string]any{"currency": "USD", "minimum": 100, "maximum": 100_000}},
+		"currencies":     []any{map[string]any{"currency": "USD", "minimum": 100, "maximum": 100_000, "newBackerMaximum": 50_000}},
 		"feeBasisPoints": fee, "previewSeconds": map[string]any{"minimum": 60, "maximum": 14 * day},
 		"releaseSeconds": 14 * day, "verificationSeconds": 14 * day, "rulingSeconds": 10 * day,
 		"disputeReserveSeconds": 14 * day, "maximumHoldSeconds": 80 * day, "text": "terms.md",
@@ -166,7 +168,7 @@ func (w *world) start() {
 	w.ok(hooks.Check())
 	options := Options{
 		Log: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Clock: w.now,
-		Processor: w.client, ParseEvent: hooks.ParseEvent, CheckOutput: true, Transport: w.transport,
+		Processor: countries{w.client, w.without}, ParseEvent: hooks.ParseEvent, CheckOutput: true, Transport: w.transport,
 	}
 	if w.transport != nil {
 		options.Progress = func() campaign.Progress {
@@ -176,6 +178,19 @@ func (w *world) start() {
 	service, err := Build(w.t.Context(), w.cfg, options)
 	w.ok(err)
 	w.service, w.stop = service, w.run("the escrow", service.Run, service.Close)
+}
+
+// countries is a processor that opens no account in some country.
+type countries struct {
+	payments.Processor
+	without string
+}
+
+func (c countries) OpenAccount(ctx context.Context, o payments.AccountOrder) (payments.Account, error) {
+	if o.Country == c.without {
+		return payments.Account{}, &payments.Failure{Kind: payments.ErrRefused, Status: http.StatusBadRequest, Code: "country_unsupported", Param: "country"}
+	}
+	return c.Processor.OpenAccount(ctx, o)
 }
 
 func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) }
@@ -293,13 +308,28 @@ func (w *world) ask(as *atmosphere.Account, method syntax.NSID, params url.Value
 
 func (w *world) askWith(token string, method syntax.NSID, params url.Values, input, out any) (name, message string) {
 	w.t.Helper()
-	verb, body := http.MethodGet, io.Reader(nil)
+	status, answer := w.answer(token, method, params, input)
+	if status != http.StatusOK {
+		var e struct{ Error, Message string }
+		w.ok(json.Unmarshal(answer, &e))
+		return e.Error, e.Message
+	}
+	if out != nil {
+		w.ok(json.Unmarshal(answer, out))
+	}
+	return "", ""
+}
+
+// answer is what a method says, as it is on the wire.
+func (w *world) answer(token string, method syntax.NSID, params url.Values, input any) (status int, body []byte) {
+	w.t.Helper()
+	verb, sent := http.MethodGet, io.Reader(nil)
 	if input != nil {
 		b, err := json.Marshal(input)
 		w.ok(err)
-		verb, body = http.MethodPost, bytes.NewReader(b)
+		verb, sent = http.MethodPost, bytes.NewReader(b)
 	}
-	r, err := http.NewRequest(verb, w.url+"/xrpc/"+method.String()+"?"+params.Encode(), body)
+	r, err := http.NewRequest(verb, w.url+"/xrpc/"+method.String()+"?"+params.Encode(), sent)
 	w.ok(err)
 	if input != nil {
 		r.Header.Set("Content-Type", "application/json")
@@ -308,15 +338,7 @@ func (w *world) askWith(token string, method syntax.NSID, params url.Values, inp
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, answer := w.browse(r)
-	if resp.StatusCode != http.StatusOK {
-		var e struct{ Error, Message string }
-		w.ok(json.Unmarshal([]byte(answer), &e))
-		return e.Error, e.Message
-	}
-	if out != nil {
-		w.ok(json.Unmarshal([]byte(answer), out))
-	}
-	return "", ""
+	return resp.StatusCode, []byte(answer)
 }
 
 // call asks for a checkout, and returns the error's name, empty for none.

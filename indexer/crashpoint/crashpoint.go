@@ -90,7 +90,7 @@ const (
 
 // Points lists the points of the index that its simulations pass.
 func Points() []Point {
-	return []Point{BeforeCommit, AfterCommit, AfterReceive, AfterVerify, AfterFetch, AfterDiscoveryPage, AfterSweepAnswer}
+	return []Point{BeforeCommit, AfterCommit, AfterReceive, AfterVerify, AfterFetch, AfterDiscoveryPage, AfterSweepAnswer, AfterClaimCheck}
 }
 
 // EscrowPoints lists the points of the escrow that its simulations pass.

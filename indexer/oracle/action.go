@@ -93,6 +93,9 @@ func (w *World) Act() {
 	if w.one(6) {
 		pick(w.dice, w.voices).release(pick(w.dice, w.net.accounts))
 	}
+	if w.one(8) {
+		w.surf()
+	}
 }
 
 // pdsFault picks a fault; a flood costs more time than the others, and so is

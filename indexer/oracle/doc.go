@@ -33,12 +33,15 @@
 //   - every repository with records of ours is at its account's last rev, with
 //     its status, and every handle is the proven one; what the stream never
 //     told was found by sweep and discovery;
-//   - stage, current attempt, estimated sums, caps and goals that hold now equal
-//     those of a second opinion (rules.go) which reads the simulated
-//     repositories and shares no code with lifecycle or the store;
+//   - stage, current attempt, estimated sums, caps, goals, and the project that a
+//     claim makes a proposal's own, as they hold now, equal those of a second
+//     opinion (rules.go) which reads the simulated repositories and hosts of the
+//     web, and shares no code with lifecycle or the store; in some worlds the web
+//     has been down for so long then that all claims have expired;
 //   - every row of every table that follows from records equals that of a twin:
 //     another database, filled from the simulated repositories in another order,
-//     which never saw a stream (twin.go). Row ids, moments of indexing and
+//     which never saw a stream, and was given what the first one found out on the
+//     web, since no record says that (twin.go). Row ids, moments of indexing and
 //     intervals that have passed are left out; a new table is compared unless
 //     it is named as bookkeeping.
 //

@@ -56,6 +56,7 @@ const (
 	FaultSilentMove   Fault = "pds: account came and no relay heard"
 	FaultPLCError     Fault = "plc: status 500"
 	FaultPLCStall     Fault = "plc: stalls"
+	FaultSiteDown     Fault = "web: status 503"
 )
 
 // What happens to the index.
@@ -82,7 +83,7 @@ var (
 func Faults() []Fault {
 	out := []Fault{
 		FaultDrop, FaultRepeat, FaultRenumber, FaultReplay, FaultWithhold, FaultHold, FaultTruncate, FaultGarbage, FaultUnknown,
-		FaultRestart, FaultFuture, FaultForget, FaultOutdated, FaultSilentMove, FaultForgedReturn, FaultNotHosted, FaultOutage, FaultStop,
+		FaultRestart, FaultFuture, FaultForget, FaultOutdated, FaultSilentMove, FaultForgedReturn, FaultNotHosted, FaultOutage, FaultSiteDown, FaultStop,
 	}
 	out = slices.Concat(out, lies, pdsFaults, plcFaults)
 	for _, p := range crashpoint.Points() {

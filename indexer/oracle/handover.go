@@ -16,25 +16,27 @@ func (r *run) handOver(ctx context.Context) error {
 	r.writer.now = r.net.clock.Now()
 	f := r.facts(r.writer.now)
 	for _, a := range r.net.accounts {
-		e := r.writer.project(r.newcomers(f, a))
-		_, has := a.records[e.path]
+		project, has := a.records[lexicons.CollectionProject.String()+"/"+projectKey.String()]
 		silent := slices.ContainsFunc(r.voices, func(v *voice) bool { return !v.speaksFor(a) })
 		if has && a.status == store.AccountActive && !silent {
-			r.commit(a, edit{e})
+			r.commit(a, edit{r.writer.project(r.newcomers(f, a), project.body["uris"])})
 		}
 	}
 	r.net.mu.Unlock()
 	return r.quiet(ctx, "when projects changed hands", r.unsettled)
 }
 
-// newcomers are those who work on proposals of an account's project and do not maintain it.
+// newcomers are those who work on proposals of an account's project, also by its claim
+// on what they are about, and do not maintain it.
 func (w *World) newcomers(f facts, owner *account) []fields {
 	project := uri(owner.DID, lexicons.CollectionProject, projectKey)
 	now, _ := f.find(lexicons.CollectionProject, project)
 	out := []fields{}
 	for _, d := range f.by[lexicons.CollectionDevelopment] {
 		p, _ := f.find(lexicons.CollectionProposal, text(d.body, "proposal", "uri"))
-		if text(p.body, "subject", "project") == project && d.author != owner.DID.String() &&
+		claimant, ok := f.claimed(p)
+		its := text(p.body, "subject", "project") == project || ok && claimant.uri == project
+		if its && d.author != owner.DID.String() &&
 			!slices.Contains(dids(now.body, "maintainers"), d.author) &&
 			!slices.ContainsFunc(out, func(m fields) bool { return m["did"] == d.author }) {
 			out = append(out, fields{"did": d.author})

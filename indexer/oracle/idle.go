@@ -18,6 +18,7 @@ func (w *World) Heal() {
 	for _, h := range w.net.hosts {
 		h.armed = nil
 	}
+	w.agree()
 	for _, v := range w.voices {
 		v.relay.refuses = 0
 		for _, a := range w.net.accounts {
@@ -140,7 +141,7 @@ func (r *run) listed(ctx context.Context, questions []question) ([]string, error
 
 // busy lists what the index still has to do, of what it must have done since
 // all is well: each repository that was known then was looked for at its PDS,
-// and each collection at the directory.
+// each collection at the directory, and each address where it is.
 func (r *run) busy(ctx context.Context, known [][]string, since time.Time) ([]string, error) {
 	left, err := r.caughtUp(ctx)
 	if err != nil {
@@ -158,6 +159,16 @@ func (r *run) busy(ctx context.Context, known [][]string, since time.Time) ([]st
 		return nil, err
 	}
 	left = append(left, more...)
+	if !r.dark {
+		unanswered, err := r.listed(ctx, []question{{`
+			SELECT 'claim: ' || c.project || ' on ' || c.uri || ' was not checked'
+			FROM claim c JOIN project j ON j.uri = c.project JOIN repo a ON a.did = j.owner
+			WHERE a.status = 'active' AND coalesce(c.checked_at, 0) < $1`, []any{since.UnixMilli()}}})
+		if err != nil {
+			return nil, err
+		}
+		left = append(left, unanswered...)
+	}
 	swept, err := query(ctx, r.db, `SELECT did, swept_at >= $1 FROM repo`, since.UnixMilli())
 	if err != nil {
 		return nil, err

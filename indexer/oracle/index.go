@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"path/filepath"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -50,7 +49,7 @@ func (x *Index) Start() error {
 	}
 	ix, err := indexer.New(indexer.Config{
 		RelayURLs: x.net.relayURLs(), DirectoryURL: x.net.DirectoryURL(), PLCURL: x.net.PLCURL(), UserAgent: "oracle",
-	}, st, indexer.Options{Log: x.log, Clock: x.net.clock.Now, Transport: x.net.Transport(), DialDNS: noDNS, Crash: x.crash})
+	}, st, indexer.Options{Log: x.log, Clock: x.net.clock.Now, Transport: x.net.Transport(), DialDNS: noNames, Crash: x.crash})
 	if err != nil {
 		stop()
 		return errors.Join(fmt.Errorf("oracle: make the indexer: %w", err), st.Close())
@@ -58,11 +57,6 @@ func (x *Index) Start() error {
 	x.store, x.stop, x.ended = st, stop, make(chan error, 1)
 	go func() { x.ended <- ix.Run(ctx) }()
 	return nil
-}
-
-// noDNS keeps the questions for DNS records inside: the network has none.
-func noDNS(context.Context, string, string) (net.Conn, error) {
-	return nil, errors.New("oracle: the network has no DNS")
 }
 
 func (x *Index) open(ctx context.Context) (*store.Store, error) {

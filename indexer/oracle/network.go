@@ -31,6 +31,7 @@ type Network struct {
 	hosts    []*pds
 	plc      *plc
 	relays   []*Relay
+	sites    []*site
 	fired    *Fired
 	// astray counts who wanted a repository from a PDS that does not host it.
 	astray int
@@ -50,7 +51,7 @@ type Upstream struct {
 
 // NewNetwork starts the hosts of an empty network.
 func NewNetwork(clock *Clock, pdses int, up Upstream) *Network {
-	n := &Network{clock: clock, byDID: map[syntax.DID]*account{}, fired: newFired()}
+	n := &Network{clock: clock, byDID: map[syntax.DID]*account{}, sites: newSites(), fired: newFired()}
 	n.closing, n.close = context.WithCancel(context.Background())
 	n.plc = &plc{net: n}
 	for i := range pdses {
@@ -120,6 +121,8 @@ func (n *Network) serve(w http.ResponseWriter, req *http.Request) {
 		n.plc.serve(w, req)
 	case host == directoryHost:
 		n.serveLists(w, req)
+	case n.site(host) != nil:
+		n.serveSite(n.site(host), w, req)
 	case req.URL.Path == "/.well-known/atproto-did":
 		n.serveHandle(w, syntax.Handle(host))
 	case req.URL.Path == "/.well-known/did.json":

@@ -53,6 +53,9 @@ type Report struct {
 	// Again counts the repositories that were judged after a relay lied once
 	// more about each.
 	Again int
+	// Claimed counts the proposals that an account had made its project's own by a
+	// claim, when they were judged, and Expired those that were so before.
+	Claimed, Expired int
 }
 
 // Run lets a world happen to an indexer, puts everything right, and compares.
@@ -79,6 +82,7 @@ func Run(ctx context.Context, o Options) (report Report, err error) {
 		err = errors.Join(err, r.index.Stop())
 		report = r.report
 		report.Fired = net.fired.Counts()
+		report.Claimed, report.Expired = r.claimed, r.expired
 	}()
 	if r.db, err = openDatabase(r.index.path()); err != nil {
 		return report, err
@@ -194,19 +198,31 @@ func (r *run) end(ctx context.Context) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	// A sweep that came before an old frame is right a day later.
-	if wrong, err := r.checkEnd(ctx, r.db); err != nil {
+	// A sweep that came before an old frame is right a day later, and so is a claim
+	// that was edited just after it had been checked.
+	late, err := r.checkEnd(ctx, r.db)
+	if err != nil {
 		return err
-	} else if len(wrong) > 0 {
-		r.note("wrong on the first day: %s", strings.Join(wrong, "; "))
+	}
+	unclaimed, err := r.checkClaims(ctx, r.db)
+	if err != nil {
+		return err
+	}
+	if late = append(late, unclaimed...); len(late) > 0 {
+		r.note("wrong on the first day: %s", strings.Join(late, "; "))
 		if err := r.settle(ctx); err != nil {
+			return err
+		}
+	}
+	if r.one(3) {
+		if err := r.expire(ctx); err != nil {
 			return err
 		}
 	}
 	if err := r.handOver(ctx); err != nil {
 		return err
 	}
-	for _, c := range []func(context.Context, database) ([]string, error){r.checkAlways, r.checkEnd, r.checkRules} {
+	for _, c := range []func(context.Context, database) ([]string, error){r.checkAlways, r.checkEnd, r.checkClaims, r.checkRules} {
 		if err := r.check(ctx, "at the end", c); err != nil {
 			return err
 		}
@@ -216,6 +232,20 @@ func (r *run) end(ctx context.Context) error {
 		return err
 	}
 	return r.wrong(wrong, "beside an index of the same truth")
+}
+
+// claimHolds is how long a proof counts when nobody can be asked again.
+const claimHolds = 7 * 24 * time.Hour
+
+// expire lets what was proven on the web expire, since nobody answers there any
+// more. It counted until then.
+func (r *run) expire(ctx context.Context) error {
+	if err := r.check(ctx, "before the web is down", r.checkRules); err != nil {
+		return err
+	}
+	r.darken()
+	r.leap(claimHolds)
+	return r.settle(ctx)
 }
 
 // judgeTold judges what was told, while no day passes and the process goes on.

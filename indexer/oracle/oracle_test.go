@@ -24,6 +24,10 @@ const (
 	// before a day has passed, on the average: who judges nothing finds nothing.
 	toldPerWorld  = 5
 	againPerWorld = 1
+	// In a hundred worlds so many proposals must be a project's own by a claim, and
+	// so many have been that until it expired.
+	claimedPerHundred = 20
+	expiredPerHundred = 5
 )
 
 // seeds are those that the environment asks for: ORACLE_SEED=x is that one,
@@ -56,7 +60,7 @@ func TestOracle(t *testing.T) {
 	asked := seeds(t)
 	var mu sync.Mutex
 	total := map[oracle.Fault]int{}
-	told, again := 0, 0
+	told, again, claimed, expired := 0, 0, 0, 0
 	var worlds errgroup.Group
 	// Most of a world's time is waiting, so more of them run than there are
 	// processors.
@@ -75,11 +79,17 @@ func TestOracle(t *testing.T) {
 				}
 				told += report.Told
 				again += report.Again
+				claimed += report.Claimed
+				expired += report.Expired
 			})
 			return nil // the subtest has said it
 		})
 	}
 	_ = worlds.Wait() // see above
+	t.Logf("%6d proposals were a project's own by a claim, %d until it expired", claimed, expired)
+	if len(asked) >= enoughSeeds && (100*claimed < claimedPerHundred*len(asked) || 100*expired < expiredPerHundred*len(asked)) {
+		t.Errorf("too few were about an address that somebody claims")
+	}
 	t.Logf("%6d statuses and revs judged because they were told, %d repositories after they were told of again", told, again)
 	if len(asked) >= enoughSeeds && (told < toldPerWorld*len(asked) || again < againPerWorld*len(asked)) {
 		t.Errorf("too few were judged before a day had passed")

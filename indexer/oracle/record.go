@@ -175,20 +175,20 @@ func (w *writer) asPerson(author syntax.DID) entry {
 	}
 	attempt := key(w.IntN(2))
 	development := ref(uri(author, lexicons.CollectionDevelopment, attempt))
-	switch w.IntN(16) {
-	case 0:
-		return w.project(w.maintainers())
-	case 1, 2, 3:
+	switch w.IntN(17) {
+	case 0, 1:
+		return w.project(w.maintainers(), w.addresses())
+	case 2, 3, 4:
 		return make(lexicons.CollectionProposal, key(w.IntN(2)), fields{
 			"title": fmt.Sprintf("Dark mode %d", w.serial), "description": "My eyes hurt.", "subject": w.subject(), "tags": []string{"ui"},
 		})
-	case 4, 5, 6:
+	case 5, 6, 7:
 		return make(lexicons.CollectionEstimate, key(w.IntN(3)), fields{"proposal": ref(w.someProposal()), "value": w.someMoney()})
-	case 7:
+	case 8:
 		return make(lexicons.CollectionResponse, key(w.IntN(2)), fields{
 			"proposal": ref(w.someProposal()), "answer": pick(w.dice, []string{"planned", "declined", "perhaps"}),
 		})
-	case 8, 9:
+	case 9, 10:
 		f := fields{
 			"proposal": ref(w.someProposal()), "title": "Dark mode", "summary": "Every page.",
 			"currency": "USD", "escrow": w.escrows[0].String(), "payees": w.payees(author),
@@ -197,22 +197,22 @@ func (w *writer) asPerson(author syntax.DID) entry {
 			f["goal"] = fields{"amount": 1000 * (1 + w.IntN(3)), "currency": "USD"}
 		}
 		return make(lexicons.CollectionDevelopment, attempt, f)
-	case 10:
+	case 11:
 		opens := w.now.Add(pick(w.dice, []time.Duration{-time.Hour, 20 * 24 * time.Hour}))
 		return make(lexicons.CollectionPreview, attempt, fields{
 			"development": development, "uri": "https://preview.example/", "instructions": "Look.",
 			"opensAt": w.stamp(opens), "closesAt": w.stamp(opens.Add(14 * 24 * time.Hour)),
 		})
-	case 11:
+	case 12:
 		return make(lexicons.CollectionRelease, attempt, fields{
 			"development": development, "repository": "https://git.example/it",
 			"commit": "a94a8fe5ccb19ba61c4c0873d391e987982fbbd3", "license": "MIT",
 		})
-	case 12:
-		return make(lexicons.CollectionCancellation, attempt, fields{"development": development})
 	case 13:
-		return make(lexicons.CollectionConsent, key(w.IntN(2)), fields{"development": ref(w.someDevelopment())})
+		return make(lexicons.CollectionCancellation, attempt, fields{"development": development})
 	case 14:
+		return make(lexicons.CollectionConsent, key(w.IntN(2)), fields{"development": ref(w.someDevelopment())})
+	case 15:
 		return make(lexicons.CollectionDonation, key(w.IntN(2)), fields{
 			"proposal": ref(w.someProposal()), "development": ref(w.someDevelopment()),
 			"value": w.someMoney(), "escrow": pick(w.dice, w.escrows).String(),
@@ -225,11 +225,12 @@ func (w *writer) asPerson(author syntax.DID) entry {
 	}
 }
 
-// project makes an account's project, with people to maintain it.
-func (w *writer) project(maintainers []fields) entry {
+// project makes an account's project, with people to maintain it and addresses that
+// it lists.
+func (w *writer) project(maintainers []fields, uris any) entry {
 	w.serial++
 	return newEntry(lexicons.CollectionProject, projectKey, "", fields{
-		"createdAt": w.created(), "serial": w.serial, "name": "App", "maintainers": maintainers, "uris": w.addresses(),
+		"createdAt": w.created(), "serial": w.serial, "name": "App", "maintainers": maintainers, "uris": uris,
 	})
 }
 
@@ -262,25 +263,27 @@ func (w *writer) asEscrow(escrow syntax.DID) entry {
 
 func (w *writer) subject() fields {
 	const of = "fund.stratos.feature.proposal#"
-	switch w.IntN(4) {
+	switch w.IntN(6) {
 	case 0:
 		return fields{"$type": of + "accountSubject", "did": w.somebody().String()}
-	case 1:
-		return fields{"$type": of + "uriSubject", "uri": "https://it.example/"}
+	case 1, 2:
+		return fields{"$type": of + "uriSubject", "uri": w.address()}
 	default:
 		return fields{"$type": of + "projectSubject", "project": uri(w.somebody(), lexicons.CollectionProject, projectKey)}
 	}
 }
 
-// addresses lists some that nobody can prove: what is observed of the web does
-// not follow from records, and a twin does not see it.
+// addresses lists some, of which one may be said to be a repository, and is none.
 func (w *writer) addresses() []fields {
 	out := []fields{}
-	for range w.IntN(3) {
-		out = append(out, fields{"uri": fmt.Sprintf("https://pages.test/%d/", w.IntN(3)), "kind": pick(w.dice, []string{"website", "repository"})})
+	for range 1 + w.IntN(3) {
+		out = append(out, fields{"uri": w.address(), "kind": pick(w.dice, []string{"website", "documentation", "issues", "repository"})})
 	}
 	return out
 }
+
+// address is one in any of its spellings.
+func (w *writer) address() string { return pick(w.dice, pick(w.dice, addresses).spellings) }
 
 func (w *writer) maintainers() []fields {
 	out := []fields{}

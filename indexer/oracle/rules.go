@@ -69,11 +69,18 @@ type facts struct {
 	now     time.Time
 	trusted string
 	by      map[syntax.NSID][]fact
+	// owners are whose handle each host of the web is, as long as it could be
+	// asked; dark says that this was too long ago.
+	owners map[string]string
+	dark   bool
 }
 
 // facts gathers the records of the accounts that the index shows.
 func (w *World) facts(now time.Time) facts {
-	f := facts{now: now, trusted: w.writer.escrows[0].String(), by: map[syntax.NSID][]fact{}}
+	f := facts{now: now, trusted: w.writer.escrows[0].String(), by: map[syntax.NSID][]fact{}, owners: map[string]string{}, dark: w.dark}
+	for _, s := range w.net.sites {
+		f.owners[s.host] = s.owner.String()
+	}
 	for _, a := range w.net.accounts {
 		if a.status != store.AccountActive {
 			continue
@@ -126,6 +133,9 @@ func (f facts) authority(proposal fact) []string {
 	}
 	project := text(proposal.body, "subject", "project")
 	if project == "" {
+		if p, ok := f.claimed(proposal); ok && !f.dark {
+			return append(dids(p.body, "maintainers"), p.author)
+		}
 		return nil
 	}
 	out := []string{syntax.ATURI(project).Authority().String()}
@@ -133,6 +143,58 @@ func (f facts) authority(proposal fact) []string {
 		out = append(out, dids(p.body, "maintainers")...)
 	}
 	return out
+}
+
+// claimed is the project that proved the address that the proposal is about to be
+// its own (rule 4), while somebody could be asked. A host is one account's handle,
+// and each account has one project. What is called a repository has to be one.
+func (f facts) claimed(proposal fact) (fact, bool) {
+	at, ok := addressOf(text(proposal.body, "subject", "uri"))
+	if !ok {
+		return fact{}, false
+	}
+	for _, p := range f.by[lexicons.CollectionProject] {
+		if p.author != f.owners[at.host] || !f.exists(p) {
+			continue
+		}
+		for _, l := range listed(p.body) {
+			if l.at.form == at.form && !l.repository {
+				return p, true
+			}
+		}
+	}
+	return fact{}, false
+}
+
+// checkClaims compares what the index found out about addresses with what is so on
+// the web, or was, as long as somebody answered.
+func (w *World) checkClaims(ctx context.Context, db database) ([]string, error) {
+	w.net.mu.Lock()
+	defer w.net.mu.Unlock()
+	f := w.facts(w.net.clock.Now())
+	var want []string
+	for _, p := range f.by[lexicons.CollectionProject] {
+		for _, l := range listed(p.body) {
+			state := store.ClaimRefuted
+			if p.author == f.owners[l.at.host] && !l.repository {
+				state = store.ClaimVerified
+			}
+			want = append(want, p.uri+" | "+l.at.form+" | "+string(state))
+		}
+	}
+	slices.Sort(want)
+	rows, err := query(ctx, db, `
+		SELECT c.project, c.uri, c.state FROM claim c JOIN project j ON j.uri = c.project JOIN repo a ON a.did = j.owner
+		WHERE a.status = 'active'`)
+	if err != nil {
+		return nil, err
+	}
+	var got []string
+	for _, r := range rows {
+		got = append(got, strings.Join(r, " | "))
+	}
+	slices.Sort(got)
+	return difference("claim", want, got), nil
 }
 
 // campaigns lists the trusted escrow's campaigns that froze the proposal, oldest
@@ -216,7 +278,7 @@ func (f facts) largest(did, currency string) int64 {
 }
 
 // team lists for whose own work a receipt is: the developer, the payees, the
-// project's owner and maintainers.
+// project's owner and maintainers, whether it is named or claims the address.
 func (f facts) team(receipt fact) []string {
 	work := text(receipt.body, "development", "uri")
 	out := []string{syntax.ATURI(work).Authority().String()}
@@ -237,6 +299,10 @@ func (f facts) team(receipt fact) []string {
 			continue
 		}
 		if project, ok := f.find(lexicons.CollectionProject, text(p.body, "subject", "project")); ok {
+			out = append(append(out, project.author), dids(project.body, "maintainers")...)
+		}
+		// Work that was an account's own stays so when the claim has expired.
+		if project, ok := f.claimed(p); ok {
 			out = append(append(out, project.author), dids(project.body, "maintainers")...)
 		}
 	}
@@ -292,6 +358,13 @@ func (w *World) checkRules(ctx context.Context, db database) ([]string, error) {
 			}
 		}
 		want = append(want, "stage | "+p.uri+" | "+stage+" | "+attempt)
+		switch project, ok := f.claimed(p); {
+		case ok && f.dark:
+			w.expired++
+		case ok:
+			w.claimed++
+			want = append(want, "claimed | "+p.uri+" | "+project.uri)
+		}
 		for currency, sum := range sums {
 			want = append(want, fmt.Sprintf("funding | %s | %s | %d | %s", p.uri, currency, sum, cmp.Or(goal[currency], "-")))
 		}
@@ -311,8 +384,15 @@ func (w *World) checkRules(ctx context.Context, db database) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	claimed, err := query(ctx, db, `
+		SELECT 'claimed', c.proposal_uri, c.project FROM claimed c
+		JOIN stage_interval s ON s.proposal_uri = c.proposal_uri AND s.from_at <= $1 AND s.to_at > $1
+		WHERE c.from_at <= $1 AND c.to_at > $1`, now.UnixMilli())
+	if err != nil {
+		return nil, err
+	}
 	var got []string
-	for _, r := range append(rows, funding...) {
+	for _, r := range slices.Concat(rows, funding, claimed) {
 		got = append(got, strings.Join(r, " | "))
 	}
 	slices.Sort(got)

@@ -2,8 +2,10 @@ package oracle
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 
 	"github.com/stratosfund/stratosfund/indexer/reposync"
@@ -12,7 +14,8 @@ import (
 
 // twin makes a second index of the same truth, which never saw the stream: each
 // repository whole, in an order of its own. It holds what the first one may
-// know: a hidden account's repository as of the rev that the first one has.
+// know: a hidden account's repository as of the rev that the first one has, and
+// what was found out on the web.
 func (w *World) twin(ctx context.Context, x *Index, db database) (path string, err error) {
 	index, err := db.read(ctx)
 	if err != nil {
@@ -24,6 +27,9 @@ func (w *World) twin(ctx context.Context, x *Index, db database) (path string, e
 		return "", err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := observe(ctx, twin.path(), x.path()); err != nil {
+		return "", err
+	}
 	w.net.mu.Lock()
 	defer w.net.mu.Unlock()
 	for _, i := range w.Perm(len(w.net.accounts)) {
@@ -42,6 +48,29 @@ func (w *World) twin(ctx context.Context, x *Index, db database) (path string, e
 		}
 	}
 	return twin.path(), nil
+}
+
+// observe gives a database what another one found out on the web: it follows from
+// no record, and what follows from it is to be compared.
+func observe(ctx context.Context, path, from string) error {
+	db, err := sql.Open("sqlite3", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_busy_timeout=5000")
+	if err != nil {
+		return fmt.Errorf("oracle: open %s: %w", path, err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1) // what is attached is so on one connection
+	for _, statement := range []struct {
+		text string
+		args []any
+	}{
+		{`ATTACH DATABASE $1 AS other`, []any{from}},
+		{`INSERT INTO main.claim SELECT * FROM other.claim`, nil},
+	} {
+		if _, err := db.ExecContext(ctx, statement.text, statement.args...); err != nil {
+			return fmt.Errorf("oracle: copy claims: %w", err)
+		}
+	}
+	return nil
 }
 
 // restore puts the state of an account at a rev into a store.

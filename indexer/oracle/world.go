@@ -33,7 +33,10 @@ type World struct {
 	// flickers is an account that was hidden a moment ago and comes back now.
 	flickers *account
 	calm     bool // no faults any more
-	log      []string
+	dark     bool // what was proven on the web has expired
+	// claimed and expired are as in the Report.
+	claimed, expired int
+	log              []string
 }
 
 // NewWorld peoples a network.
