@@ -78,8 +78,8 @@ oracle: ## the indexer against SEEDS (200) simulated networks full of faults
 oracle-escrow: ## the escrow in SEEDS (200) simulated societies, killed and lied to; SEEDS=1 SEED=24 is one of them
 	ESCROW_ORACLE_SEEDS=$(SEEDS) ESCROW_ORACLE_SEED=$(or $(SEED),0) go test ./escrow/oracle -run '^TestOracle$$' -timeout 120m -count 1 -v
 
-STATES ?= 1000000
-model: ## STATES (1000000) states of campaigns, whoever acts and whatever fails: all end, and nothing is paid twice (2 minutes)
+STATES ?= 4000000
+model: ## all states of campaigns (STATES, 4000000, at most), whoever acts and whatever fails: each ends, and nothing is paid twice (a minute)
 	MODEL_STATES=$(STATES) go test ./escrow/campaign -run '^TestModel_' -timeout 30m -count 1 -v
 
 mutants: ## deliberate bugs, each of which the oracle must catch

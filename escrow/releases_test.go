@@ -1,8 +1,10 @@
 package escrow
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,7 +18,12 @@ import (
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/indexer/atmosphere"
+	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
 	"github.com/stratosfund/stratosfund/indexer/claims/claimstest"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -81,23 +88,35 @@ func (r roads) RoundTrip(req *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(req)
 }
 
-// newForge is a campaign that is open, with a preview that committed to a tree.
-func newForge(t *testing.T, commitment *stratos.WorkPreview_Commitment, change ...func(*world)) *forge {
+// newWeb is a forge whose developer has not begun.
+func newWeb(t *testing.T, change ...func(*world)) *forge {
 	t.Helper()
 	web := claimstest.New(t)
 	web.Serve(previewHost, "/", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("It grows.")) }))
 	unproven := new(atomic.Bool)
 	w := newWorld(t, append(change, func(w *world) { w.transport = roads{web, unproven} })...)
-	f := &forge{world: w, web: web, unproven: unproven}
-	w.onboard(w.developer)
-	f.x = w.develop(onlyKey)
+	return &forge{world: w, web: web, unproven: unproven}
+}
+
+// newForge is a campaign that is open, with a preview that committed to a tree.
+func newForge(t *testing.T, commitment *stratos.WorkPreview_Commitment, change ...func(*world)) *forge {
+	t.Helper()
+	f := newWeb(t, change...)
+	f.onboard(f.developer)
+	f.x = f.develop(onlyKey)
+	f.preview(commitment)
+	return f
+}
+
+// preview opens the campaign.
+func (f *forge) preview(commitment *stratos.WorkPreview_Commitment) {
+	f.t.Helper()
 	now := time.Now()
-	w.write(w.developer, onlyKey, &stratos.WorkPreview{
+	f.write(f.developer, onlyKey, &stratos.WorkPreview{
 		LexiconTypeID: lexicons.CollectionPreview.String(), Development: f.x.development, Uri: "https://" + previewHost + "/", Instructions: "Look at it.",
 		OpensAt: stamp(now.Add(-time.Second)), ClosesAt: stamp(now.Add(closesIn)), CreatedAt: stamp(now), Commitment: commitment,
 	})
-	w.opened(f.x)
-	return f
+	f.opened(f.x)
 }
 
 func (f *forge) git(args ...string) string {
@@ -204,6 +223,105 @@ func TestR12_R14_AReleaseIsCheckedMirroredVerifiedAndPaid(t *testing.T) {
 	if n := f.standing(); n != 0 {
 		t.Errorf("%d things stand still", n)
 	}
+}
+
+// TestR14_TwoPayeesGetTheirSharesOfWhatNobodyStole: two people work on an attempt and three
+// pledge; of one the card network says right before the decision that the card was stolen,
+// and nobody hears of that. Both payees get their parts of the others.
+func TestR14_TwoPayeesGetTheirSharesOfWhatNobodyStole(t *testing.T) {
+	t.Parallel()
+	f := newWeb(t)
+	second := atmospheretest.NewAccount(t, f.network, "second")
+	thief, friend := atmospheretest.NewAccount(t, f.network, "thief"), atmospheretest.NewAccount(t, f.network, "friend")
+	f.onboard(f.developer)
+	f.onboard(second)
+	f.x = f.develop(onlyKey, func(d *stratos.WorkDevelopment) {
+		d.Payees = []stratos.WorkDevelopment_Payee{{Did: f.developer.DID.String(), Share: 6667}, {Did: second.DID.String(), Share: 3333}}
+	})
+	f.write(second, onlyKey, &stratos.WorkConsent{
+		LexiconTypeID: lexicons.CollectionConsent.String(), Development: f.x.development, CreatedAt: stamp(time.Now()),
+	})
+	f.preview(nil)
+	f.web.Repository(t, forgeHost, repository, map[string]string{"LICENSE": mit, "main.go": "package main\n"})
+	for _, as := range []*atmosphere.Account{f.backer, thief, friend} {
+		f.pay(as, f.pledges(as, onlyKey, f.x))
+	}
+	f.release()
+	f.until("its checks are public", func() bool {
+		_, record := f.campaign()
+		return len(record.Checks) == 5
+	})
+	f.leap(closesIn)
+	f.untilPhase("verifying")
+	_, err := f.control.HoldWebhooks(t.Context())
+	f.ok(err)
+	_, err = f.control.WarnOfFraud(t.Context(), f.chargeOf(thief.DID))
+	f.ok(err)
+	_, err = f.control.LoseWebhooks(t.Context())
+	f.ok(err)
+	f.leap(15 * 24 * time.Hour)
+	f.untilPhase("settling")
+	f.until("both have the money", func() bool {
+		f.leap(24 * time.Hour) // until its funds are available
+		v, _ := f.campaign()
+		return v.Phase == "released"
+	})
+	v, _ := f.campaign()
+	if v.Totals.Released != 5000 || v.Totals.Fee != 250 || v.Totals.Refunded != 2500 {
+		t.Errorf("the campaign is %+v", v.Totals)
+	}
+	// Of each pledge 23.75 are left after the fee: the odd cents go round.
+	paid := map[syntax.DID]int64{}
+	for _, transfer := range f.transfers() {
+		paid[transfer.payee] += transfer.amount
+	}
+	if want := (map[syntax.DID]int64{f.developer.DID: 3167, second.DID: 1583}); !maps.Equal(paid, want) {
+		t.Errorf("paid were %v, want %v", paid, want)
+	}
+	f.until("the thief's pledge went back", func() bool {
+		f.leap(time.Hour)
+		for _, r := range f.receipts() {
+			if r == "refunded fraud" {
+				return true
+			}
+		}
+		return false
+	})
+	if n := f.standing(); n != 0 {
+		t.Errorf("%d things stand still", n)
+	}
+}
+
+// chargeOf is the charge of somebody's pledge.
+func (f *forge) chargeOf(payer syntax.DID) (charge string) {
+	f.t.Helper()
+	f.read(func(ctx context.Context, q sqlite.Querier) error {
+		return q.QueryRowContext(ctx, `SELECT charge FROM hold WHERE pledge LIKE $1`, "at://"+payer.String()+"/%").Scan(&charge)
+	})
+	return charge
+}
+
+// transfer is what a payee got, as the processor says.
+type transfer struct {
+	payee  syntax.DID
+	amount int64
+}
+
+func (f *forge) transfers() (list []transfer) {
+	f.t.Helper()
+	owners := map[payments.AccountID]syntax.DID{}
+	f.read(func(ctx context.Context, q sqlite.Querier) error {
+		c, err := campaign.LoadByDevelopment(ctx, q, syntax.ATURI(f.x.development.Uri))
+		for _, p := range c.Payees {
+			owners[p.Account] = p.DID
+		}
+		return err
+	})
+	for t, err := range f.client.Transfers(f.t.Context(), payments.TransferQuery{}) {
+		f.ok(err)
+		list = append(list, transfer{owners[t.To], t.Amount.Amount})
+	}
+	return list
 }
 
 // TestR13_OperatorsRuleInPublic: a dispute stops the clock, only operators rule, and the

@@ -413,7 +413,7 @@ func (w *world) onboard(as *atmosphere.Account) {
 type work struct{ proposal, development comatproto.RepoStrongRef }
 
 // develop lets the developer work on a proposal of the backer's.
-func (w *world) develop(key syntax.RecordKey) work {
+func (w *world) develop(key syntax.RecordKey, change ...func(*stratos.WorkDevelopment)) work {
 	w.t.Helper()
 	now := stamp(time.Now())
 	proposal := w.write(w.backer, key, &stratos.FeatureProposal{
@@ -422,11 +422,14 @@ func (w *world) develop(key syntax.RecordKey) work {
 			LexiconTypeID: lexicons.CollectionProposal.String() + "#accountSubject", Did: w.developer.DID.String(),
 		}},
 	})
-	development := w.write(w.developer, key, &stratos.WorkDevelopment{
+	d := &stratos.WorkDevelopment{
 		LexiconTypeID: lexicons.CollectionDevelopment.String(), Proposal: proposal, Title: "Larger text", Summary: "It grows.",
 		Currency: "USD", Escrow: w.cfg.DID.String(), CreatedAt: now,
-	})
-	return work{proposal, development}
+	}
+	for _, f := range change {
+		f(d)
+	}
+	return work{proposal, w.write(w.developer, key, d)}
 }
 
 // announce is develop with a preview that is open for an hour.

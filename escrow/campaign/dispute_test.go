@@ -102,9 +102,17 @@ func TestR13_ADeletedDisputeIsWithdrawnAndNotAHiddenOne(t *testing.T) {
 	w.wantPhase("verifying")
 }
 
+// TestR13_AnAccountDisputesOnceAlsoAfterARejection: for one dollar, on the last day, and
+// again when that was rejected.
 func TestR13_AnAccountDisputesOnceAlsoAfterARejection(t *testing.T) {
 	t.Parallel()
-	w := released(t)
+	w := opened(t)
+	w.paid("h1", 100)
+	w.paid("h2", 250_000)
+	w.at(closesAt)
+	w.release()
+	w.pass(time.Second)
+	w.examined()
 	w.at(w.endsAt().Add(-time.Second))
 	uri := w.dispute(payerOf("h1"), "other")
 	w.pass(0)

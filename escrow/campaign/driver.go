@@ -178,17 +178,12 @@ func (d *Driver) advance(ctx context.Context, key ledger.AttemptKey, known time.
 	if err != nil {
 		return err
 	}
-	t, err := d.lookUp(ctx, c)
+	t, err := d.look(ctx, c)
 	if err != nil {
 		return err
 	}
 	if !t.follows {
 		known = time.Time{}
-	}
-	for _, note := range []func(context.Context, Campaign, told) error{d.watchPreview, d.withdraw, d.noteDeletedRelease, d.noteDisputes} {
-		if err := note(ctx, c, t); err != nil {
-			return err
-		}
 	}
 	for range stepsAtOnce {
 		c, s, err := d.see(ctx, key, t)
@@ -204,8 +199,28 @@ func (d *Driver) advance(ctx context.Context, key ledger.AttemptKey, known time.
 		if err != nil || !on {
 			return err
 		}
+		if step.Act == ActFinish {
+			// Whoever had paid by then may have taken the pledge back before the closing.
+			if t, err = d.look(ctx, c); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// look looks into the index once, and notes what follows at once from what is there.
+func (d *Driver) look(ctx context.Context, c Campaign) (told, error) {
+	t, err := d.lookUp(ctx, c)
+	if err != nil {
+		return t, err
+	}
+	for _, note := range []func(context.Context, Campaign, told) error{d.watchPreview, d.withdraw, d.noteDeletedRelease, d.noteDisputes} {
+		if err := note(ctx, c, t); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
 }
 
 func (d *Driver) load(ctx context.Context, key ledger.AttemptKey) (c Campaign, err error) {

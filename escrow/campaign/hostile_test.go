@@ -60,6 +60,49 @@ func TestR3_AuthorityIsPinnedWhateverBecomesOfTheProposal(t *testing.T) {
 	}
 }
 
+// TestR3_ADroppedMaintainerGoesOnAndIsPaid: who may act was decided at the opening, and the
+// project's owner cannot take the money of people who work for it.
+func TestR3_ADroppedMaintainerGoesOnAndIsPaid(t *testing.T) {
+	t.Parallel()
+	const owner syntax.DID = "did:plc:ownerownerownerownerowne"
+	project := uriOf(owner, lexicons.CollectionProject)
+	w := newWorld(t)
+	maintained := func(by ...syntax.DID) {
+		p := &stratos.ProjectProfile{LexiconTypeID: lexicons.CollectionProject.String(), Name: "It", CreatedAt: stamp(noon.Add(-2 * day))}
+		for _, did := range by {
+			p.Maintainers = append(p.Maintainers, stratos.ProjectProfile_Maintainer{Did: did.String()})
+		}
+		w.put(owner, rkey, p)
+	}
+	maintained(ann)
+	w.announce()
+	w.put(payer, rkey, &stratos.FeatureProposal{
+		LexiconTypeID: lexicons.CollectionProposal.String(), Title: "Larger text", Description: "So that I can read it.",
+		Subject:   stratos.FeatureProposal_Subject{FeatureProposal_ProjectSubject: &stratos.FeatureProposal_ProjectSubject{LexiconTypeID: lexicons.CollectionProposal.String() + "#projectSubject", Project: project.String()}},
+		CreatedAt: stamp(noon.Add(-day)),
+	})
+	maintained()
+	w.at(opensAt)
+	if got := w.obstacles(); got != "not-developer" {
+		t.Fatalf("against the opening stands %q: who is no maintainer opens nothing", got)
+	}
+	maintained(ann)
+	w.pass(day)
+	w.wantPhase("open")
+	w.paid("h1", 2500)
+	w.paid("h2", 1000)
+	maintained()
+	w.pass(time.Hour)
+	w.wantPhase("open")
+	w.at(closesAt)
+	w.remove(project)
+	w.release()
+	w.pass(time.Second)
+	w.examined()
+	w.wantPhase("verifying")
+	w.paidOut()
+}
+
 func TestR8_ABackdatedSecondAttemptMovesNothing(t *testing.T) {
 	t.Parallel()
 	w := opened(t)
@@ -88,32 +131,43 @@ func TestR8_ABackdatedSecondAttemptMovesNothing(t *testing.T) {
 
 func TestF5_HiddenOrDeletedAccountsMoveNothingInAnyPhase(t *testing.T) {
 	t.Parallel()
-	phases := map[string]func(*testing.T) *world{
-		"open": func(t *testing.T) *world { w := opened(t); w.paid("h1", 2500); w.paid("h2", 1000); return w },
-		"closed": func(t *testing.T) *world {
-			w := opened(t)
-			w.paid("h1", 2500)
-			w.paid("h2", 1000)
-			w.at(closesAt)
+	pledged := func(t *testing.T) *world {
+		w := opened(t)
+		w.paid("h1", 2500)
+		w.paid("h2", 1000)
+		return w
+	}
+	closed := func(t *testing.T) *world { w := pledged(t); w.at(closesAt); return w }
+	phases := map[string]struct {
+		come    func(*testing.T) *world
+		receipt string
+	}{
+		"open":   {pledged, "held"},
+		"closed": {closed, "held"},
+		"checking": {func(t *testing.T) *world {
+			w := closed(t)
+			w.release()
+			w.pass(time.Second)
 			return w
-		},
-		"verifying": released,
-		"disputed": func(t *testing.T) *world {
+		}, "held"},
+		"verifying": {released, "held"},
+		"disputed": {func(t *testing.T) *world {
 			w := released(t)
 			w.dispute(payerOf("h1"), "other")
 			w.pass(time.Second)
 			return w
-		},
-		"settling": func(t *testing.T) *world {
+		}, "held"},
+		"settling": {func(t *testing.T) *world {
 			w := released(t)
 			w.unable[ben] = unpayable(ben)
 			w.at(w.endsAt())
 			return w
-		},
+		}, "held"},
+		"refunding(not-released)": {func(t *testing.T) *world { w := closed(t); w.at(releaseBy); return w }, "held refunding(not-released)"},
 	}
-	for phase, come := range phases {
+	for phase, test := range phases {
 		for _, status := range []index.AccountStatus{index.AccountDeactivated, index.AccountTakendown, index.AccountDeleted} {
-			w := come(t)
+			w := test.come(t)
 			w.wantPhase(phase)
 			for _, did := range []syntax.DID{ann, ben, payer, payerOf("h1")} {
 				if status == index.AccountDeleted {
@@ -130,8 +184,8 @@ func TestF5_HiddenOrDeletedAccountsMoveNothingInAnyPhase(t *testing.T) {
 			if w.phase() != phase {
 				t.Errorf("%s while it is %s, it comes to be %s", status, phase, w.phase())
 			}
-			w.wantReceipt("h1", "held")
-			w.wantReceipt("h2", "held")
+			w.wantReceipt("h1", test.receipt)
+			w.wantReceipt("h2", test.receipt)
 		}
 	}
 }
@@ -241,5 +295,40 @@ func TestR11_CancellationsAndTheClosingInBothOrders(t *testing.T) {
 	last.wantPhase("refunding(cancelled)")
 	if pot := last.campaign().Pot; *pot != 2500 {
 		t.Errorf("cancelled after the closing, and the pot is %d", *pot)
+	}
+}
+
+// TestR10_PaymentsAndWithdrawalsInBothOrders: who deletes the pledge and pays all the same,
+// on a page that is still open, gets the money back as who paid before.
+func TestR10_PaymentsAndWithdrawalsInBothOrders(t *testing.T) {
+	t.Parallel()
+	for name, both := range map[string]func(*world){
+		"paid and taken back": func(w *world) { w.paid("h1", 2500); w.remove(pledgeOf("h1")) },
+		"taken back and paid": func(w *world) {
+			w.pledge("h1", 2500)
+			w.remove(pledgeOf("h1"))
+			w.pass(time.Second)
+			delete(w.sessions, "h1")
+			w.charge("h1", 2500)
+		},
+		"taken back and paid at the closing": func(w *world) {
+			w.pledge("h1", 2500)
+			w.sessions["h1"] = true
+			w.remove(pledgeOf("h1"))
+			w.at(closesAt)
+		},
+	} {
+		w := opened(t)
+		w.paid("h2", 1000)
+		both(w)
+		w.pass(time.Second)
+		w.at(closesAt)
+		w.pass(time.Second)
+		w.wantPhase("closed")
+		if pot := *w.campaign().Pot; pot != 1000 {
+			t.Errorf("%s, and the pot is %d", name, pot)
+		}
+		w.wantReceipt("h1", "held refunding(withdrawn)")
+		w.wantReceipt("h2", "held")
 	}
 }

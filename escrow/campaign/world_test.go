@@ -81,6 +81,7 @@ type world struct {
 	unable   map[syntax.DID]error
 	news     func(context.Context) error // what the processor tells when it is asked
 	sessions map[ledger.HoldID]bool      // open; true: it is paid when somebody looks
+	away     bool                        // nobody can end a session
 	proof    func(syntax.ATURI) (bool, error)
 	account  func(syntax.DID) (bool, error)
 }
@@ -210,6 +211,9 @@ func (w *world) Ready(_ context.Context, did syntax.DID) (payments.AccountID, er
 
 // Finish ends the open sessions: those that were paid are charged, and the others void.
 func (w *world) Finish(ctx context.Context, attempt ledger.AttemptKey) (open int, err error) {
+	if w.away {
+		return 0, errAway
+	}
 	for _, hold := range slices.Sorted(maps.Keys(w.sessions)) {
 		paid := w.sessions[hold]
 		err := w.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {

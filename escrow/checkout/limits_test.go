@@ -165,6 +165,32 @@ func TestLimits_ANewBackerHasNoMoreAtStakeThanTheTermsAllow(t *testing.T) {
 	})
 }
 
+// One account with a stolen card pledges as much as it can, is paid out, and then the bank
+// takes all of it back.
+func TestLimits_ABankTakesNoMoreOfANewBackerThanTheTermsAllow(t *testing.T) {
+	t.Parallel()
+	const limit = 6000
+	w := newWorld(t, newBackers(limit))
+	var holds []ledger.HoldID
+	for n := range int64(8) {
+		subject := w.pledge(n+1, 1700-100*n)
+		p, err := w.Begin(t.Context(), backer, subject, backURL)
+		if err != nil {
+			refused(t, err, LimitReached)
+			continue
+		}
+		session := w.agreed(p)
+		w.pay(session)
+		w.observe(session)
+		holds = append(holds, p.ID)
+	}
+	w.release(developmentURI)
+	w.chargedBack(holds)
+	if got := w.lost(); got > limit || got <= limit-1700 {
+		t.Errorf("the bank took %d, and the limit is %d", got, limit)
+	}
+}
+
 func TestLimits_ABackerWithAReleasedPledgeIsNotNew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, newBackers(2500), newBackersTogether(2500))
