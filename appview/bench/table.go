@@ -34,6 +34,7 @@ type openRow struct {
 type report struct {
 	load    string
 	closed  []closedRow
+	pages   []pageRow
 	open    []openRow
 	indexed float64
 	skipped []string
@@ -83,6 +84,15 @@ func (r *report) print(out io.Writer, cfg Config) error {
 			row.again.PerSecond, row.cold.PerSecond, ms(row.cold.P50), coldP99, row.ask.PerSecond,
 			verdict(row.cold.PerSecond >= ofAsk*row.ask.PerSecond, "%s", share(row.cold, row.ask)),
 			row.warm.CPU.Microseconds(), row.echo.CPU.Microseconds(), row.again.CPU.Microseconds(), row.cold.CPU.Microseconds(), row.ask.CPU.Microseconds())
+	}
+	if len(r.pages) > 0 {
+		b.WriteString("\n### Pages\n\nOne visitor after the other, without HTTP. Anew: as after each write. Times in milliseconds.\n\n")
+		b.WriteString("| | KiB | anew p50 (bar 10) | p99 | CPU us | kept p50 | p99 | CPU us |\n|---|---:|---:|---:|---:|---:|---:|---:|\n")
+		for _, row := range r.pages {
+			fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %d | %s | %s | %d |\n", row.Name, float64(row.Bytes)/1024,
+				verdict(row.Fresh.P50 < slowestPage, "%s", ms(row.Fresh.P50)), ms(row.Fresh.P99), row.Fresh.CPU.Microseconds(),
+				ms(row.Kept.P50), ms(row.Kept.P99), row.Kept.CPU.Microseconds())
+		}
 	}
 	if len(r.open) > 0 {
 		fmt.Fprintf(&b, "\n### Open loop: %d requests/s, %s of %d records/s indexed\n\n", cfg.Rate,
