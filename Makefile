@@ -38,9 +38,11 @@ test: ## all tests, against a real PLC and PDS
 contract: ## every endpoint by the official client, against its lexicon
 	go test ./appview/contract -v -count 1
 
-e2e: ## the pages in Chromium as people use them, with play money; pictures of them in .artifacts/pages (8 minutes)
+e2e: ## the pages in Chromium as people use them, with play money; pictures of them, and a table of what keeps people out, in .artifacts/pages (10 minutes)
+	rm -rf .artifacts/pages
 	STRATOS_E2E=1 E2E_PICTURES=$(CURDIR)/.artifacts/pages go test ./appview/web/e2e -v -count 1 -timeout 15m
 	STRATOS_E2E=1 E2E_PICTURES=$(CURDIR)/.artifacts/pages go test ./cmd/demo -run '^TestDemo_People' -v -count 1 -timeout 15m
+	@cat .artifacts/pages/accessibility.txt
 
 lint: ## formatting, vet, staticcheck, unchecked errors
 	@unformatted=$$(gofmt -l $(GO_FILES)); test -z "$$unformatted" || { echo "gofmt these:"; echo "$$unformatted"; exit 1; }

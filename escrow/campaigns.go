@@ -49,6 +49,7 @@ func (s *Service) wireCampaigns(opts Options) {
 	xrpc.Query(s.server, listReceipts, s.listReceipts)
 	if s.payees != nil {
 		driver.Payees = s.payees
+		driver.Hear = func(ctx context.Context) error { return s.processor.worker.Hear(ctx) } // which is wired later
 	}
 	if s.taking.desk != nil {
 		driver.Checkouts = s.taking.desk

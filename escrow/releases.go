@@ -60,7 +60,7 @@ func (s *Service) wireReleases(opts Options) error {
 		return err
 	}
 	s.releases.examiner = campaign.NewExaminer(campaign.ExaminerOptions{
-		Store: s.store, Checker: checker, Mirror: s.releases.mirror, Log: opts.Log, Clock: opts.Clock, Crash: opts.Crash,
+		Store: s.store, Checker: checker, Mirror: s.releases.mirror, Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Crash: opts.Crash,
 	})
 	s.releases.watcher = watch.New(watch.Config{UserAgent: s.cfg.indexer().UserAgent, Transport: transport}, watch.Tables{Store: s.store}, watch.Options{
 		Log: opts.Log, Clock: opts.Clock, Registry: s.registry, Online: s.online(transport),

@@ -152,7 +152,7 @@ func (m *Maker) Make(ctx context.Context) (repo.View, error) {
 		return repo.View{}, err
 	}
 	m.stated.Set(float64(asOf.Time().Unix()))
-	m.log.Info("stated", "uri", made.URI, "cid", made.CID, "receipts", content.Receipts, "unpublished", content.Unpublished, "sequence", content.LedgerHead.Sequence)
+	m.log.Info("stated", "uri", made.URI, "cid", made.CID, "receipts", content.Receipts, "unpublished", *content.Unpublished, "sequence", content.LedgerHead.Sequence)
 	return made, nil
 }
 

@@ -80,18 +80,33 @@ func (c Campaign) pause(since time.Time) Campaign {
 	return c
 }
 
-// resume is the campaign whose clock goes on, where it stopped; after a rejection there is
+// resume is the campaign whose clock goes on at a moment, where it stopped: what counts is
+// for how long disputes stood, and not when somebody looked. After a rejection there is
 // time left for others to look.
-func (c Campaign) resume(at time.Time, rejected bool) Campaign {
+func (c Campaign) resume(at time.Time, s Standing) Campaign {
 	accepted := *c.Accepted
-	end := accepted.EndsAt
-	if at.After(c.PausedAt) {
-		end = end.Add(at.Sub(c.PausedAt))
-	}
-	if rejected {
+	end := accepted.EndsAt.Add(s.Stopped)
+	if s.Rejected {
 		end = latest(end, at.Add(leftAfterRejection))
 	}
 	accepted.EndsAt = latest(accepted.EndsAt, earliest(end, c.lastEnd()))
 	c.Accepted, c.PausedAt = &accepted, time.Time{}
 	return c
+}
+
+// stop is a time in which disputes stopped the clock. The zero to is that they still do.
+type stop struct{ from, to time.Time }
+
+// stops puts together when disputes stood, in the order in which they were seen.
+func stops(disputes []Dispute) (list []stop) {
+	for _, d := range disputes {
+		if last := len(list) - 1; last >= 0 && (list[last].to.IsZero() || d.SeenAt.Before(list[last].to)) {
+			if d.Stands() || !list[last].to.IsZero() && d.EndedAt.After(list[last].to) {
+				list[last].to = d.EndedAt
+			}
+			continue
+		}
+		list = append(list, stop{d.SeenAt, d.EndedAt})
+	}
+	return list
 }

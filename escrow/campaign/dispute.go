@@ -121,14 +121,16 @@ func standingOf(ctx context.Context, q sqlite.Querier, c Campaign) (s Standing, 
 		return s, nil
 	}
 	all, err := DisputesOf(ctx, q, c.Attempt)
-	if err != nil {
-		return s, err
-	}
+	return sumUp(c, all), err
+}
+
+// sumUp does so for all of its disputes, in the order in which they were seen.
+func sumUp(c Campaign, all []Dispute) (s Standing) {
 	for _, d := range all {
 		switch {
 		case d.Stands():
 			if s.Count++; s.Count == 1 {
-				s.Since, s.RulingBy = d.SeenAt, d.RulingBy
+				s.RulingBy = d.RulingBy
 			}
 			s.RulingBy = earliest(s.RulingBy, d.RulingBy)
 		case d.Ended == EndedUpheld:
@@ -137,7 +139,12 @@ func standingOf(ctx context.Context, q sqlite.Querier, c Campaign) (s Standing, 
 			s.Rejected = true
 		}
 	}
-	return s, nil
+	for _, stop := range stops(all) {
+		if !c.PausedAt.IsZero() && !stop.from.Before(c.PausedAt) && !stop.to.IsZero() {
+			s.Stopped += stop.to.Sub(stop.from)
+		}
+	}
+	return s
 }
 
 // addDispute keeps one that stops the clock from now on, unless its author had one before.
@@ -172,8 +179,8 @@ func endDisputes(ctx context.Context, tx *store.Tx, attempt ledger.AttemptKey, h
 	return nil
 }
 
-// noteDisputes keeps the disputes that stop the clock from now on, and ends those that were
-// taken back.
+// noteDisputes keeps the disputes that stop the clock from now on, and stops it with them;
+// and it ends those that were taken back.
 func (d *Driver) noteDisputes(ctx context.Context, c Campaign, t told) error {
 	if len(t.disputed)+len(t.withdrawn) == 0 {
 		return nil
@@ -188,31 +195,53 @@ func (d *Driver) noteDisputes(ctx context.Context, c Campaign, t told) error {
 			return err
 		}
 		for _, row := range fresh {
-			added, err := addDispute(ctx, tx, now, row)
-			if err != nil {
+			if now, err = d.dispute(ctx, tx, now, row); err != nil {
 				return err
-			}
-			if added {
-				tx.OnCommit(func() {
-					d.log.Warn("a release is disputed", "development", c.Development.Uri, "dispute", row.URI, "reason", row.Reason, "rulingBy", now.rulingBy(tx.Now()))
-				})
 			}
 		}
 		for _, uri := range t.withdrawn {
-			dispute, err := LoadDispute(ctx, tx, uri)
-			if err != nil {
+			if err := d.withdrawDispute(ctx, tx, now, uri); err != nil {
 				return err
 			}
-			if !dispute.Stands() {
-				continue // it was ruled on meanwhile
-			}
-			if err := endDispute(ctx, tx, dispute, EndedWithdrawn); err != nil {
-				return err
-			}
-			tx.OnCommit(func() { d.log.Info("a dispute was withdrawn", "development", c.Development.Uri, "dispute", uri) })
 		}
 		return save(ctx, tx, now)
 	})
+}
+
+// dispute stops the clock for a dispute, in the transaction that keeps it: whatever becomes
+// of it before anybody looks again, the clock stood still meanwhile. Nothing is stopped for
+// one by an account that had another one, nor when everybody is to be refunded anyway.
+func (d *Driver) dispute(ctx context.Context, tx *store.Tx, c Campaign, row index.DisputeRow) (Campaign, error) {
+	s, err := standingOf(ctx, tx, c)
+	if err != nil || s.Upheld {
+		return c, err
+	}
+	if c.Phase == lifecycle.PhaseDisputed && s.Count == 0 {
+		if c, err = d.bring(ctx, tx, c.resume(tx.Now(), s), lifecycle.PhaseVerifying); err != nil {
+			return c, err
+		}
+	}
+	added, err := addDispute(ctx, tx, c, row)
+	if err != nil || !added {
+		return c, err
+	}
+	tx.OnCommit(func() {
+		d.log.Warn("a release is disputed", "development", c.Development.Uri, "dispute", row.URI, "reason", row.Reason, "rulingBy", c.rulingBy(tx.Now()))
+	})
+	if c.Phase == lifecycle.PhaseDisputed {
+		return c, nil
+	}
+	return d.bring(ctx, tx, c.pause(tx.Now()), lifecycle.PhaseDisputed)
+}
+
+// withdrawDispute ends one that its author took back, unless it was ruled on meanwhile.
+func (d *Driver) withdrawDispute(ctx context.Context, tx *store.Tx, c Campaign, uri syntax.ATURI) error {
+	dispute, err := LoadDispute(ctx, tx, uri)
+	if err != nil || !dispute.Stands() {
+		return err
+	}
+	tx.OnCommit(func() { d.log.Info("a dispute was withdrawn", "development", c.Development.Uri, "dispute", uri) })
+	return endDispute(ctx, tx, dispute, EndedWithdrawn)
 }
 
 // freshDisputes are those of accounts that had none about the release before.
@@ -230,18 +259,6 @@ func (d *Driver) freshDisputes(ctx context.Context, c Campaign, t told) (fresh [
 	return fresh, err
 }
 
-// pause stops the clock since the first of the disputes that stand was seen.
-func pause(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
-	list, err := standingDisputes(ctx, tx, c.Attempt)
-	if err != nil {
-		return c, err
-	}
-	if len(list) == 0 {
-		return c, fmt.Errorf("%w: nobody disputes %s any more", ErrMoved, c.Development.Uri)
-	}
-	return c.pause(list[0].SeenAt), nil
-}
-
 // resume lets the clock go on when no dispute stands.
 func resume(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
 	s, err := standingOf(ctx, tx, c)
@@ -251,7 +268,7 @@ func resume(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
 	if s.Count > 0 || s.Upheld {
 		return c, fmt.Errorf("%w: %s is disputed", ErrMoved, c.Development.Uri)
 	}
-	return c.resume(tx.Now(), s.Rejected), nil
+	return c.resume(tx.Now(), s), nil
 }
 
 // undisputed wants nobody to dispute at the end.

@@ -10,6 +10,7 @@ import (
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 
 	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	index "github.com/stratosfund/stratosfund/indexer/store"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
@@ -42,9 +43,10 @@ func TestR13_ADisputeByAHolderStopsClockAndPayout(t *testing.T) {
 	w.pass(5 * day)
 	w.wantPhase("disputed")
 	w.rule(w.dispute(payerOf("h1"), "source-mismatch"), "rejected")
+	stood := w.clock.Sub(seen)
 	w.pass(time.Second)
 	w.wantPhase("verifying")
-	if got, want := w.endsAt(), end.Add(w.clock.Sub(seen)); !got.Equal(want) {
+	if got, want := w.endsAt(), end.Add(stood); !got.Equal(want) {
 		t.Errorf("verification ends at %s, want %s", got, want)
 	}
 	if r := w.record(); r.Pauses[0].To == nil || *r.VerificationEndsAt != stamp(w.endsAt()) {
@@ -182,6 +184,52 @@ func TestR13_AllPausesTogetherAreAtMostTheReserve(t *testing.T) {
 	w.wantPhase("settling")
 	if got := w.disputes(); got != "rejected, rejected by default" {
 		t.Errorf("the disputes are %s", got)
+	}
+}
+
+// TestR13_TheClockStoodStillHoweverSeldomAnybodyLooks: the process dies right after it noted
+// a dispute, or its end, and the next look is days later. What counts is when disputes stood.
+func TestR13_TheClockStoodStillHoweverSeldomAnybodyLooks(t *testing.T) {
+	t.Parallel()
+	w := opened(t)
+	for _, hold := range []ledger.HoldID{"h1", "h2", "h3"} {
+		w.paid(hold, 1000)
+	}
+	w.at(closesAt)
+	w.release()
+	w.pass(time.Second)
+	w.examined()
+	end := w.endsAt()
+	first := w.dispute(payerOf("h1"), "other")
+	w.pass(time.Second) // notes it
+	w.restart(nil)
+	w.clock = w.clock.Add(2 * day)
+	w.rule(first, "rejected") // before the next look
+	w.restart(nil)
+	w.pass(3 * day)
+	w.wantPhase("verifying")
+	if got, want := w.endsAt(), end.Add(2*day); !got.Equal(want) {
+		t.Errorf("a dispute stood for two days, and verification ends at %s, want %s", got, want)
+	}
+	if r := w.record(); *r.VerificationEndsAt != stamp(w.endsAt()) || len(r.Pauses) != 1 {
+		t.Errorf("the record says %s, with %+v", *r.VerificationEndsAt, r.Pauses)
+	}
+
+	// Another one, withdrawn, and a third before anybody looked whether the clock goes on.
+	second := w.dispute(payerOf("h2"), "other")
+	w.pass(time.Second)
+	w.clock = w.clock.Add(day)
+	w.rule(second, "rejected")
+	w.clock = w.clock.Add(day)
+	w.dispute(payerOf("h3"), "other")
+	w.pass(0)
+	w.wantPhase("disputed")
+	w.pass(day)
+	w.remove(uriOf(payerOf("h3"), "fund.stratos.feature.dispute"))
+	w.pass(0)
+	w.wantPhase("verifying")
+	if got, want := w.endsAt(), end.Add(4*day); !got.Equal(want) {
+		t.Errorf("disputes stood for four days, and verification ends at %s, want %s", got, want)
 	}
 }
 

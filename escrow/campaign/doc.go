@@ -57,8 +57,9 @@
 // # Settlement
 //
 // When verification is over nobody can dispute any more. The processor is asked about every
-// payee, and then everything that is held becomes due to them in one decision (rule 14).
-// What they cannot be paid until the final date goes back. After the decision the campaign
+// payee, and has to tell all that it knows of the money; then everything that is held
+// becomes due to them in one decision (rule 14). What they cannot be paid until the final
+// date goes back. After the decision the campaign
 // only waits: that is for escrow/outgoing.
 //
 // # The end

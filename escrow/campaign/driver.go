@@ -58,6 +58,9 @@ type Options struct {
 	Payees Payees
 	// Checkouts is nil where nobody can pay: then there is nothing to finish.
 	Checkouts Checkouts
+	// Hear has everything looked at that the processor tells by now, before a settlement is
+	// decided. Nil where there is no processor.
+	Hear func(context.Context) error
 	// MirrorURL is where what is accepted can be cloned, but for the attempt's key at the
 	// end.
 	MirrorURL string
@@ -85,6 +88,7 @@ type Driver struct {
 	terms       Terms
 	payees      Payees
 	checkouts   Checkouts
+	hear        func(context.Context) error
 	mirrorURL   string
 	recordGone  func(context.Context, syntax.ATURI) (bool, error)
 	accountGone func(context.Context, syntax.DID) (bool, error)
@@ -100,7 +104,7 @@ type Driver struct {
 func NewDriver(opts Options) *Driver {
 	return &Driver{
 		escrow: opts.Escrow, store: opts.Store, ledger: opts.Ledger, index: opts.Index, progress: opts.Progress,
-		terms: opts.Terms, payees: opts.Payees, checkouts: opts.Checkouts, mirrorURL: opts.MirrorURL,
+		terms: opts.Terms, payees: opts.Payees, checkouts: opts.Checkouts, hear: opts.Hear, mirrorURL: opts.MirrorURL,
 		recordGone: opts.RecordGone, accountGone: opts.AccountGone,
 		log: opts.Log.With("component", "campaign"), now: opts.Clock, crash: opts.Crash, metrics: newMetrics(opts.Registry),
 		payable: patience{},
@@ -256,8 +260,6 @@ func (d *Driver) do(ctx context.Context, c Campaign, step Step, s Seen, t told) 
 		err = d.move(ctx, c, lifecycle.PhaseClosed, nil)
 	case ActAccept:
 		err = d.move(ctx, c, lifecycle.PhaseVerifying, d.accept)
-	case ActDispute:
-		err = d.move(ctx, c, lifecycle.PhaseDisputed, pause)
 	case ActResume:
 		err = d.move(ctx, c, lifecycle.PhaseVerifying, resume)
 	case ActRule:
@@ -314,13 +316,8 @@ func standing(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
 // brings it there. It gets the campaign as it is, and returns it as it is to be.
 type change func(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error)
 
-// move brings a campaign into a phase, with what changes then, and with what had become of
-// the money.
+// move brings a campaign into a phase, with what changes then.
 func (d *Driver) move(ctx context.Context, c Campaign, to lifecycle.Phase, change change) error {
-	from := c.Phase
-	if to != from && !slices.Contains(follows[from], to) {
-		return fmt.Errorf("campaign: %s does not go from %s to %s", c.Development.Uri, from, to)
-	}
 	return d.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		now, err := standing(ctx, tx, c)
 		if err != nil {
@@ -331,16 +328,27 @@ func (d *Driver) move(ctx context.Context, c Campaign, to lifecycle.Phase, chang
 				return err
 			}
 		}
-		if now, err = enter(ctx, tx, now, to); err != nil {
-			return err
-		}
-		tx.OnCommit(func() {
-			d.metrics.moved(to)
-			d.log.Info("a campaign is in another phase", "development", now.Development.Uri, "attempt", now.Attempt, "from", from, "phase", to,
-				"reason", now.Reason, "amount", now.Totals.Held, "currency", now.Currency)
-		})
-		return nil
+		_, err = d.bring(ctx, tx, now, to)
+		return err
 	})
+}
+
+// bring lets a campaign come into a phase, with what had become of the money.
+func (d *Driver) bring(ctx context.Context, tx *store.Tx, c Campaign, to lifecycle.Phase) (Campaign, error) {
+	from := c.Phase
+	if to != from && !slices.Contains(follows[from], to) {
+		return c, fmt.Errorf("campaign: %s does not go from %s to %s", c.Development.Uri, from, to)
+	}
+	c, err := enter(ctx, tx, c, to)
+	if err != nil {
+		return c, err
+	}
+	tx.OnCommit(func() {
+		d.metrics.moved(to)
+		d.log.Info("a campaign is in another phase", "development", c.Development.Uri, "attempt", c.Attempt, "from", from, "phase", to,
+			"reason", c.Reason, "amount", c.Totals.Held, "currency", c.Currency)
+	})
+	return c, nil
 }
 
 // enter writes that a campaign is in a phase, with what had become of the money by then.

@@ -9,6 +9,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/stratosfund/stratosfund/escrow/checks"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/mirror"
@@ -19,6 +22,8 @@ import (
 
 // Checker finds out whether a release can be accepted.
 type Checker interface {
+	// Prepare does what takes long and can be done before there is a release.
+	Prepare()
 	Check(ctx context.Context, release checks.Release, commitment *checks.Commitment) (checks.Report, error)
 }
 
@@ -26,6 +31,8 @@ type Checker interface {
 type Mirror interface {
 	Keep(ctx context.Context, key ledger.AttemptKey, source mirror.Source) error
 	Remove(key ledger.AttemptKey) error
+	// Whole tells whether a commit is kept under a key, and can be served.
+	Whole(key ledger.AttemptKey, commit plumbing.Hash) (bool, error)
 	// Keys lists what is kept.
 	Keys() ([]ledger.AttemptKey, error)
 }
@@ -37,17 +44,19 @@ var (
 
 // ExaminerOptions are what a process, or a test, brings along.
 type ExaminerOptions struct {
-	Store   *store.Store
-	Checker Checker
-	Mirror  Mirror
-	Log     *slog.Logger
-	Clock   func() time.Time
+	Store    *store.Store
+	Checker  Checker
+	Mirror   Mirror
+	Log      *slog.Logger
+	Clock    func() time.Time
+	Registry prometheus.Registerer
 	// Crash is told of the moments at which the process may die. Nil in production.
 	Crash crashpoint.Hook
 }
 
 // Examiner has releases checked, keeps those that pass in the mirror, and then notes what
-// was found. What follows from it is the [Driver]'s. It belongs to one goroutine.
+// was found. What follows from it is the [Driver]'s. Pass belongs to one goroutine, and so
+// do Tidy and Recover, which look after the mirror beside it.
 type Examiner struct {
 	store   *store.Store
 	checker Checker
@@ -55,6 +64,9 @@ type Examiner struct {
 	log     *slog.Logger
 	now     func() time.Time
 	crash   crashpoint.Hook
+	metrics *examinerMetrics
+	// prepared: the checker has learned what takes long.
+	prepared bool
 }
 
 // NewExaminer wires an examiner. It looks at nothing yet.
@@ -62,6 +74,7 @@ func NewExaminer(opts ExaminerOptions) *Examiner {
 	return &Examiner{
 		store: opts.Store, checker: opts.Checker, mirror: opts.Mirror,
 		log: opts.Log.With("component", "examiner"), now: opts.Clock, crash: opts.Crash,
+		metrics: newExaminerMetrics(opts.Registry),
 	}
 }
 
@@ -79,20 +92,38 @@ const (
 	longestAgain = time.Hour
 	// keptAfter is how long what was accepted can be cloned after the end, at least.
 	keptAfter = 90 * 24 * time.Hour
-	// tidyEvery is how often is looked whether that is over for some.
+	// tidyEvery is how often is looked whether that is over for some, and whether something
+	// is lost.
 	tidyEvery = time.Hour
 )
 
 // Run examines until ctx ends, and then returns nil. Any other end is damage of ours and
 // returned.
 func (e *Examiner) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return repeat(ctx, e.Pass) })
+	// A repository that is fetched again does not let a release wait.
 	var tidied time.Time
-	for {
-		err := e.Pass(ctx)
-		if err == nil && e.now().Sub(tidied) >= tidyEvery {
+	g.Go(func() error {
+		return repeat(ctx, func(ctx context.Context) error {
+			if e.now().Sub(tidied) < tidyEvery {
+				return nil
+			}
 			tidied = e.now()
-			err = e.Tidy(ctx)
-		}
+			if err := e.Tidy(ctx); err != nil {
+				return err
+			}
+			return e.Recover(ctx)
+		})
+	})
+	return g.Wait()
+}
+
+// repeat calls do every now and then until ctx ends, and then returns nil; it ends with the
+// first error.
+func repeat(ctx context.Context, do func(context.Context) error) error {
+	for {
+		err := do(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -109,15 +140,26 @@ func (e *Examiner) Run(ctx context.Context) error {
 	}
 }
 
-// Pass checks the releases that are due.
+// Pass checks the releases that are due. Once there is a campaign whose release may come,
+// the checker is prepared, so that the release does not wait for that.
 func (e *Examiner) Pass(ctx context.Context) error {
 	var due []*version
+	expecting := false
 	err := e.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-		due, err = dueVersions(ctx, q, e.now(), examineAtOnce)
+		if due, err = dueVersions(ctx, q, e.now(), examineAtOnce); err != nil {
+			return err
+		}
+		if !e.prepared {
+			expecting, err = expectsRelease(ctx, q)
+		}
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	if expecting {
+		e.checker.Prepare()
+		e.prepared = true
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, v := range due {

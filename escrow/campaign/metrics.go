@@ -36,6 +36,19 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	return m
 }
 
+// examinerMetrics are those of what is kept for people to clone.
+type examinerMetrics struct{ lost prometheus.Gauge }
+
+func newExaminerMetrics(registry prometheus.Registerer) *examinerMetrics {
+	m := &examinerMetrics{lost: prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "stratos_escrow_mirror_lost", Help: "Accepted releases that people are told to clone here and cannot.",
+	})}
+	if registry != nil {
+		registry.MustRegister(m.lost)
+	}
+	return m
+}
+
 func (m *metrics) moved(to lifecycle.Phase) { m.phases.WithLabelValues(string(to)).Inc() }
 
 func (m *metrics) behind(now, known time.Time) {

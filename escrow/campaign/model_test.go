@@ -169,21 +169,7 @@ func (w *modelWorld) look(a *modelAttempt) (c Campaign, s Seen) {
 		s.Known = at(w.known)
 	}
 	if disputable(c) {
-		for _, d := range a.disputes {
-			switch {
-			case d.stands:
-				if s.Disputes.Count++; s.Disputes.Count == 1 || at(d.seen).Before(s.Disputes.Since) {
-					s.Disputes.Since = at(d.seen)
-				}
-				if s.Disputes.RulingBy.IsZero() || at(d.rulingBy).Before(s.Disputes.RulingBy) {
-					s.Disputes.RulingBy = at(d.rulingBy)
-				}
-			case d.ended == EndedUpheld:
-				s.Disputes.Upheld = true
-			case d.ended == EndedRejected && a.pausedAt != never && d.endedAt >= a.pausedAt:
-				s.Disputes.Rejected = true
-			}
-		}
+		s.Disputes = sumUp(c, a.disputed())
 	}
 	for _, p := range a.pledges {
 		switch p.state {
@@ -203,6 +189,17 @@ func (w *modelWorld) look(a *modelAttempt) (c Campaign, s Seen) {
 		s.Money.Decision = &ledger.Exit{}
 	}
 	return c, s
+}
+
+// disputed are its disputes as the driver reads them.
+func (a *modelAttempt) disputed() (list []Dispute) {
+	for _, d := range a.disputes {
+		if d.stands || d.ended != "" {
+			list = append(list, Dispute{SeenAt: at(d.seen), RulingBy: at(d.rulingBy), EndedAt: at(d.endedAt), Ended: d.ended})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Dispute) int { return a.SeenAt.Compare(b.SeenAt) })
+	return list
 }
 
 // modelAmount is what each pledge is, and modelFee what the operator may take.
@@ -255,11 +252,8 @@ func (m *model) do(w *modelWorld, a *modelAttempt, c Campaign, s Seen, step Step
 	case ActAccept:
 		c = c.accept(comatproto.RepoStrongRef{Uri: "r"}, "m", now)
 		c.Phase = lifecycle.PhaseVerifying
-	case ActDispute:
-		c = c.pause(s.Disputes.Since)
-		c.Phase = lifecycle.PhaseDisputed
 	case ActResume:
-		c = c.resume(now, s.Disputes.Rejected)
+		c = c.resume(now, s.Disputes)
 		c.Phase = lifecycle.PhaseVerifying
 	case ActRule:
 		for i := range a.disputes {
@@ -464,7 +458,12 @@ func (m *model) backers(w modelWorld, i int, with func(func(*modelWorld))) {
 		case !d.stands && d.ended == "" && a.pledges[j].state == pledgeHeld:
 			if w.on&(faultDown|faultBehind) == 0 {
 				with(func(w *modelWorld) {
-					w.attempts[i].disputes[j] = modelDispute{stands: true, seen: w.now, rulingBy: spanOf(c.rulingBy(at(w.now)))}
+					w.attempts[i].disputes[j] = modelDispute{stands: true, seen: w.now, rulingBy: spanOf(c.rulingBy(at(w.now))), endedAt: never}
+					if c.Phase == lifecycle.PhaseVerifying {
+						c := c.pause(at(w.now))
+						c.Phase = lifecycle.PhaseDisputed
+						w.attempts[i].keep(c)
+					}
 				})
 			}
 		case d.stands:
@@ -612,8 +611,12 @@ func (w *modelWorld) shift(a *modelAttempt) {
 		}
 	}
 	for i := range a.disputes {
-		if d := &a.disputes[i]; d.seen > 0 {
-			d.seen, d.rulingBy, d.endedAt = d.seen-by, d.rulingBy-by, max(0, d.endedAt-by)
+		if d := &a.disputes[i]; d.stands || d.ended != "" {
+			for _, t := range []*int8{&d.seen, &d.rulingBy, &d.endedAt} {
+				if *t != never {
+					*t -= by
+				}
+			}
 		}
 	}
 }
@@ -670,9 +673,7 @@ func TestModel_NoticesEachBrokenRule(t *testing.T) {
 	t.Parallel()
 	for name, broken := range map[string]func(Campaign, Seen, time.Time) Step{
 		"pays in a dispute": func(c Campaign, s Seen, now time.Time) Step {
-			if c.Phase == lifecycle.PhaseVerifying && s.Disputes.Count > 0 {
-				return Step{Act: ActSettle}
-			}
+			s.Disputes.Count = 0
 			return Next(c, s, now)
 		},
 		"pays as soon as a release is accepted": func(c Campaign, s Seen, now time.Time) Step {

@@ -173,6 +173,17 @@ func dueVersions(ctx context.Context, q sqlite.Querier, now time.Time, limit int
 	return list, nil
 }
 
+// expectsRelease tells whether there is a campaign whose release may still be accepted.
+func expectsRelease(ctx context.Context, q sqlite.Querier) (yes bool, err error) {
+	err = q.QueryRowContext(ctx, `
+		SELECT EXISTS (SELECT 1 FROM campaign INDEXED BY campaign_not_over
+		WHERE phase <> 'released' AND phase <> 'refunded' AND (phase = 'open' OR phase = 'closed' OR phase = 'checking'))`).Scan(&yes)
+	if err != nil {
+		return false, fmt.Errorf("campaign: look whether a release may come: %w", err)
+	}
+	return yes, nil
+}
+
 // checkLater keeps when a version is looked at again.
 func checkLater(ctx context.Context, tx *store.Tx, v *version, at time.Time) error {
 	_, err := tx.ExecContext(ctx, `UPDATE release_version SET tries = tries + 1, due_at = $1 WHERE attempt = $2 AND n = $3`,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/checks"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	index "github.com/stratosfund/stratosfund/indexer/store"
@@ -334,6 +335,62 @@ func TestR14_ASettlementWaitsForAPayeeUntilTheFinalDate(t *testing.T) {
 	never.wantReceipt("h1", "held refunding(payee-unpayable)")
 }
 
+// TestR17_WhatTheProcessorKnowsActsBeforeTheDecision: nobody had heard that a card was
+// stolen when verification ended.
+func TestR17_WhatTheProcessorKnowsActsBeforeTheDecision(t *testing.T) {
+	t.Parallel()
+	w := released(t)
+	asked := 0
+	w.news = func(ctx context.Context) error {
+		asked++
+		return w.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+			return w.ledger.DecideRefund(ctx, tx, "h1", ledger.ReasonFraud)
+		})
+	}
+	w.at(w.campaign().Accepted.EndsAt.Add(-time.Second))
+	if asked != 0 {
+		t.Error("the processor was asked before there was anything to decide")
+	}
+	w.pass(time.Second)
+	w.wantPhase("settling")
+	w.wantReceipt("h1", "held refunding(fraud)")
+	w.wantReceipt("h2", "held releasing")
+	w.pass(time.Second)
+	if asked != 1 {
+		t.Errorf("the processor was asked %d times", asked)
+	}
+}
+
+func TestR14_ASettlementWaitsForTheProcessorsNewsUntilTheFinalDate(t *testing.T) {
+	t.Parallel()
+	away := func(context.Context) error { return &payments.Failure{Kind: payments.ErrUnreachable} }
+	w := released(t)
+	w.news = away
+	w.at(w.campaign().Accepted.EndsAt)
+	w.wantPhase("settling")
+	w.pass(day)
+	w.wantReceipt("h1", "held")
+	w.news = func(context.Context) error { return nil }
+	w.pass(day)
+	w.wantReceipt("h1", "held releasing")
+
+	never := released(t)
+	never.news = away
+	never.at(never.campaign().Accepted.EndsAt)
+	never.at(finalAt.Add(-time.Second))
+	never.wantReceipt("h1", "held")
+	never.at(finalAt)
+	never.wantReceipt("h1", "held refunding(payee-unpayable)")
+
+	damaged := released(t)
+	damage := errors.New("the disk is gone")
+	damaged.news = func(context.Context) error { return damage }
+	damaged.clock = damaged.campaign().Accepted.EndsAt
+	if _, err := damaged.driver.Pass(t.Context()); !errors.Is(err, damage) {
+		t.Errorf("damage of ours is %v", err)
+	}
+}
+
 func TestR14_AChargebackBeforeTheSettlementTakesNothingOfTheOthers(t *testing.T) {
 	t.Parallel()
 	w := released(t)
@@ -409,6 +466,31 @@ func TestKilledWhileAReleaseIsCheckedAndPaidTheNextProcessGoesOn(t *testing.T) {
 		if !fired {
 			t.Errorf("nothing passed %s", point)
 		}
+	}
+}
+
+// TestPass_NoReleaseWaitsForWhatTheCheckerLearnsOnce: an examiner has its checker prepared
+// as soon as a release may come, and not before.
+func TestPass_NoReleaseWaitsForWhatTheCheckerLearnsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ok(w.examiner.Pass(t.Context()))
+	if w.prepared != 0 {
+		t.Error("the checker was prepared for nobody")
+	}
+	w.announce()
+	w.at(opensAt)
+	for range 2 {
+		w.ok(w.examiner.Pass(t.Context()))
+	}
+	if w.prepared != 1 {
+		t.Errorf("before there was a release the checker was prepared %d times", w.prepared)
+	}
+	w.release()
+	w.pass(time.Second)
+	w.examined()
+	if w.prepared != 1 {
+		t.Errorf("in the end the checker was prepared %d times", w.prepared)
 	}
 }
 

@@ -109,13 +109,13 @@ func (c Campaign) caughtUp(ctx context.Context, tx *store.Tx, published Campaign
 	case lifecycle.PhaseChecking:
 		c.Phase = lifecycle.PhaseClosed
 	case lifecycle.PhaseVerifying, lifecycle.PhaseDisputed:
-		standing, err := standingDisputes(ctx, tx, c.Attempt)
+		disputes, err := DisputesOf(ctx, tx, c.Attempt)
 		if err != nil {
 			return c, err
 		}
 		c.Phase, c.PausedAt = lifecycle.PhaseVerifying, time.Time{}
-		if len(standing) > 0 {
-			c.Phase, c.PausedAt = lifecycle.PhaseDisputed, standing[0].SeenAt
+		if list := stops(disputes); len(list) > 0 && (published.Phase == lifecycle.PhaseDisputed || list[len(list)-1].to.IsZero()) {
+			c.Phase, c.PausedAt = lifecycle.PhaseDisputed, list[len(list)-1].from
 		}
 	default:
 		c.PausedAt = time.Time{}

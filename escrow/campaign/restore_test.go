@@ -189,3 +189,35 @@ func TestCatchUp_BringsReleasesAndDisputesBack(t *testing.T) {
 	w.wantPhase("settling")
 	w.wantReceipt("h1", "held releasing")
 }
+
+// A dispute was rejected, and the process died before the clock went on: the record says
+// disputed, and nothing stands. Restored, the clock stood still all the same.
+func TestCatchUp_ADisputeThatIsOverStillStoppedTheClock(t *testing.T) {
+	t.Parallel()
+	published := released(t)
+	end := published.endsAt()
+	rejected := published.dispute(payerOf("h1"), "other")
+	published.pass(time.Second)
+	published.clock = published.clock.Add(5 * day)
+	published.rule(rejected, "rejected")
+	published.wantPhase("disputed")
+	lost := published.campaign()
+	published.read(func(ctx context.Context, q sqlite.Querier) (err error) {
+		lost.Stopped, err = campaign.DisputesOf(ctx, q, lost.Attempt)
+		return err
+	})
+
+	w := opened(t)
+	w.paid("h1", 2500)
+	w.paid("h2", 1000)
+	w.clock = published.clock
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		_, err := campaign.CatchUp(ctx, tx, lost)
+		return err
+	})
+	w.pass(time.Second)
+	w.wantPhase("verifying")
+	if got, want := w.endsAt(), end.Add(5*day); !got.Equal(want) {
+		t.Errorf("verification ends at %s, want %s", got, want)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payee"
+	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -39,19 +40,23 @@ func (p patience) put(key ledger.AttemptKey, now time.Time) {
 }
 
 // pay makes what is held due to the payees, in one decision, once the processor has said
-// of each of them that he can be paid now, at the account that was frozen (rule 14). Until
-// then it waits; the final date ends that.
+// of each of them that he can be paid now, at the account that was frozen (rule 14), and
+// has told what it knows of the money: a warning of fraud or a chargeback takes a pledge
+// out of the settlement also when its webhook was lost (rule 17). Until then it waits; the
+// final date ends that.
 func (d *Driver) pay(ctx context.Context, c Campaign) (on bool, err error) {
 	if d.payees == nil || !d.payable.due(c.Attempt, d.now()) {
 		return false, nil
 	}
-	ready, err := d.payeesReady(ctx, c)
-	if err != nil {
-		return false, err
-	}
-	if !ready {
-		d.payable.put(c.Attempt, d.now())
-		return false, nil
+	for _, ask := range []func(context.Context, Campaign) (bool, error){d.payeesReady, d.heard} {
+		ready, err := ask(ctx, c)
+		if err != nil {
+			return false, err
+		}
+		if !ready {
+			d.payable.put(c.Attempt, d.now())
+			return false, nil
+		}
 	}
 	if err := d.crash.At(crashpoint.BeforeSettlement); err != nil {
 		return false, err
@@ -91,4 +96,27 @@ func (d *Driver) payeesReady(ctx context.Context, c Campaign) (bool, error) {
 		return false, nil
 	}
 	return true, nil
+}
+
+// hearFor is how long the processor may take to tell everything.
+const hearFor = time.Minute
+
+// heard lets the processor's news act.
+func (d *Driver) heard(ctx context.Context, c Campaign) (bool, error) {
+	if d.hear == nil {
+		return true, nil
+	}
+	hearing, cancel := context.WithTimeout(ctx, hearFor)
+	defer cancel()
+	err := d.hear(hearing)
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case err == nil:
+		return true, nil
+	case hearing.Err() == nil && !payments.Outside(err):
+		return false, err
+	}
+	d.failed("hear", "a settlement waits for the processor's news", "development", c.Development.Uri, "until", c.FinalAt, "err", err)
+	return false, nil
 }

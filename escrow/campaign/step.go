@@ -55,9 +55,10 @@ const (
 // Standing are the disputes of a campaign that stop its clock.
 type Standing struct {
 	Count int64
-	// Since is when the first of them was seen, and RulingBy when the first has to be
-	// ruled on.
-	Since, RulingBy time.Time
+	// RulingBy is when the first has to be ruled on.
+	RulingBy time.Time
+	// Stopped is for how long those that are over stood since the clock stopped.
+	Stopped time.Duration
 	// Upheld: one was ruled to be right. Rejected: one that was ruled to be wrong stopped
 	// the clock for the last time.
 	Upheld, Rejected bool
@@ -99,11 +100,10 @@ const (
 	ActReopen Act = "reopen"
 	// ActAccept accepts the release that passed, and begins verification.
 	ActAccept Act = "accept"
-	// ActDispute stops the clock, ActResume lets it go on, and ActRule ends disputes that
+	// ActResume lets the clock go on that a dispute stopped, and ActRule ends disputes that
 	// nobody ruled on in time.
-	ActDispute Act = "dispute"
-	ActRule    Act = "rule"
-	ActResume  Act = "resume"
+	ActResume Act = "resume"
+	ActRule   Act = "rule"
 	// ActSettle ends verification: from then on nobody can dispute.
 	ActSettle Act = "settle"
 	// ActPay makes what is held due to the payees, once all of them can be paid.
@@ -238,13 +238,11 @@ func whileChecking(s Seen) Step {
 	return Step{Act: ActReopen}
 }
 
-// whileVerifying lets people look, until time is over and nobody disputes (rule 13).
+// whileVerifying lets people look, until time is over (rule 13). A dispute is another phase.
 func whileVerifying(c Campaign, s Seen, now time.Time) Step {
 	switch {
 	case s.Disputes.Upheld:
 		return Step{ActRefund, ReasonDisputeUpheld}
-	case s.Disputes.Count > 0:
-		return Step{Act: ActDispute}
 	case passed(c.Accepted.EndsAt, s, now):
 		return Step{Act: ActSettle}
 	}
@@ -277,10 +275,12 @@ func goingOut(c Campaign, s Seen, now time.Time) Step {
 		return Step{Act: ActFinish}
 	case s.Money.Holds+s.Money.Unfinished == 0:
 		return Step{ActRefund, ReasonNothingPledged} // banks took all of it back
-	case final(c, s, now):
-		return Step{ActRefund, ReasonPayeeUnpayable}
+	case s.Money.Holds == 0 && final(c, s, now):
+		return Step{ActRefund, ReasonUndecided} // banks have what is left, and have not said whose it is
 	case s.Money.Holds == 0:
 		return Step{}
+	case final(c, s, now):
+		return Step{ActRefund, ReasonPayeeUnpayable}
 	}
 	return Step{Act: ActPay}
 }

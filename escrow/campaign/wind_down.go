@@ -44,17 +44,27 @@ func WindDown(ctx context.Context, tx *store.Tx, l *ledger.Ledger, attempt ledge
 	return err
 }
 
-// EndRefund says of a campaign that was going back that everything did, and reports whether
-// it is so.
-func EndRefund(ctx context.Context, tx *store.Tx, attempt ledger.AttemptKey) (over bool, err error) {
+// End says of a campaign whose money was decided about that it is over, once the ledger
+// says so: refunded when everything went back, released when the payees have theirs. It
+// reports whether it is.
+func End(ctx context.Context, tx *store.Tx, attempt ledger.AttemptKey) (over bool, err error) {
 	c, err := Load(ctx, tx, attempt)
-	if err != nil || c.Phase != lifecycle.PhaseRefunding {
-		return c.Phase == lifecycle.PhaseRefunded, err
+	if err != nil || c.Over() {
+		return c.Over(), err
 	}
 	money, err := ledger.StateOf(ctx, tx, attempt)
-	if err != nil || money.Decision == nil || money.Pending+money.Holds+money.Unfinished > 0 {
+	if err != nil {
 		return false, err
 	}
-	_, err = enter(ctx, tx, c, lifecycle.PhaseRefunded)
+	var to lifecycle.Phase
+	switch Next(c, Seen{Money: money}, tx.Now()).Act {
+	case ActEnd:
+		to = lifecycle.PhaseRefunded
+	case ActRelease:
+		to = lifecycle.PhaseReleased
+	default:
+		return false, nil
+	}
+	_, err = enter(ctx, tx, c, to)
 	return err == nil, err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/checks"
@@ -67,6 +68,8 @@ type world struct {
 	examiner *campaign.Examiner
 	verdict  func(checks.Release) (checks.Report, error)
 	mirrored map[ledger.AttemptKey]string
+	metrics  *prometheus.Registry
+	prepared int // how often the checker was to prepare itself
 
 	repos map[syntax.DID]map[syntax.ATURI]index.Record
 	revs  int64
@@ -76,7 +79,8 @@ type world struct {
 	present  time.Time // of the events that come, when the clock shows another one
 	events   int64
 	unable   map[syntax.DID]error
-	sessions map[ledger.HoldID]bool // open; true: it is paid when somebody looks
+	news     func(context.Context) error // what the processor tells when it is asked
+	sessions map[ledger.HoldID]bool      // open; true: it is paid when somebody looks
 	proof    func(syntax.ATURI) (bool, error)
 	account  func(syntax.DID) (bool, error)
 }
@@ -106,6 +110,7 @@ func newWorld(t *testing.T) *world {
 		_, there := w.repos[syntax.DID(uri.Authority())][uri]
 		return !there, nil
 	}
+	w.news = func(context.Context) error { return nil }
 	w.account = func(did syntax.DID) (bool, error) { return len(w.repos[did]) == 0, nil }
 	w.restart(nil)
 	return w
@@ -121,10 +126,31 @@ func terms() repo.Terms {
 	}
 }
 
+// registry is a new one: metrics do not outlive a process.
+func (w *world) registry() *prometheus.Registry {
+	w.metrics = prometheus.NewRegistry()
+	return w.metrics
+}
+
+// lost is how many releases cannot be cloned, as the metrics say.
+func (w *world) lost() float64 {
+	w.t.Helper()
+	families, err := w.metrics.Gather()
+	w.ok(err)
+	for _, f := range families {
+		if f.GetName() == "stratos_escrow_mirror_lost" {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	w.t.Fatal("no metric says what is lost")
+	return 0
+}
+
 // restart is a new process, which knows what is in the database.
 func (w *world) restart(crash crashpoint.Hook) {
 	w.driver = campaign.NewDriver(campaign.Options{
 		Escrow: escrowDID, Store: w.store, Ledger: w.ledger, Index: w.index, Terms: w.repo, Payees: w, Checkouts: w,
+		Hear: func(ctx context.Context) error { return w.news(ctx) },
 		Progress: func() campaign.Progress {
 			if !w.present.IsZero() {
 				w.events++
@@ -142,6 +168,7 @@ func (w *world) restart(crash crashpoint.Hook) {
 	})
 	w.examiner = campaign.NewExaminer(campaign.ExaminerOptions{
 		Store: w.store, Checker: w, Mirror: w, Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)), Clock: func() time.Time { return w.clock }, Crash: crash,
+		Registry: w.registry(),
 	})
 }
 
@@ -432,7 +459,10 @@ func (w *world) Check(_ context.Context, r checks.Release, _ *checks.Commitment)
 	return w.verdict(r)
 }
 
-// Keep, Remove and Keys are the mirror.
+// Prepare is told before there is anything to check.
+func (w *world) Prepare() { w.prepared++ }
+
+// Keep, Remove, Whole and Keys are the mirror.
 func (w *world) Keep(_ context.Context, key ledger.AttemptKey, source mirror.Source) error {
 	if kept, ok := w.mirrored[key]; ok && kept != source.Commit.String() {
 		return mirror.ErrOtherCommit
@@ -444,6 +474,10 @@ func (w *world) Keep(_ context.Context, key ledger.AttemptKey, source mirror.Sou
 func (w *world) Remove(key ledger.AttemptKey) error {
 	delete(w.mirrored, key)
 	return nil
+}
+
+func (w *world) Whole(key ledger.AttemptKey, commit plumbing.Hash) (bool, error) {
+	return w.mirrored[key] == commit.String(), nil
 }
 
 func (w *world) Keys() ([]ledger.AttemptKey, error) {

@@ -57,7 +57,12 @@ func (d *Desk) makeWay(ctx context.Context, p Payment) error {
 	return err
 }
 
+// restore keeps the payment, unless somebody was faster: a hint and a comparison of
+// movements may come upon the same session.
 func (d *Desk) restore(ctx context.Context, tx *store.Tx, p Payment, session payments.Session) error {
+	if _, err := load(ctx, tx, p.ID); !errors.Is(err, ErrNotFound) {
+		return err
+	}
 	c, err := campaign.Load(ctx, tx, p.Attempt)
 	if errors.Is(err, campaign.ErrNotFound) {
 		return fmt.Errorf("%w: the campaign of %s, for session %s", ledger.ErrNotYet, p.Development, session.ID)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
@@ -68,6 +70,26 @@ func TestAdopt_WhoeverIsStillOnThePageCanPay(t *testing.T) {
 	}
 	w.pay(session)
 	w.observe(session)
+	w.want(p.ID, StatePaid, EndingNone, "held")
+}
+
+func TestAdopt_BySeveralAtOnceKeepsOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.backup()
+	p := w.begin(w.pledge(1, 2500))
+	session := w.agreed(p)
+	w.pay(session)
+	w.restore()
+	lost := w.session1(session)
+	var g errgroup.Group
+	for range 8 {
+		g.Go(func() error { return w.Adopt(t.Context(), lost) })
+	}
+	w.ok(g.Wait())
+	w.observe(session)
+	w.want(p.ID, StatePaid, EndingNone, "held")
+	w.ok(w.Adopt(t.Context(), lost))
 	w.want(p.ID, StatePaid, EndingNone, "held")
 }
 

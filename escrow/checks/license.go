@@ -118,6 +118,10 @@ func (r *run) scan(ctx context.Context, tree *object.Tree, names *regexp.Regexp)
 //go:embed gpl3-appendix.lre
 var gplAppendix string
 
+// Prepare learns the licences, which takes a second or two of a processor: whoever calls it
+// before there is anything to check does not let the first release wait.
+func (c *Checker) Prepare() { scanner() }
+
 // scanner knows the licences. To make it takes a second.
 var scanner = sync.OnceValue(func() *licensecheck.Scanner {
 	s, err := licensecheck.NewScanner(append(licensecheck.BuiltinLicenses(), licensecheck.License{ID: "GPL-3.0", LRE: gplAppendix}))

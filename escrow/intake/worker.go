@@ -81,7 +81,7 @@ type Options struct {
 }
 
 // Worker notes what is told and works it off. Pass and Run belong to one goroutine, and
-// RunSync and Sync to any; Sync and Drain may be called beside them.
+// RunSync, Sync and Hear to any; those and Drain may be called beside them.
 type Worker struct {
 	Parts
 	log     *slog.Logger
@@ -181,7 +181,7 @@ func (w *Worker) some(ctx context.Context) (more bool, err error) {
 	}
 	hints := 0
 	for _, one := range list {
-		if err := w.work(ctx, one); err != nil {
+		if _, err := w.work(ctx, one); err != nil {
 			return false, err
 		}
 		hints += len(one.hints)
@@ -189,21 +189,27 @@ func (w *Worker) some(ctx context.Context) (more bool, err error) {
 	return hints == batch, nil
 }
 
-// work looks at one object, and notes how that ended. Its error is damage of ours.
-func (w *Worker) work(ctx context.Context, one *waiting) error {
-	outcome, err := w.outcome(ctx, one, w.observe(ctx, one.object))
+// work looks at one object, and notes how that ended; putOff is why it will be looked at
+// again. Its error is damage of ours.
+func (w *Worker) work(ctx context.Context, one *waiting) (putOff, err error) {
+	seen := w.observe(ctx, one.object)
+	outcome, err := w.outcome(ctx, one, seen)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := w.crash.At(crashpoint.AfterObserve); err != nil {
-		return err
+		return nil, err
 	}
-	return w.Store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = w.Store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if outcome == "" {
 			return later(ctx, tx, one)
 		}
 		return end(ctx, tx, one, outcome)
 	})
+	if outcome == "" {
+		putOff = seen
+	}
+	return putOff, err
 }
 
 // outcome decides what becomes of the hints about an object; empty for another try.

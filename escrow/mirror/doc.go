@@ -3,7 +3,8 @@
 // cloned whatever happens to the original (rule 12).
 //
 // A repository is there whole or not at all: it is written aside, synced, and renamed. It
-// never changes afterwards. Its branch "release" is the commit, and "preview" the ancestor
+// never changes afterwards. What a disk lost all the same [Mirror.Whole] tells, so that it
+// can be fetched again. Its branch "release" is the commit, and "preview" the ancestor
 // with the tree that was committed to, where the release named one; no other name leads
 // anywhere.
 //

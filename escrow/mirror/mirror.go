@@ -29,6 +29,9 @@ const (
 // accepted stays.
 var ErrOtherCommit = errors.New("mirror: another commit is kept already")
 
+// ErrDamaged is returned by Commit for a repository that cannot be what was kept.
+var ErrDamaged = errors.New("mirror: the repository is damaged")
+
 // Config says where repositories are kept and how they are served.
 type Config struct {
 	// Folder holds a folder for each repository, and nothing else.
@@ -147,9 +150,59 @@ func (m *Mirror) Commit(key ledger.AttemptKey) (commit plumbing.Hash, ok bool, e
 	}
 	name := strings.TrimSpace(string(text))
 	if !plumbing.IsHash(name) {
-		return commit, false, fmt.Errorf("mirror: the repository of %s is damaged: %q is no commit", key, name)
+		return commit, false, fmt.Errorf("%w: %q is no commit of %s", ErrDamaged, name, key)
 	}
 	return plumbing.NewHash(name), true, nil
+}
+
+// Whole tells whether a commit is kept under a key, with all files that are served of it.
+// What they hold is not read: that is for whoever clones, by its hashes.
+func (m *Mirror) Whole(key ledger.AttemptKey, commit plumbing.Hash) (whole bool, err error) {
+	kept, ok, err := m.Commit(key)
+	if errors.Is(err, ErrDamaged) {
+		return false, nil
+	}
+	if err != nil || !ok || kept != commit {
+		return false, err
+	}
+	at, err := m.path(key)
+	if err != nil {
+		return false, err
+	}
+	packs, err := packsOf(at)
+	if err != nil || len(packs) == 0 {
+		return false, err
+	}
+	for _, name := range append(packs, "HEAD", "info/refs") {
+		info, err := os.Stat(filepath.Join(at, filepath.FromSlash(name)))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return false, nil
+		case err != nil:
+			return false, fmt.Errorf("mirror: look at %s: %w", key, err)
+		case info.Size() == 0:
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// packsOf are the packs that a repository serves, each with its index, by what it tells
+// those who clone.
+func packsOf(at string) (names []string, err error) {
+	list, err := os.ReadFile(filepath.Join(at, "objects", "info", "packs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mirror: read the list of packs: %w", err)
+	}
+	for line := range strings.Lines(string(list)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "P "); ok {
+			names = append(names, "objects/pack/"+name, "objects/pack/"+strings.TrimSuffix(name, ".pack")+".idx")
+		}
+	}
+	return names, nil
 }
 
 // Keys lists what is kept.

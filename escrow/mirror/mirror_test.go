@@ -313,3 +313,56 @@ func TestHandler_AnswersNoMoreThanSoManyAtOnce(t *testing.T) {
 		t.Errorf("afterwards: %d, the slow one %d", third.Code, slow.Code)
 	}
 }
+
+// TestWhole_TellsWhatADiskHasLost: of each file that whoever clones needs.
+func TestWhole_TellsWhatADiskHasLost(t *testing.T) {
+	t.Parallel()
+	from := source(t)
+	folder := filepath.Join(t.TempDir(), "mirror")
+	m := newMirror(t, folder)
+	whole := func() bool {
+		t.Helper()
+		ok, err := m.Whole(key, from.Commit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	if whole() {
+		t.Error("what was never kept is whole")
+	}
+	kept := filepath.Join(folder, string(key))
+	files := []string{"HEAD", "info/refs", "objects/info/packs", "refs/heads/release", "objects/pack/*.pack", "objects/pack/*.idx"}
+	for _, name := range files {
+		for _, lose := range []func(string) error{os.Remove, func(path string) error { return os.Truncate(path, 0) }} {
+			if err := m.Remove(key); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Keep(t.Context(), key, from); err != nil {
+				t.Fatal(err)
+			}
+			if !whole() {
+				t.Fatal("what is kept is not whole")
+			}
+			found, err := filepath.Glob(filepath.Join(kept, filepath.FromSlash(name)))
+			if err != nil || len(found) != 1 {
+				t.Fatalf("there is %q: %v", found, err)
+			}
+			if err := lose(found[0]); err != nil {
+				t.Fatal(err)
+			}
+			if whole() {
+				t.Errorf("without %s it is whole", name)
+			}
+		}
+	}
+	if err := m.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Keep(t.Context(), key, mirror.Source{Folder: from.Folder, Commit: from.Preview}); err != nil {
+		t.Fatal(err)
+	}
+	if whole() {
+		t.Error("another commit is whole")
+	}
+}

@@ -1,6 +1,8 @@
 package oracle_test
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -67,9 +69,13 @@ func folder(t *testing.T, seed uint64) string {
 	return filepath.Join(kept, fmt.Sprint("seed-", seed))
 }
 
-// TestOracle lives through worlds and judges each.
+// TestOracle lives through worlds and judges each. With -failfast, the first that is wrong
+// ends the others.
 func TestOracle(t *testing.T) {
 	asked := seeds(t)
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	failFast := flag.Lookup("test.failfast").Value.String() == "true"
 	var mu sync.Mutex
 	fired, ends, reasons, lives := map[oracle.Fault]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	pledges, paid := 0, 0
@@ -79,8 +85,14 @@ func TestOracle(t *testing.T) {
 	for _, seed := range asked {
 		worlds.Go(func() error {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				report, err := oracle.Run(t.Context(), oracle.Options{Seed: seed, Folder: folder(t, seed)})
+				report, err := oracle.Run(ctx, oracle.Options{Seed: seed, Folder: folder(t, seed)})
+				if ctx.Err() != nil {
+					t.Skip("another world is wrong")
+				}
 				if err != nil {
+					if failFast {
+						end()
+					}
 					t.Fatalf("%v\nreproduce: ESCROW_ORACLE_SEED=%d go test ./escrow/oracle", err, seed)
 				}
 				mu.Lock()

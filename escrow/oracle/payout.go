@@ -140,7 +140,11 @@ func (w *World) restrictPayee(ctx context.Context) error {
 	}
 	w.note("the processor stops the account of %s", payee.name)
 	w.fired.fire(FaultRestricted)
-	a.stopped, a.restricted = true, true
+	for _, a := range w.attempts {
+		if slices.ContainsFunc(a.payees, func(p *person) bool { return p.DID == payee.DID }) {
+			a.stopped, a.restricted = true, true
+		}
+	}
 	return w.processor.Restrict(ctx, r.accountOf[payee.DID], "requirements.past_due")
 }
 

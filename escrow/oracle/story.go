@@ -13,6 +13,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/escrow/simulator"
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -95,6 +96,11 @@ func (w *World) survey(ctx context.Context) error {
 	}
 	if err := w.restart(ctx); err != nil {
 		return err
+	}
+	if w.one(2) { // it catches up now, so now it comes past there
+		if err := w.doomNow(crashpoint.BeforeSettlement, crashpoint.AfterMirror); err != nil {
+			return err
+		}
 	}
 	if err := w.await(ctx, "nothing is overdue", func() ([]string, error) {
 		w.net.Release() // of what was armed before, too

@@ -6,7 +6,8 @@
 //
 // A movement that the ledger does not have is looked at once more, upon which the known
 // costs of the operator post themselves. What is left is in flight, for two days; after
-// that, and for any difference, money stops (package halt).
+// that, and for any difference, money stops (package halt), until a comparison of everything
+// finds nothing, or a person has looked.
 //
 // It also watches the account itself: payouts on a schedule would carry away money that is
 // held, and a stranger's charges mean that its balance says nothing. Either stops checkouts.

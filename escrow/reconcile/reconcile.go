@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -98,11 +99,16 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	}
 }
 
-// Pass looks at the account and compares, and returns when to do so again.
+// Pass looks at the account and compares, and returns when to do so again. While something
+// did not agree, all is compared each time: money goes on as soon as it does.
 func (r *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	err = r.Watch(ctx)
+	var wrong bool
 	if err == nil {
-		full := !r.now().Before(r.all)
+		wrong, err = r.wrong(ctx)
+	}
+	if err == nil {
+		full := wrong || !r.now().Before(r.all)
 		if _, err = r.Compare(ctx, full); err == nil && full {
 			r.all = r.now().Add(daily)
 		}
@@ -112,6 +118,16 @@ func (r *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 		return again, nil
 	}
 	return hourly, err
+}
+
+// wrong reports whether money stands still for what was found.
+func (r *Reconciler) wrong(ctx context.Context) (wrong bool, err error) {
+	err = r.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
+		standing, err := halt.Standing(ctx, q)
+		wrong = slices.ContainsFunc(standing, func(h halt.Halt) bool { return h.Reason == halt.Unreconciled })
+		return err
+	})
+	return wrong, err
 }
 
 // Watch looks at the account itself: whether it holds money, and whether others use it.
@@ -141,7 +157,9 @@ func (r *Reconciler) Watch(ctx context.Context) error {
 }
 
 // Compare compares the recent movements, or all of them, and stops money for what is
-// wrong.
+// wrong. When nothing is wrong with all of them, money that it had stopped goes on: what
+// was missing has come, as after an outage that lasted longer than anything may be in
+// flight.
 func (r *Reconciler) Compare(ctx context.Context, full bool) (*Report, error) {
 	report := newReport(r.now().UTC(), full)
 	for round := 1; ; round++ {
@@ -313,7 +331,7 @@ func (r *Reconciler) balances(ctx context.Context, report *Report, flying map[mo
 	return quiet, nil
 }
 
-// keep notes how it ended, and stops money for what is wrong.
+// keep notes how it ended, and stops money for what is wrong, or lets it go on.
 func (r *Reconciler) keep(ctx context.Context, report *Report) error {
 	r.metrics.report(report)
 	for _, f := range report.Findings {
@@ -331,6 +349,11 @@ func (r *Reconciler) keep(ctx context.Context, report *Report) error {
 	return r.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		for _, f := range report.Findings {
 			if err := halt.Stop(ctx, tx, halt.Unreconciled, f.String()); err != nil {
+				return err
+			}
+		}
+		if report.Full && report.Clean() {
+			if err := halt.Clear(ctx, tx, halt.Unreconciled, "all movements agree"); err != nil {
 				return err
 			}
 		}

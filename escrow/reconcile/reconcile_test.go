@@ -136,6 +136,46 @@ func TestCompare_WhatIsYoungIsInFlightAndThenStopsMoney(t *testing.T) {
 	}
 }
 
+func TestPass_WhatCameLateLetsMoneyGoOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	silent := true
+	w.use(w.Client, func(ctx context.Context, id payments.MovementID) error {
+		if silent {
+			return nil // as when the processor answers no question
+		}
+		return w.worker.ObserveMovement(ctx, id)
+	})
+	w.Paid("h1", amount, processortest.Pays)
+	w.Advance(inFlight)
+	pass := func(standing int) {
+		t.Helper()
+		_, err := w.reconciler.Pass(t.Context())
+		w.OK(err)
+		if len(w.halts()) != standing {
+			t.Fatalf("standing: %v, want %d", w.halts(), standing)
+		}
+	}
+	pass(1)
+	pass(1)
+	silent = false
+	w.Advance(window) // out of the recent movements
+	pass(0)
+	w.Want("h1", "held")
+}
+
+func TestCompare_TheRecentMovementsAloneLetNothingGoOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.use(richer{w.Client, 1}, w.worker.ObserveMovement)
+	w.want(w.compare(false), 0, KindBalance)
+	w.use(w.Client, w.worker.ObserveMovement)
+	if r := w.compare(false); !r.Clean() || len(w.halts()) != 1 {
+		t.Errorf("standing: %v after %+v", w.halts(), r)
+	}
+	w.want(w.compare(true), 0)
+}
+
 func TestCompare_AStrangersMoneyIsInFlightAndThenStopsMoney(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

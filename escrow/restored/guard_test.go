@@ -429,6 +429,46 @@ func TestGuard_ARefundThatWasRefusedAfterTheBackupIsOwedAgain(t *testing.T) {
 	w.Agree()
 }
 
+// TestGuard_WhatWasPaidOtherwiseIsToldAgainByAPerson: nothing at the processor shows it.
+func TestGuard_WhatWasPaidOtherwiseIsToldAgainByAPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("a", processortest.RefundFails)
+	w.DecideRefund("a", ledger.ReasonWithdrawn)
+	w.send()
+	w.Advance(22 * 24 * time.Hour)
+	for r, err := range w.Client.Refunds(t.Context(), payments.RefundQuery{}) {
+		w.OK(err)
+		w.OK(w.sender.ObserveRefund(t.Context(), r.ID))
+	}
+	w.Want("a", "refund-failed(withdrawn)")
+	w.backup()
+	evidence := ledger.Digest{1}
+	payOtherwise := func() {
+		w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.PayOtherwise(ctx, tx, "a", evidence) })
+	}
+	w.Advance(time.Hour)
+	payOtherwise()
+	w.publish()
+	want := map[string]string{"a": "refunded withdrawn"}
+	if diff := cmp.Diff(want, w.published()); diff != "" {
+		t.Fatalf("published (-want +got):\n%s", diff)
+	}
+	w.Advance(time.Hour)
+	w.restore()
+	w.guarded(false) // so nothing is published
+	payOtherwise()
+	w.guarded(true)
+	w.publish()
+	if diff := cmp.Diff(want, w.published()); diff != "" {
+		t.Errorf("in the end (-want +got):\n%s", diff)
+	}
+	if halts := w.halts(); len(halts) != 0 {
+		t.Errorf("standing: %v", halts)
+	}
+	w.Agree()
+}
+
 // TestGuard_HearsOfOrdersThatNoReceiptShows: what was sent after the backup is not sent
 // again, also where the receipt was the same before and after.
 func TestGuard_HearsOfOrdersThatNoReceiptShows(t *testing.T) {

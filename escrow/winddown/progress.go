@@ -43,3 +43,16 @@ func ProgressOf(ctx context.Context, q sqlite.Querier) ([]Progress, error) {
 	}
 	return list, nil
 }
+
+// payoutsUnderWay counts what was settled and will still arrive by itself: transfers that
+// are on their way, or not refused so far. One that the processor refuses is tried again
+// for days; for that, the end does not wait.
+func payoutsUnderWay(ctx context.Context, q sqlite.Querier) (n int64, err error) {
+	err = q.QueryRowContext(ctx, `
+		SELECT count(*) FROM payout p WHERE p.state = 'sent' OR p.state <> 'settled' AND EXISTS (
+			SELECT 1 FROM intent i WHERE i.subject = p.hold || '/' || p.payee AND i.kind = 'transfer' AND i.refused IS NULL)`).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("winddown: count what goes to payees: %w", err)
+	}
+	return n, nil
+}

@@ -352,7 +352,7 @@ func (w *Winder) leave(key ledger.AttemptKey, why string) {
 	w.Tell("Left for a person: " + why + ".")
 }
 
-// sendAll sends and follows until nothing goes back by itself any more.
+// sendAll sends and follows until nothing goes back, or to payees, by itself any more.
 func (w *Winder) sendAll(ctx context.Context) error {
 	for {
 		pause, err := w.Sender.Pass(ctx)
@@ -386,17 +386,22 @@ func (w *Winder) stopped(ctx context.Context) error {
 	return err
 }
 
-// look tells how far it is, and whether something still goes back by itself.
+// look tells how far it is, and whether something still goes back, or to payees, by itself.
 func (w *Winder) look(ctx context.Context) (waiting bool, err error) {
 	var list []Progress
+	var payouts int64
 	err = w.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-		list, err = ProgressOf(ctx, q)
+		if list, err = ProgressOf(ctx, q); err != nil {
+			return err
+		}
+		payouts, err = payoutsUnderWay(ctx, q)
 		return err
 	})
 	if err != nil {
 		return false, err
 	}
 	text := ""
+	waiting = payouts > 0
 	for _, p := range list {
 		waiting = waiting || p.Waiting() > 0
 		text += fmt.Sprintf("%s: %d held, %d to go back, %d on the way, %d came back, %d with banks, %d for payees. ",
@@ -409,12 +414,13 @@ func (w *Winder) look(ctx context.Context) (waiting bool, err error) {
 	return waiting, nil
 }
 
-// end says of campaigns that all of it went back, and what is left for a person.
+// end says of campaigns that they are over, as the ledger says, and what is left for a
+// person.
 func (w *Winder) end(ctx context.Context) error {
 	unfinished := 0
 	err := w.each(ctx, func(ctx context.Context, key ledger.AttemptKey) error {
 		return w.Store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-			over, err := campaign.EndRefund(ctx, tx, key)
+			over, err := campaign.End(ctx, tx, key)
 			if !over {
 				unfinished++
 			}

@@ -325,23 +325,55 @@ func TestR14_WhatWasSettledIsPaidOutAndNotRefunded(t *testing.T) {
 	w.opens("first")
 	w.opens("second")
 	w.paid("first", "h1", processortest.PaysAtOnce)
-	w.paid("second", "h2", processortest.Pays)
+	w.paid("first", "h2", processortest.Pays) // whose funds are there in some days
+	w.paid("second", "h3", processortest.Pays)
 	w.settles("first")
 	w.begin()
-	if err := w.winder(nil, nil).Run(t.Context()); err != nil && !errors.Is(err, ErrLeft) {
-		t.Fatal(err)
-	}
+	w.OK(w.winder(nil, nil).Run(t.Context()))
 	w.Want("h1", "released")
-	w.Want("h2", "refunded(wind-down)")
-	w.backOnce(payments.ChargeID(w.Hold("h1").Charge))
+	w.Want("h2", "released")
+	w.Want("h3", "refunded(wind-down)")
+	w.backOnce(payments.ChargeID(w.Hold("h1").Charge), payments.ChargeID(w.Hold("h2").Charge))
+	w.phase("first", lifecycle.PhaseReleased)
+	w.phase("second", lifecycle.PhaseRefunded)
 }
 
-// settles decides that Ann gets what an attempt holds.
+// TestRun_APayeeWhoCannotBePaidIsLeftForAPerson: the end does not wait for him, and the
+// campaign is not said to be over.
+func TestRun_APayeeWhoCannotBePaidIsLeftForAPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.opens("first")
+	w.paid("first", "h1", processortest.PaysAtOnce)
+	w.settles("first")
+	w.OK(w.Control.Restrict(t.Context(), string(w.Account), "rejected.other"))
+	w.begin()
+	if err := w.winder(nil, nil).Run(t.Context()); !errors.Is(err, ErrLeft) {
+		t.Fatalf("it ended with %v", err)
+	}
+	w.phase("first", lifecycle.PhaseSettling)
+	w.Want("h1", "releasing")
+	w.OK(w.Control.Complete(t.Context(), string(w.Account)))
+	w.Advance(24 * time.Hour)
+	w.OK(w.winder(nil, nil).Run(t.Context()))
+	w.phase("first", lifecycle.PhaseReleased)
+	w.Want("h1", "released")
+}
+
+// settles decides that Ann gets what an attempt holds, after verification.
 func (w *world) settles(name string) {
 	w.T.Helper()
+	attempt := ledger.AttemptOf(development(name))
 	w.Update(func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE campaign SET phase = 'settling', pot = 0, release = 'at://release', release_cid = $1, accepted_at = $2, mirror = 'http://escrow.test/git/',
+				verification_ends_at = $2, updated_at = $2
+			WHERE attempt = $3`, processortest.CID, w.Now().UnixMilli(), attempt)
+		if err != nil {
+			return err
+		}
 		return w.Ledger.Settle(ctx, tx, ledger.Settlement{
-			Attempt: ledger.AttemptOf(development(name)), Shares: []ledger.Share{{Payee: processortest.Ann, BasisPoints: 10_000}}, FeeBasisPoints: 500,
+			Attempt: attempt, Shares: []ledger.Share{{Payee: processortest.Ann, BasisPoints: 10_000}}, FeeBasisPoints: 500,
 		})
 	})
 }

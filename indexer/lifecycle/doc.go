@@ -35,7 +35,10 @@
 //
 // Only receipts of trusted escrows count, of test money only where the operator
 // says so. A receipt belongs to the proposal that it pins, else to that of its
-// attempt. By its status it stands in exactly one sum of [Funding]; money on its
+// attempt: the one for which a campaign froze it, or before that, the one that its
+// development names, if its author may act for the subject. A pledge or donation
+// is a wish until a receipt of the escrow that it names, and for its author's
+// money, belongs to the proposal that it names. By its status it stands in exactly one sum of [Funding]; money on its
 // way out or back is in a sum of its own, neither held nor there. A refund that
 // the bank returned is still on its way back: it is owed. Sums are exact, and end
 // at [MaxTotal] where they are shown.

@@ -160,7 +160,23 @@ func TestR9_MoneyCountsWhenTheReceiptSaysHeld(t *testing.T) {
 			r.Proposal = meta(backer, "feature.proposal", "q", 0).URI
 		})), 12 * day, wish},
 		{"test money", phased(open, p, paid(func(r *lifecycle.Receipt) { r.Test = true })), 12 * day, wish},
+		{"for an attempt that is not this proposal's", phased(open, p, receipt(backer, "p", 11*day, attemptURI(owner, "x"), 500, "held")), 12 * day, wish},
+		{"for the attempt of somebody who may not act", phased(open, p, develop(stranger, "s", 0), receipt(backer, "p", 11*day, attemptURI(stranger, "s"), 500, "held")), 12 * day, wish},
 		{"for the attempt of a developer who may not act any more", facts(byURL, campaignOf(owner, "d", 10*day, open), paid()), 12 * day, held},
+	})
+}
+
+// Moving a development to another proposal moves no money that a campaign froze.
+func TestR8_MoneyStaysWithTheProposalThatWasFrozen(t *testing.T) {
+	t.Parallel()
+	p, paid := pledge(backer, "p", 11*day, workOfOwner, 900), receipt(backer, "p", 11*day, workOfOwner, 500, "held")
+	wish := usd(func(f *lifecycle.Funding) { f.Pending = 1 })
+	held := usd(func(f *lifecycle.Funding) { f.Pledged, f.Pledgers = 500, 1 })
+	elsewhere := func(c *lifecycle.Campaign) { c.Proposal.URI = another }
+	runFunding(t, []fundingCase{
+		{"from which the development moved away", facts(byAccount, campaignOf(owner, "d", 10*day, open), p, paid), 12 * day, held},
+		{"to which it moved", facts(byAccount, develop(owner, "d", 0), campaignOf(owner, "d", 10*day, open, elsewhere), p, paid), 12 * day, wish},
+		{"to which it moved, which nobody we trust had frozen", facts(byAccount, develop(owner, "d", 0), campaignOf(owner, "d", 10*day, open, elsewhere, by(shady)), p, paid), 12 * day, held},
 	})
 }
 
@@ -283,27 +299,27 @@ func TestR9_PledgesAreListedByTheirReceipts(t *testing.T) {
 	)
 	f.Pledges[2].Escrow = shady
 	type shown struct {
-		Subject           syntax.ATURI
-		Recorded, Counted bool
-		Status            lifecycle.ReceiptStatus
-		Value             money.Money
+		Subject  syntax.ATURI
+		Recorded bool
+		Status   lifecycle.ReceiptStatus
+		Value    money.Money
 	}
 	uri := func(who syntax.DID, rkey string) syntax.ATURI { return meta(who, "feature.pledge", rkey, 0).URI }
 	usd := func(n int64) money.Money { return money.Money{Amount: n, Currency: "USD"} }
 	want := []shown{
-		{uri(stranger, "gone"), false, true, "refunded", usd(300)},
-		{uri(backer, "held"), true, true, "held", usd(500)},
-		{uri(backer, "wish"), true, false, lifecycle.StatusPending, usd(900)},
-		{uri(maintainer, "named"), true, false, lifecycle.StatusPending, usd(900)}, // by the word of nobody who is trusted
+		{uri(stranger, "gone"), false, "refunded", usd(300)},
+		{uri(backer, "held"), true, "held", usd(500)},
+		{uri(backer, "wish"), true, lifecycle.StatusPending, usd(900)},
+		{uri(maintainer, "named"), true, lifecycle.StatusPending, usd(900)}, // by the word of nobody who is trusted
 	}
 	var got []shown
 	for _, p := range lifecycle.PledgesAt(f, t0.Add(20*day)) {
-		got = append(got, shown{p.Subject, p.Recorded, p.Counted, p.Status, p.Value})
+		got = append(got, shown{p.Subject, p.Recorded, p.Status, p.Value})
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if gifts := lifecycle.DonationsAt(f, t0.Add(20*day)); len(gifts) != 1 || gifts[0].Payer != stranger || !gifts[0].Counted {
+	if gifts := lifecycle.DonationsAt(f, t0.Add(20*day)); len(gifts) != 1 || gifts[0].Payer != stranger || gifts[0].Status != lifecycle.ReceiptPaid {
 		t.Errorf("donations: %+v", gifts)
 	}
 }

@@ -182,7 +182,7 @@ func (w *who) hasPledge() bool {
 			continue
 		}
 		r := existing(w.receipts[word{p.URI, p.Escrow}], w.t)
-		if r == nil || r.Status == ReceiptHeld {
+		if r == nil || !w.answers(r, p.Author) || r.Status == ReceiptHeld {
 			return true
 		}
 	}

@@ -139,6 +139,8 @@ func TestR9_APledgeCanBeTakenBackUntilTheClosingOrARelease(t *testing.T) {
 		{"another's", with("held"), 12 * day, stranger, act, lifecycle.RefusedNoPledge},
 		{"of another attempt", phased(open, pledge(backer, "p", 11*day, attemptURI(owner, "e"), 500)), 12 * day, backer, act, lifecycle.RefusedNoPledge},
 		{"on its way back", with("refunding"), 12 * day, backer, act, lifecycle.RefusedNoPledge},
+		{"a wish that was paid for another proposal, and refunded", phased(open, pledge(backer, "p", 11*day, work, 500),
+			receipt(backer, "p", 11*day, work, 500, "refunded", func(r *lifecycle.Receipt) { r.Proposal = another })), 12 * day, backer, act, yes},
 		{"dated ahead", with("held"), 10 * day, backer, act, lifecycle.RefusedNoPledge},
 		{"at the closing", with("held"), 24 * day, backer, act, lifecycle.RefusedClosed},
 		{"when a release is seen", with("held", release(owner, "d", 12*day)), 12 * day, backer, act, lifecycle.RefusedReleaseSeen},

@@ -11,8 +11,8 @@ import (
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
-// StatusPending is said of a payment that is a wish: it has no receipt, or only one
-// that the operator does not go by.
+// StatusPending is said of a payment that is a wish: it has no receipt, or none that
+// says where its money is; see [PledgesAt].
 const StatusPending ReceiptStatus = "pending"
 
 // Payment is a pledge or a donation, and where its money is.
@@ -26,13 +26,16 @@ type Payment struct {
 	Value   money.Money
 	Status  ReceiptStatus
 	Receipt *Receipt // nil while there is none; of a wish, what some escrow claims
-	// Counted: the receipt is part of the proposal's funding.
-	Counted bool
 }
 
 // PledgesAt returns the pledges that exist at t, with the receipts of the
-// escrows that they name, and the payments for pledges whose record is gone.
+// escrows that they name, and the payments for pledges whose record is gone or
+// names another proposal by now. So it holds each receipt that is part of the
+// proposal's funding once, and as wishes what [Funding] counts as pending.
 // The result is sorted newest first.
+//
+// Of some pledges only, it needs their receipts, and where one of those pins no
+// proposal, who has authority and what decides about its attempt.
 func PledgesAt(f Facts, t time.Time) []Payment {
 	wishes := make([]wish, 0, len(f.Pledges))
 	for _, p := range f.Pledges {
@@ -106,7 +109,7 @@ func (e *evaluation) payments(kind syntax.NSID, wishes []wish, t time.Time) []Pa
 func (e *evaluation) payment(r *Receipt) Payment {
 	return Payment{
 		Subject: r.Subject.URI, Payer: r.Payer, Attempt: r.Attempt,
-		Value: r.Value, Status: r.Status, Receipt: r, Counted: e.counts(r),
+		Value: r.Value, Status: r.Status, Receipt: r,
 	}
 }
 
@@ -124,11 +127,12 @@ func (f *Facts) joinReceipts() map[word]*Receipt {
 	return out
 }
 
-// answers: the receipt says where the money of the payer's pledge or donation is,
-// as far as the operator goes. It may not be for another proposal: after paying for
-// one its author may change the record to name another.
-func (e *evaluation) answers(r *Receipt, payer syntax.DID) bool {
-	return r.Payer == payer && e.Policy.Counts(r.Author, r.Test) && (r.Proposal == "" || r.Proposal == e.Proposal.URI)
+// answers: the receipt says where the money of the author's pledge or donation is.
+// One that is no part of this proposal's funding does not: after paying for a
+// proposal its author may change the record to name another. Nor does one for
+// money of somebody else.
+func (e *evaluation) answers(r *Receipt, author syntax.DID) bool {
+	return r.Payer == author && e.counts(r)
 }
 
 // counts: the receipt is for this proposal, of a trusted escrow, and of real

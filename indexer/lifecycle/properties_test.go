@@ -124,6 +124,9 @@ func addEscrows(rt *rapid.T, f *lifecycle.Facts, prefix string, escrows ...synta
 				if rapid.Bool().Draw(rt, "verification ends") {
 					c.VerificationEndsAt = ptr(t0.Add(drawMoment(rt, "verificationEndsAt")))
 				}
+				if rapid.IntRange(0, 3).Draw(rt, "its development was for another proposal then") == 0 {
+					c.Proposal.URI = another
+				}
 			})(f)
 		}
 	}
@@ -138,13 +141,34 @@ func addEscrows(rt *rapid.T, f *lifecycle.Facts, prefix string, escrows ...synta
 					r.HeldUntil = ptr(t0.Add(drawMoment(rt, "heldUntil")))
 				}
 				r.Value.Currency = rapid.SampledFrom([]money.Currency{"USD", "EUR", "CHF"}).Draw(rt, "currency")
-				r.Proposal = rapid.SampledFrom([]syntax.ATURI{"", f.Proposal.URI, meta(backer, "feature.proposal", "another", 0).URI}).Draw(rt, "pinned")
+				r.Proposal = rapid.SampledFrom([]syntax.ATURI{"", f.Proposal.URI, another}).Draw(rt, "pinned")
 				if rapid.Bool().Draw(rt, "is a donation") {
 					forDonation(r)
 				}
+				if rapid.IntRange(0, 3).Draw(rt, "is of somebody else's money") == 0 {
+					r.Payer = rapid.SampledFrom(everybody).Draw(rt, "foreign payer")
+				}
 			})(f)
 	}
+	// Half of what was paid for is said of this proposal, wherever the money is.
+	for _, r := range f.Receipts {
+		if rapid.Bool().Draw(rt, "its record is gone, or names another") {
+			continue
+		}
+		who, rkey, when := did(r.Subject.URI), r.Subject.URI.RecordKey().String(), drawMoment(rt, "createdAt")
+		attempt := rapid.SampledFrom(append(attempts, r.Attempt)).Draw(rt, "attempt")
+		if r.Subject.URI.Collection() == "fund.stratos.feature.donation" {
+			if !slices.ContainsFunc(f.Donations, func(d lifecycle.Donation) bool { return d.URI == r.Subject.URI }) {
+				donation(who, rkey, when, attempt, 1)(f)
+			}
+		} else if !slices.ContainsFunc(f.Pledges, func(p lifecycle.Pledge) bool { return p.URI == r.Subject.URI }) {
+			pledge(who, rkey, when, attempt, 1)(f)
+		}
+	}
 }
+
+// another is a proposal that the facts are not about.
+var another = meta(backer, "feature.proposal", "another", 0).URI
 
 var statuses = []lifecycle.ReceiptStatus{
 	lifecycle.ReceiptHeld, lifecycle.ReceiptReleasing, lifecycle.ReceiptReleased, lifecycle.ReceiptRefunding, lifecycle.ReceiptRefunded,
@@ -315,7 +339,7 @@ func TestF2_TheEscrowsWordOutlivesAllOtherRecords(t *testing.T) {
 		f := drawFacts(rt, everybody...)
 		for i := range f.Receipts {
 			r := &f.Receipts[i]
-			r.Proposal = rapid.SampledFrom([]syntax.ATURI{f.Proposal.URI, meta(backer, "feature.proposal", "another", 0).URI}).Draw(rt, "pinned")
+			r.Proposal = rapid.SampledFrom([]syntax.ATURI{f.Proposal.URI, another}).Draw(rt, "pinned")
 		}
 		now := t0.Add(drawMoment(rt, "now"))
 		later := lifecycle.Facts{Policy: f.Policy, Proposal: f.Proposal, Campaigns: f.Campaigns, Receipts: f.Receipts}
@@ -351,7 +375,7 @@ func TestR18_EachReceiptStandsInOneSum(t *testing.T) {
 			kind := p.Subject.Collection()
 			never := p.Status == "unheard-of" || kind == "fund.stratos.feature.pledge" && p.Status == lifecycle.ReceiptPaid ||
 				kind == "fund.stratos.feature.donation" && slices.Contains(statuses[:3], p.Status)
-			if p.Counted && !never {
+			if p.Status != lifecycle.StatusPending && !never {
 				want[p.Value.Currency] += p.Value.Amount
 			}
 		}
@@ -386,7 +410,7 @@ func TestF1_IntervalsCoverAllOfTimeOnce(t *testing.T) {
 		}
 		begins := f.Proposal.CreatedAt.Add(-5 * time.Minute)
 		for _, c := range deciding(f) {
-			if opens := c.CreatedAt.Add(-5 * time.Minute); opens.Before(begins) {
+			if opens := c.CreatedAt.Add(-5 * time.Minute); opens.Before(begins) && c.Proposal.URI == f.Proposal.URI {
 				begins = opens
 			}
 		}
@@ -475,7 +499,7 @@ func model(f lifecycle.Facts, t time.Time) (at, bool) {
 	opened := map[lifecycle.AttemptURI]bool{}
 	inPhase := func(phases ...lifecycle.Phase) (found []lifecycle.Campaign) {
 		for _, c := range deciding(f) {
-			if exists(c.Meta) && slices.Contains(phases, c.Phase) {
+			if exists(c.Meta) && slices.Contains(phases, c.Phase) && c.Proposal.URI == f.Proposal.URI {
 				found = append(found, c)
 			}
 		}
@@ -483,6 +507,11 @@ func model(f lifecycle.Facts, t time.Time) (at, bool) {
 	}
 	for _, c := range inPhase(lifecycle.Phases()...) {
 		opened[c.Development.URI] = true
+	}
+	for _, c := range deciding(f) {
+		if c.Proposal.URI != f.Proposal.URI {
+			opened[c.Development.URI] = true // for another one, which stands (rule 8)
+		}
 	}
 	if c := inPhase(released); len(c) > 0 {
 		return at{Stage: lifecycle.StageCompleted, Attempt: c[0].Development.URI}, true
@@ -656,7 +685,7 @@ func sums(f lifecycle.Facts, stages []lifecycle.Interval, t time.Time) []lifecyc
 		var raised int64
 		add := func(p lifecycle.Payment, places map[lifecycle.ReceiptStatus]*int64) {
 			place := places[p.Status]
-			if p.Value.Currency != currency || !p.Counted || place == nil {
+			if p.Value.Currency != currency || place == nil {
 				return
 			}
 			*place += p.Value.Amount
@@ -668,7 +697,7 @@ func sums(f lifecycle.Facts, stages []lifecycle.Interval, t time.Time) []lifecyc
 			if p.Status == lifecycle.StatusPending && p.Value.Currency == currency {
 				sum.Pending++
 			}
-			if p.Counted && p.Value.Currency == currency && p.Status == "held" {
+			if p.Value.Currency == currency && p.Status == "held" {
 				pledgers[p.Payer] = true
 			}
 			add(p, map[lifecycle.ReceiptStatus]*int64{
@@ -677,7 +706,7 @@ func sums(f lifecycle.Facts, stages []lifecycle.Interval, t time.Time) []lifecyc
 			})
 		}
 		for _, p := range donations {
-			if p.Counted && p.Value.Currency == currency && p.Status == "paid" {
+			if p.Value.Currency == currency && p.Status == "paid" {
 				donors[p.Payer] = true
 			}
 			add(p, map[lifecycle.ReceiptStatus]*int64{

@@ -89,7 +89,7 @@ func TestRule9_ListedPledgesSayWhereTheMoneyIs(t *testing.T) {
 		pledge(t, dave, 3, uri, dev, escrow, fields{"createdAt": at(1)}), // not yet
 		pledge(t, dave, 4, proposalURI(carol, 2), dev, escrow, nil),      // for another one
 		pledge(t, bob, 1, uri, dev, escrow, nil),                         // of a hidden account
-		receipt(t, escrow, alice, 1, dev, 1000, "USD", "held", nil),
+		receipt(t, escrow, alice, 1, dev, 1000, "USD", "held", fields{"proposal": ref(uri)}),
 		receipt(t, shady, alice, 2, dev, 1000, "USD", "held", nil),                  // not the escrow that it names
 		receipt(t, shady, dave, 1, dev, 1000, "USD", "held", nil),                   // trusted by nobody
 		receipt(t, escrow, dave, 2, dev, 1000, "USD", "held", fields{"test": true}), // no real money
@@ -132,6 +132,10 @@ func TestRule9_AReceiptIsForTheProposalThatWasPaidFor(t *testing.T) {
 	w.put(
 		proposal(t, carol, 1, onAccount(bob), nil), proposal(t, carol, 2, onAccount(bob), nil),
 		development(t, bob, 1, paid, nil), development(t, bob, 2, other, nil),
+		development(t, dave, 1, paid, nil),
+		development(t, bob, 3, paid, nil), development(t, bob, 4, paid, nil),
+		campaign(t, escrow, developmentURI(bob, 4), paid, payees(bob)),
+		development(t, bob, 3, other, nil), development(t, bob, 4, other, nil),
 	)
 	for n, c := range []struct {
 		name    string
@@ -145,7 +149,17 @@ func TestRule9_AReceiptIsForTheProposalThatWasPaidFor(t *testing.T) {
 		{"moved from where the receipt pins it", pledged{other, two},
 			receipt(t, escrow, alice, 3, two, 1000, "USD", "held", fields{"proposal": ref(paid)}), false},
 		{"of nobody knows which", pledged{paid, developmentURI(bob, 9)},
-			receipt(t, escrow, alice, 4, developmentURI(bob, 9), 1000, "USD", "held", nil), true},
+			receipt(t, escrow, alice, 4, developmentURI(bob, 9), 1000, "USD", "held", nil), false},
+		{"of an attempt of somebody who may not act", pledged{paid, developmentURI(dave, 1)},
+			receipt(t, escrow, alice, 5, developmentURI(dave, 1), 1000, "USD", "held", nil), false},
+		{"of an attempt that was moved", pledged{other, developmentURI(bob, 3)},
+			receipt(t, escrow, alice, 6, developmentURI(bob, 3), 1000, "USD", "held", nil), true},
+		{"from before it was moved", pledged{paid, developmentURI(bob, 3)},
+			receipt(t, escrow, alice, 7, developmentURI(bob, 3), 1000, "USD", "held", nil), false},
+		{"of an attempt that was moved after it was frozen", pledged{paid, developmentURI(bob, 4)},
+			receipt(t, escrow, alice, 8, developmentURI(bob, 4), 1000, "USD", "held", nil), true},
+		{"where it was moved to then", pledged{other, developmentURI(bob, 4)},
+			receipt(t, escrow, alice, 9, developmentURI(bob, 4), 1000, "USD", "held", nil), false},
 	} {
 		w.put(pledge(t, alice, n, c.pledged.proposal, c.pledged.development, escrow, nil), c.receipt)
 		listed := w.pledges(t, c.pledged.proposal)
@@ -167,7 +181,7 @@ func TestRule5_ListedDonationsSayWhetherTheyArrived(t *testing.T) {
 	one, two := donation(t, alice, 1, uri, dev, escrow, nil), donation(t, dave, 1, uri, dev, escrow, fields{"createdAt": at(-1)})
 	w.put(
 		proposal(t, carol, 1, onAccount(bob), nil), one, two,
-		receiptFor(t, escrow, two.URI(), dev, 700, "USD", "paid", nil),
+		receiptFor(t, escrow, two.URI(), dev, 700, "USD", "paid", fields{"proposal": ref(uri)}),
 	)
 	got := all(t, w, uri, func(d DonationRow) Key { return d.Key },
 		func(r *Reader, proposal syntax.ATURI, after *Key, limit int) ([]DonationRow, error) {

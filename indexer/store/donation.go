@@ -36,28 +36,31 @@ type DonationRow struct {
 // key of the last page.
 func (r *Reader) ListDonations(ctx context.Context, proposal syntax.ATURI, after *Key, limit int) ([]DonationRow, error) {
 	var c clauses
-	c.add(`SELECT x.created_at, x.uri, x.author, x.development_uri, t.uri, t.status, t.test
-		FROM donation x JOIN repo a ON a.did = x.author
-		LEFT JOIN receipt t ON `)
-	r.paysFor(&c)
-	c.add(` WHERE x.proposal_uri = ? AND a.status = 'active'`, proposal)
+	c.add(`SELECT `+donationColumns+` WHERE x.proposal_uri = ? AND a.status = 'active'`, proposal)
 	r.newestFirst(&c, after, limit)
-	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (d DonationRow, err error) {
-		var paid receiptColumns
-		err = rows.Scan(&d.Value, &d.URI, &d.Author, &d.Development, &paid.uri, &paid.status, &paid.test)
-		d.Receipt, d.Status, d.Test = paid.values()
-		return d, err
-	}, c.args...)
+	found, err := collect(ctx, r.tx, c.text.String(), scanDonation, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: list the donations for %s: %w", proposal, err)
+	}
+	paid, err := r.paid(ctx, nil, found)
+	if err != nil {
+		return nil, fmt.Errorf("store: list the donations for %s: %w", proposal, err)
+	}
+	rows := make([]DonationRow, 0, len(found))
+	for _, d := range found {
+		row := DonationRow{Key: Key{millis(d.fact.CreatedAt), d.fact.URI}, Author: d.fact.Author, Development: d.fact.Attempt}
+		row.Receipt, row.Status, row.Test = receiptOf(paid[d.fact.URI])
+		rows = append(rows, row)
 	}
 	return rows, nil
 }
 
-const donationsOf = `
-	SELECT n.uri, n.author, n.created_at, n.development_uri, n.escrow, n.currency, n.amount, n.proposal_uri
-	FROM donation n JOIN repo a ON a.did = n.author
-	WHERE n.proposal_uri = $1 AND a.status = 'active'`
+// donationColumns goes after SELECT and before WHERE.
+const donationColumns = `
+	x.uri, x.author, x.created_at, x.development_uri, x.escrow, x.currency, x.amount, x.proposal_uri
+	FROM donation x JOIN repo a ON a.did = x.author`
+
+const donationsOf = `SELECT ` + donationColumns + ` WHERE x.proposal_uri = $1 AND a.status = 'active'`
 
 func scanDonation(rows *sql.Rows) (f about[lifecycle.Donation], err error) {
 	var m metaColumns

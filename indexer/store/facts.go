@@ -189,11 +189,12 @@ func scanEstimateAfter(rows *sql.Rows, others ...any) (e lifecycle.Estimate, err
 	return e, err
 }
 
-const pledgesOf = `
-	SELECT p.uri, p.author, p.created_at, p.development_uri, p.escrow, p.currency, p.amount, p.proposal_uri
-	FROM pledge p
-	JOIN repo a ON a.did = p.author
-	WHERE p.proposal_uri = $1 AND a.status = 'active'`
+// pledgeColumns goes after SELECT and before WHERE.
+const pledgeColumns = `
+	x.uri, x.author, x.created_at, x.development_uri, x.escrow, x.currency, x.amount, x.proposal_uri
+	FROM pledge x JOIN repo a ON a.did = x.author`
+
+const pledgesOf = `SELECT ` + pledgeColumns + ` WHERE x.proposal_uri = $1 AND a.status = 'active'`
 
 func scanPledge(rows *sql.Rows) (f about[lifecycle.Pledge], err error) {
 	var m metaColumns

@@ -122,8 +122,9 @@ func (r *Reader) AnswersTo(ctx context.Context, uris []syntax.ATURI) (map[syntax
 }
 
 // FactsOfBacker returns of the proposals among uris only the facts that decide
-// where an account's own estimates and pledges stand: these, its receipts, and
-// the campaigns of trusted escrows.
+// where an account's own estimates and pledges stand: these, its receipts, the
+// campaigns of trusted escrows, and of attempts that its receipts are for, where
+// these say no more, whether they are the proposal's.
 func (r *Reader) FactsOfBacker(ctx context.Context, did syntax.DID, uris []syntax.ATURI) (map[syntax.ATURI]lifecycle.Facts, error) {
 	l, err := loadProposals(ctx, r.tx, r.policy, uris)
 	if err != nil {
@@ -132,7 +133,8 @@ func (r *Reader) FactsOfBacker(ctx context.Context, did syntax.DID, uris []synta
 	trusted := jsonList(r.policy.TrustedEscrows)
 	for _, load := range []func() error{
 		func() error { return l.addEstimates(ctx, l.list, ` AND e.author = $2`, did) },
-		func() error { return l.addPledges(ctx, ` AND p.author = $2`, did) },
+		func() error { return l.addPledges(ctx, ` AND x.author = $2`, did) },
+		func() error { return l.paidAttempts(ctx, did) },
 		func() error {
 			return l.addCampaigns(ctx, ` AND c.escrow IN (SELECT value FROM json_each($2))`, trusted)
 		},

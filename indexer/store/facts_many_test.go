@@ -58,7 +58,6 @@ func (v verdict) shown() verdict {
 func withRecord(payments []lifecycle.Payment, payer syntax.DID) (out []lifecycle.Payment) {
 	for _, p := range payments {
 		if p.Recorded && p.Payer == payer {
-			p.Counted = false // is about the proposal's funding
 			out = append(out, p)
 		}
 	}

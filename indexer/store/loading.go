@@ -56,17 +56,22 @@ type loading struct {
 	tallied  map[syntax.ATURI]int64                  // as the table: until when the estimates in the sums of each count
 }
 
-// loadProposals begins with the proposals that are indexed and visible. Records of
-// accounts that are not active are not facts (F5).
-func loadProposals(ctx context.Context, q querier, policy lifecycle.Policy, uris []syntax.ATURI) (*loading, error) {
-	l := &loading{
-		q: q, list: listOf(uris),
-		facts:    make(map[syntax.ATURI]*lifecycle.Facts, len(uris)),
+func newLoading(q querier) *loading {
+	return &loading{
+		q:        q,
+		facts:    map[syntax.ATURI]*lifecycle.Facts{},
 		attempts: map[lifecycle.AttemptURI][]syntax.ATURI{},
 		subjects: map[syntax.ATURI]syntax.ATURI{},
 		disputed: map[syntax.ATURI]lifecycle.AttemptURI{},
 		tallied:  map[syntax.ATURI]int64{},
 	}
+}
+
+// loadProposals begins with the proposals that are indexed and visible. Records of
+// accounts that are not active are not facts (F5).
+func loadProposals(ctx context.Context, q querier, policy lifecycle.Policy, uris []syntax.ATURI) (*loading, error) {
+	l := newLoading(q)
+	l.list = listOf(uris)
 	rows, err := collect(ctx, l.q, l.list.many(proposalsOf), scanProposal, l.list.arg)
 	if err != nil {
 		return nil, fmt.Errorf("load proposals: %w", err)
@@ -260,8 +265,10 @@ func (l *loading) responses(ctx context.Context) error {
 	return nil
 }
 
-func (l *loading) developments(ctx context.Context) error {
-	found, err := collect(ctx, l.q, l.list.many(developmentsOf), scanDevelopment, l.list.arg)
+func (l *loading) developments(ctx context.Context) error { return l.addDevelopments(ctx, "") }
+
+func (l *loading) addDevelopments(ctx context.Context, also string, args ...any) error {
+	found, err := collect(ctx, l.q, l.list.many(developmentsOf)+also, scanDevelopment, append([]any{l.list.arg}, args...)...)
 	if err != nil {
 		return fmt.Errorf("load developments: %w", err)
 	}
@@ -342,13 +349,17 @@ func (l *loading) addPledges(ctx context.Context, also string, args ...any) erro
 	if err != nil {
 		return fmt.Errorf("load pledges: %w", err)
 	}
+	l.sharePledges(found)
+	return nil
+}
+
+func (l *loading) sharePledges(found []about[lifecycle.Pledge]) {
 	for _, p := range found {
 		if f := l.facts[p.proposal]; f != nil {
 			f.Pledges = append(f.Pledges, p.fact)
 			l.subjects[p.fact.URI] = p.proposal
 		}
 	}
-	return nil
 }
 
 func (l *loading) donations(ctx context.Context) error {
@@ -356,13 +367,17 @@ func (l *loading) donations(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load donations: %w", err)
 	}
+	l.shareDonations(found)
+	return nil
+}
+
+func (l *loading) shareDonations(found []about[lifecycle.Donation]) {
 	for _, d := range found {
 		if f := l.facts[d.proposal]; f != nil {
 			f.Donations = append(f.Donations, d.fact)
 			l.subjects[d.fact.URI] = d.proposal
 		}
 	}
-	return nil
 }
 
 func (l *loading) receipts(ctx context.Context) error { return l.addReceipts(ctx, receiptsOf, "") }
@@ -372,13 +387,19 @@ func (l *loading) overdue(ctx context.Context, now time.Time) error {
 	return l.addReceipts(ctx, overdueOf, "", millis(now.Add(-lifecycle.OverdueTolerance)))
 }
 
-// addReceipts reads receipts by a statement, and gives a receipt to the proposal that it pins, to those of its
-// attempt, and to that of its pledge or donation.
+// addReceipts reads receipts by a statement.
 func (l *loading) addReceipts(ctx context.Context, of, also string, args ...any) error {
 	found, err := collect(ctx, l.q, l.list.many(of)+also, scanReceipt, append([]any{l.list.arg}, args...)...)
 	if err != nil {
 		return fmt.Errorf("load receipts: %w", err)
 	}
+	l.shareReceipts(found)
+	return nil
+}
+
+// shareReceipts gives a receipt to the proposal that it pins, to those of its attempt,
+// and to that of its pledge or donation.
+func (l *loading) shareReceipts(found []lifecycle.Receipt) {
 	for _, r := range found {
 		of := append([]syntax.ATURI{r.Proposal, l.subjects[r.Subject.URI]}, l.attempts[r.Attempt]...)
 		slices.Sort(of)
@@ -388,7 +409,6 @@ func (l *loading) addReceipts(ctx context.Context, of, also string, args ...any)
 			}
 		}
 	}
-	return nil
 }
 
 func (l *loading) disputes(ctx context.Context) error {

@@ -41,26 +41,23 @@ func (r *Reader) ListOwn(ctx context.Context, did syntax.DID, after *Key, limit 
 		}
 	}
 	c.add(`
-		SELECT e.created_at AS at, e.uri AS subject, ?, e.proposal_uri, e.currency, e.amount, NULL, NULL, NULL, 0
+		SELECT e.created_at AS at, e.uri AS subject, ?, e.proposal_uri, '', '', e.currency, e.amount, '', '', 0, 0
 		FROM estimate e WHERE e.author = ?`, lexicons.CollectionEstimate, did)
 	page("e.created_at", "e.uri")
-	for _, paid := range []struct {
+	for _, offered := range []struct {
 		table      string
 		collection syntax.NSID
 	}{{"pledge", lexicons.CollectionPledge}, {"donation", lexicons.CollectionDonation}} {
 		c.add(`
 		UNION ALL
-		SELECT x.created_at, x.uri, ?, x.proposal_uri, coalesce(t.currency, x.currency), coalesce(t.amount, x.amount),
-		       t.uri, t.status, t.test, 0
-		FROM `+paid.table+` x LEFT JOIN receipt t ON `, paid.collection)
-		r.paysFor(&c)
-		c.add(` WHERE x.author = ?`, did)
+		SELECT x.created_at, x.uri, ?, x.proposal_uri, x.development_uri, x.escrow, x.currency, x.amount, '', '', 0, 0
+		FROM `+offered.table+` x WHERE x.author = ?`, offered.collection, did)
 		page("x.created_at", "x.uri")
 	}
 	c.add(`
 		UNION ALL
 		SELECT t.created_at, t.subject_uri, CASE WHEN t.subject_uri LIKE ? THEN ? ELSE ? END,
-		       coalesce(`+receiptProposal+`, ''), t.currency, t.amount, t.uri, t.status, t.test, 1
+		       coalesce(`+receiptProposal+`, ''), '', '', t.currency, t.amount, t.uri, t.status, t.test, 1
 		FROM receipt t
 		WHERE t.payer = ? AND NOT EXISTS (SELECT 1 FROM pledge p WHERE p.uri = t.subject_uri)
 		  AND NOT EXISTS (SELECT 1 FROM donation n WHERE n.uri = t.subject_uri) AND `,
@@ -70,15 +67,35 @@ func (r *Reader) ListOwn(ctx context.Context, did syntax.DID, after *Key, limit 
 	c.add(`
 		ORDER BY at DESC, subject DESC`)
 	c.limit(limit)
+	var pledges []about[lifecycle.Pledge]
+	var donations []about[lifecycle.Donation]
 	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (o OwnRow, err error) {
-		var paid receiptColumns
-		err = rows.Scan(&o.Value, &o.URI, &o.Collection, &o.Proposal, &o.Money.Currency, &o.Money.Amount,
-			&paid.uri, &paid.status, &paid.test, &o.Deleted)
-		o.Receipt, o.Status, o.Test = paid.values()
+		var attempt syntax.ATURI
+		var escrow syntax.DID
+		err = rows.Scan(&o.Value, &o.URI, &o.Collection, &o.Proposal, &attempt, &escrow, &o.Money.Currency, &o.Money.Amount,
+			&o.Receipt, &o.Status, &o.Test, &o.Deleted)
+		meta := lifecycle.Meta{URI: o.URI, Author: did, CreatedAt: fromMillis(o.Value)}
+		switch {
+		case o.Deleted:
+		case o.Collection == lexicons.CollectionPledge:
+			pledges = append(pledges, about[lifecycle.Pledge]{lifecycle.Pledge{Meta: meta, Attempt: attempt, Escrow: escrow, Value: o.Money}, o.Proposal})
+		case o.Collection == lexicons.CollectionDonation:
+			donations = append(donations, about[lifecycle.Donation]{lifecycle.Donation{Meta: meta, Attempt: attempt, Escrow: escrow, Value: o.Money}, o.Proposal})
+		}
 		return o, err
 	}, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: list what %s offered and paid: %w", did, err)
+	}
+	paid, err := r.paid(ctx, pledges, donations)
+	if err != nil {
+		return nil, fmt.Errorf("store: list what %s offered and paid: %w", did, err)
+	}
+	for i := range rows {
+		if p, ok := paid[rows[i].URI]; ok && !rows[i].Deleted {
+			rows[i].Money = p.Value
+			rows[i].Receipt, rows[i].Status, rows[i].Test = receiptOf(p)
+		}
 	}
 	return rows, nil
 }

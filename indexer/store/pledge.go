@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -37,20 +36,21 @@ type PledgeRow struct {
 // receipts, and not in this list.
 func (r *Reader) ListPledges(ctx context.Context, proposal syntax.ATURI, after *Key, limit int) ([]PledgeRow, error) {
 	var c clauses
-	c.add(`SELECT x.created_at, x.uri, x.author, x.development_uri, t.uri, t.status, t.test
-		FROM pledge x JOIN repo a ON a.did = x.author
-		LEFT JOIN receipt t ON `)
-	r.paysFor(&c)
-	c.add(` WHERE x.proposal_uri = ? AND a.status = 'active'`, proposal)
+	c.add(`SELECT `+pledgeColumns+` WHERE x.proposal_uri = ? AND a.status = 'active'`, proposal)
 	r.newestFirst(&c, after, limit)
-	rows, err := collect(ctx, r.tx, c.text.String(), func(rows *sql.Rows) (p PledgeRow, err error) {
-		var paid receiptColumns
-		err = rows.Scan(&p.Value, &p.URI, &p.Author, &p.Development, &paid.uri, &paid.status, &paid.test)
-		p.Receipt, p.Status, p.Test = paid.values()
-		return p, err
-	}, c.args...)
+	found, err := collect(ctx, r.tx, c.text.String(), scanPledge, c.args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: list the pledges for %s: %w", proposal, err)
+	}
+	paid, err := r.paid(ctx, found, nil)
+	if err != nil {
+		return nil, fmt.Errorf("store: list the pledges for %s: %w", proposal, err)
+	}
+	rows := make([]PledgeRow, 0, len(found))
+	for _, p := range found {
+		row := PledgeRow{Key: Key{millis(p.fact.CreatedAt), p.fact.URI}, Author: p.fact.Author, Development: p.fact.Attempt}
+		row.Receipt, row.Status, row.Test = receiptOf(paid[p.fact.URI])
+		rows = append(rows, row)
 	}
 	return rows, nil
 }

@@ -72,31 +72,13 @@ func (r *Reader) counted(c *clauses) {
 		jsonList(r.policy.TrustedEscrows), r.policy.TestMoney)
 }
 
-// paysFor adds the condition that the receipt t counts and is for the pledge or
-// donation x as it stands: by the escrow that it names, and for no other proposal.
-// After paying for one its author may change it to name another.
-func (r *Reader) paysFor(c *clauses) {
-	c.add(`t.subject_uri = x.uri AND t.escrow = x.escrow AND t.created_at <= ?
-		AND coalesce(`+receiptProposal+`, x.proposal_uri) = x.proposal_uri AND `, millis(r.now.Add(lifecycle.FutureTolerance)))
-	r.counted(c)
-}
-
-// receiptProposal is the proposal that the receipt t is for. It says so itself, or
+// receiptProposal is the proposal that the receipt t names. It says so itself, or
 // else its campaign, or else the development, which may have changed since, or be
-// gone: then it is NULL.
+// gone: then it is NULL. Whether it is part of that one's funding is another
+// question, and not one for SQL: see paid.
 const receiptProposal = `coalesce(t.proposal_uri,
 	(SELECT w.proposal_uri FROM campaign w WHERE w.development_uri = t.development_uri AND w.escrow = t.escrow),
 	(SELECT d.proposal_uri FROM development d WHERE d.uri = t.development_uri))`
-
-// receiptColumns receives the columns of a receipt that may not be there.
-type receiptColumns struct {
-	uri, status sql.NullString
-	test        sql.NullBool
-}
-
-func (c receiptColumns) values() (uri syntax.ATURI, status lifecycle.ReceiptStatus, test bool) {
-	return syntax.ATURI(c.uri.String), lifecycle.ReceiptStatus(c.status.String), c.test.Bool
-}
 
 // parseMillis reads a time that the lexicon calls a datetime.
 func parseMillis(field, value string) (int64, error) {
@@ -124,12 +106,19 @@ func optionalTime(ms sql.NullInt64) *time.Time {
 	return &t
 }
 
+// receiptColumns goes after SELECT and before WHERE.
+const receiptColumns = `
+	t.uri, t.escrow, t.created_at, t.subject_uri, t.subject_cid, t.development_uri, coalesce(t.proposal_uri, ''),
+	t.payer, t.currency, t.amount, t.status, t.expected_at, t.held_until, t.test
+	FROM receipt t JOIN repo e ON e.did = t.escrow`
+
+// receiptsFor finds the receipts of some escrows for a pledge or donation.
+const receiptsFor = `SELECT ` + receiptColumns + `
+	WHERE t.subject_uri = $1 AND t.escrow IN (SELECT value FROM json_each($2)) AND e.status = 'active'`
+
 // receiptsOf finds the receipts that pin a proposal, that are for an attempt at it,
 // and that are for a pledge or donation to it.
-const receiptsOf = `
-	SELECT t.uri, t.escrow, t.created_at, t.subject_uri, t.subject_cid, t.development_uri, coalesce(t.proposal_uri, ''),
-	       t.payer, t.currency, t.amount, t.status, t.expected_at, t.held_until, t.test
-	FROM receipt t JOIN repo e ON e.did = t.escrow
+const receiptsOf = `SELECT ` + receiptColumns + `
 	WHERE t.record_id IN (
 		SELECT record_id FROM receipt WHERE proposal_uri = $1
 		UNION
@@ -144,10 +133,7 @@ const receiptsOf = `
 
 // overdueOf are those of receiptsOf that count for the proposal, if they do, and whose
 // money is held although its time, or the final date of its campaign, was before $2.
-const overdueOf = `
-	SELECT t.uri, t.escrow, t.created_at, t.subject_uri, t.subject_cid, t.development_uri, coalesce(t.proposal_uri, ''),
-	       t.payer, t.currency, t.amount, t.status, t.expected_at, t.held_until, t.test
-	FROM receipt t JOIN repo e ON e.did = t.escrow
+const overdueOf = `SELECT ` + receiptColumns + `
 	WHERE t.record_id IN (
 		SELECT record_id FROM receipt WHERE proposal_uri = $1
 		UNION ALL

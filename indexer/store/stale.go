@@ -296,6 +296,8 @@ func (tx *tx) touchAccount(ctx context.Context, did syntax.DID) error {
 		 SELECT n.proposal_uri FROM receipt t JOIN donation n ON n.uri = t.subject_uri WHERE t.escrow = $1
 		 UNION
 		 SELECT d.proposal_uri FROM receipt t JOIN development d ON d.uri = t.development_uri WHERE t.escrow = $1
+		 UNION
+		 SELECT c.proposal_uri FROM receipt t JOIN campaign c ON c.development_uri = t.development_uri WHERE t.escrow = $1
 		 ON CONFLICT DO NOTHING`,
 		`INSERT INTO dirty_standing (did)
 		 SELECT DISTINCT t.payer FROM development d JOIN receipt t ON t.development_uri = d.uri WHERE d.author = $1

@@ -82,7 +82,7 @@ func (a *Acts) showPropose(w http.ResponseWriter, r *http.Request) {
 // similar is the part of the form that changes while somebody types a title.
 func (a *Acts) similar(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	found, err := a.similarTo(r.Context(), strings.TrimSpace(query.Get(fieldTitle)))
+	found, err := a.similarTo(r.Context(), strings.TrimSpace(query.Get(fieldTitle)), "")
 	if err != nil {
 		a.opts.Failed(w, r, err)
 		return
@@ -90,7 +90,8 @@ func (a *Acts) similar(w http.ResponseWriter, r *http.Request) {
 	a.opts.Render(w, r, http.StatusOK, PageSimilar, found)
 }
 
-func (a *Acts) similarTo(ctx context.Context, title string) (Similar, error) {
+// similarTo are proposals like a title, but for one itself: a form may have been sent before.
+func (a *Acts) similarTo(ctx context.Context, title string, itself syntax.ATURI) (Similar, error) {
 	out := Similar{Title: title}
 	if title == "" || utf8.RuneCountInString(title) > longest(lexicons.CollectionProposal, "title") {
 		return out, nil
@@ -100,6 +101,9 @@ func (a *Acts) similarTo(ctx context.Context, title string) (Similar, error) {
 		return out, err
 	}
 	for _, p := range found.Proposals {
+		if p.Uri == itself.String() {
+			continue
+		}
 		record, err := readRecord[stratos.FeatureProposal](p.Record)
 		if err != nil {
 			return out, err
@@ -138,7 +142,8 @@ func (a *Acts) sendPropose(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if in.values.Get(fieldLooked) != record.Title {
-		if form.Similar, err = a.similarTo(r.Context(), record.Title); err != nil {
+		itself := syntax.ATURI("at://" + visitor.DID.String() + "/" + lexicons.CollectionProposal.String() + "/" + in.values.Get(fieldKey))
+		if form.Similar, err = a.similarTo(r.Context(), record.Title, itself); err != nil {
 			a.opts.Failed(w, r, err)
 			return
 		}

@@ -17,7 +17,7 @@ func TestSomebodyProposesAndAnotherOneSaysWhatItIsWorth(t *testing.T) {
 	ana.Open(s.page("/propose"))
 	ana.SignIn(proposer.Handle.String(), proposer.Password)
 	ana.See("Propose a feature")
-	ana.Picture("propose")
+	ana.Inspect("propose")
 	ana.Fill("The feature in a few words", "Maps of the night sky")
 	ana.Fill("For which project", "https://maps.example/")
 	ana.Fill("What it should do", "Who posts while others sleep, as *stars*.")
@@ -34,7 +34,7 @@ func TestSomebodyProposesAndAnotherOneSaysWhatItIsWorth(t *testing.T) {
 	ben.Open(s.page(path + "/estimate"))
 	ben.SignIn(backer.Handle.String(), backer.Password)
 	ben.See("Yours count up to €25, £20, ¥3,500, $25")
-	ben.Picture("estimate")
+	ben.Inspect("estimate")
 	ben.Fill("Amount", "a lot")
 	ben.Choose("USD")
 	ben.Press("Sign the estimate")
@@ -42,7 +42,7 @@ func TestSomebodyProposesAndAnotherOneSaysWhatItIsWorth(t *testing.T) {
 	if got := ben.Value("Amount"); got != "a lot" {
 		t.Errorf("what was typed became %q", got)
 	}
-	ben.Picture("estimate-wrong")
+	ben.Inspect("estimate-wrong")
 	ben.Fill("Amount", "12.50")
 	ben.Press("Sign the estimate")
 	ben.Arrive(path)
@@ -53,7 +53,7 @@ func TestSomebodyProposesAndAnotherOneSaysWhatItIsWorth(t *testing.T) {
 	}
 	ben.Open(strings.TrimSuffix(ben.At(), path) + "/me")
 	ben.See("$12.50")
-	ben.Picture("me")
+	ben.Inspect("me")
 }
 
 func TestSimilarProposalsAreShownBeforeAnotherOneIsWritten(t *testing.T) {
@@ -76,7 +76,7 @@ func TestSimilarProposalsAreShownBeforeAnotherOneIsWritten(t *testing.T) {
 	b.Open(strings.TrimSuffix(origin, "/p/") + "/propose")
 	propose("Clocks in each time zone")
 	b.See("Is it one of these?")
-	b.Picture("propose-similar")
+	b.Inspect("propose-similar")
 	if got := len(recordsOf[stratos.FeatureProposal](t, ana, lexicons.CollectionProposal)); got != 1 {
 		t.Errorf("%d proposals are written", got)
 	}
@@ -97,7 +97,7 @@ func TestAnEndedSessionLosesNothingThatWasTyped(t *testing.T) {
 	b.ForgetCookies()
 	b.Press("Sign the proposal")
 	b.See("You are not signed in any more, so nothing was written")
-	b.Picture("session-ended")
+	b.Inspect("session-ended")
 	if got := b.Value("What it should do"); got != "Ring only when it matters." {
 		t.Errorf("what was typed became %q", got)
 	}
@@ -113,7 +113,7 @@ func TestADeveloperIntroducesAProjectAndAnswers(t *testing.T) {
 	b.Open(s.page("/claim"))
 	b.SignIn(lin.Handle.String(), lin.Password)
 	b.See("Introduce your project")
-	b.Picture("claim")
+	b.Inspect("claim")
 	b.Fill("Name", "Bells")
 	b.Fill("Short name", "bells")
 	b.Fill("Where it lives", "website https://bells.example/")

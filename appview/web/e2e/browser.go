@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
@@ -24,13 +26,17 @@ const (
 	lookEvery = 100 * time.Millisecond
 )
 
+// unbounded is how fast a network is that is not held up.
+const unbounded = -1
+
 // lossless is the quality that makes a PNG of a picture.
 const lossless = 100
 
 // Browser is one person's.
 type Browser struct {
-	t   testing.TB
-	ctx context.Context
+	t          testing.TB
+	ctx        context.Context
+	scriptless bool
 }
 
 // New opens a browser with nothing in it, or leaves the test out where there is none.
@@ -197,35 +203,86 @@ func (b *Browser) Click(selector string) {
 // Offline cuts the browser from the network, or connects it again.
 func (b *Browser) Offline(cut bool) {
 	b.t.Helper()
-	b.do("cut the network", network.OverrideNetworkState(cut, 0, -1, -1))
+	everything := &network.Conditions{DownloadThroughput: unbounded, UploadThroughput: unbounded}
+	b.do("cut the network", chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := network.EmulateNetworkConditionsByRule(cut, []*network.Conditions{everything}).Do(ctx)
+		return err
+	}))
+}
+
+// LoseAnswers lets forms arrive at their sites, and nothing come back.
+func (b *Browser) LoseAnswers(lose bool) {
+	b.t.Helper()
+	if !lose {
+		b.do("let answers arrive", fetch.Disable())
+		return
+	}
+	chromedp.ListenTarget(b.ctx, func(event any) {
+		if paused, ok := event.(*fetch.EventRequestPaused); ok {
+			go b.drop(paused)
+		}
+	})
+	b.do("lose answers", fetch.Enable().WithPatterns([]*fetch.RequestPattern{
+		{URLPattern: "*", ResourceType: network.ResourceTypeDocument, RequestStage: fetch.RequestStageResponse},
+	}))
+}
+
+func (b *Browser) drop(paused *fetch.EventRequestPaused) {
+	ctx, cancel := context.WithTimeout(b.ctx, stepWithin)
+	defer cancel()
+	var then chromedp.Action = fetch.ContinueRequest(paused.RequestID)
+	if paused.Request.Method == http.MethodPost {
+		then = fetch.FailRequest(paused.RequestID, network.ErrorReasonConnectionReset)
+	}
+	if err := chromedp.Run(ctx, then); err != nil && b.ctx.Err() == nil {
+		b.t.Errorf("lose the answer of %s: %v", paused.Request.URL, err)
+	}
 }
 
 // WithoutScripts turns scripts off, as some people do.
 func (b *Browser) WithoutScripts() {
 	b.t.Helper()
 	b.do("turn scripts off", emulation.SetScriptExecutionDisabled(true))
+	b.scriptless = true
 }
 
-// Picture keeps pictures of the page under a name: light and dark, of a phone and of a
-// desktop.
-func (b *Browser) Picture(name string) {
+// Inspect looks at the page as people may see it: on a phone and on a desktop, light and
+// dark. Nothing on it may keep somebody from using it who hears it, or presses keys. Pictures
+// of it are kept under a name, where E2E_PICTURES names a folder.
+func (b *Browser) Inspect(name string) {
 	b.t.Helper()
 	folder := os.Getenv("E2E_PICTURES")
-	if folder == "" {
-		return
+	if folder != "" {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			b.t.Fatal(err)
+		}
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		b.t.Fatal(err)
-	}
+	page := &judged{name: name}
+	b.do("wait for "+name, chromedp.WaitVisible("body", chromedp.ByQuery))
 	for _, on := range []device{phone, desktop} {
 		for _, in := range []string{dark, light} {
 			b.look(on, in)
-			var png []byte
-			b.do("take a picture of "+name, chromedp.WaitVisible("body", chromedp.ByQuery), chromedp.FullScreenshot(&png, lossless))
-			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%s-%s.png", name, on.name, in)), png, 0o644); err != nil {
-				b.t.Fatal(err)
+			b.withScripts(func() { page.add(b.judge(name, on, in)) })
+			if folder != "" {
+				b.picture(filepath.Join(folder, fmt.Sprintf("%s-%s-%s.png", name, on.name, in)))
 			}
 		}
+	}
+	b.t.Logf("\n%s%s", judgedHead, page)
+	if folder != "" {
+		if err := page.keep(folder); err != nil {
+			b.t.Fatalf("keep what axe-core says about %s: %v", name, err)
+		}
+	}
+}
+
+// picture keeps a picture of the whole page.
+func (b *Browser) picture(path string) {
+	b.t.Helper()
+	var png []byte
+	b.do("take a picture of the page", chromedp.FullScreenshot(&png, lossless))
+	if err := os.WriteFile(path, png, 0o644); err != nil {
+		b.t.Fatal(err)
 	}
 }
 

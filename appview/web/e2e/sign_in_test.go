@@ -14,12 +14,12 @@ func TestSomebodySignsInAndOut(t *testing.T) {
 	b.Open(s.page("/"))
 	b.See("Sign in")
 	b.Press("Sign in")
-	b.Picture("sign-in")
+	b.Inspect("sign-in")
 	b.SignIn(ana.Handle.String(), ana.Password)
 	b.See("@" + ana.Handle.String())
 	b.Open(strings.TrimSuffix(b.At(), "/") + "/me")
 	b.See("Nothing yet")
-	b.Picture("me-empty")
+	b.Inspect("me-empty")
 	b.Press("Sign out")
 	b.See("Sign in")
 	if strings.Contains(b.Text(), ana.Handle.String()) {
@@ -39,7 +39,7 @@ func TestWhoSaysNoAtTheirHostComesBackWithASentence(t *testing.T) {
 	b.Click(`button[type="submit"]`)
 	b.Press("Deny access")
 	b.See("You did not agree at your host")
-	b.Picture("sign-in-refused")
+	b.Inspect("sign-in-refused")
 }
 
 func TestAWrongNameStaysInTheForm(t *testing.T) {

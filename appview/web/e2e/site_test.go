@@ -2,12 +2,17 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,32 +27,82 @@ import (
 type site struct {
 	network *atmosphere.Network
 	url     string
+	road    *road
+	config  appview.Config
+	stop    func()
 }
 
 func newSite(t *testing.T) *site {
 	t.Helper()
 	network := atmospheretest.Shared(t)
 	port := freePort(t)
-	service, err := appview.Build(t.Context(), appview.Config{
-		Bind: "127.0.0.1:" + port, PublicURL: "http://localhost:" + port, DatabaseURL: "sqlite://" + filepath.Join(t.TempDir(), "appview.db"),
-		RelayURLs: []string{network.PDSURL()}, PLCURL: network.PLCURL(), TestMoney: true, Web: true, Version: "test",
-	}, appview.Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Clock: time.Now, Transport: network.Transport(), CheckOutput: true})
+	s := &site{
+		network: network, url: "http://localhost:" + port, road: &road{next: network.Transport()},
+		config: appview.Config{
+			Bind: "127.0.0.1:" + port, PublicURL: "http://localhost:" + port, DatabaseURL: "sqlite://" + filepath.Join(t.TempDir(), "appview.db"),
+			RelayURLs: []string{network.PDSURL()}, PLCURL: network.PLCURL(), TestMoney: true, Web: true, Version: "test",
+		},
+	}
+	s.start(t)
+	t.Cleanup(func() { s.stop() })
+	return s
+}
+
+// start starts the site, also again after its stop.
+func (s *site) start(t *testing.T) {
+	t.Helper()
+	service, err := appview.Build(t.Context(), s.config, appview.Options{
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Clock: time.Now, Transport: s.road, CheckOutput: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- service.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if err := service.Close(); err != nil {
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := errors.Join(<-done, service.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	return &site{network: network, url: "http://localhost:" + port}
+}
+
+// road is the way from the site to people's hosts.
+type road struct {
+	next http.RoundTripper
+	way  atomic.Int32
+}
+
+// What happens on the way to somebody's host when a record is written.
+const (
+	wayOpen    int32 = iota
+	wayCut           // nothing arrives
+	wayBack          // it arrives, and the answer is lost
+	wayRefused       // the host does not want it
+)
+
+// RoundTrip implements http.RoundTripper.
+func (r *road) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !strings.HasPrefix(req.URL.Path, "/xrpc/com.atproto.repo.") {
+		return r.next.RoundTrip(req)
+	}
+	switch r.way.Load() {
+	case wayCut:
+		return nil, errors.New("the road is cut")
+	case wayBack:
+		resp, err := r.next.RoundTrip(req)
+		if err != nil {
+			return nil, err
+		}
+		return nil, errors.Join(errors.New("the answer is lost"), resp.Body.Close())
+	case wayRefused:
+		return &http.Response{
+			StatusCode: http.StatusBadRequest, Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
+			Body: io.NopCloser(strings.NewReader(`{"error":"InvalidRequest","message":"The account is over its quota."}`)),
+		}, nil
+	}
+	return r.next.RoundTrip(req)
 }
 
 // freePort is one that nobody listens on: the address of a site has to be known before it

@@ -53,3 +53,56 @@ for (const place of document.querySelectorAll("[data-look]")) {
 		pause = setTimeout(look, 300);
 	});
 }
+
+// A form is sent when somebody is there to take it: a browser that finds nobody would put a
+// page of its own in the place of what was typed.
+for (const form of document.querySelectorAll("form:has(.send)")) {
+	let asking = false;
+	form.addEventListener("submit", async (event) => {
+		event.preventDefault();
+		if (asking) return;
+		asking = true;
+		try {
+			await fetch("/xrpc/_health", { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(10000) });
+			keepTyped(form);
+			form.submit();
+		} catch {
+			say(form, "You are not connected, or this service does not answer, so nothing was sent. What you typed is still here: try again when you are connected.");
+			asking = false;
+		}
+	});
+	addEventListener("pageshow", () => { asking = false; });
+}
+
+function say(form, sentence) {
+	form.querySelector(".unsent")?.remove();
+	const notice = document.createElement("p");
+	notice.className = "notice warn unsent";
+	notice.setAttribute("role", "alert");
+	notice.textContent = sentence;
+	form.querySelector(".send").before(notice);
+}
+
+// What was sent outlives its page, in this tab, until it was answered: a connection may break
+// off when nobody knows whether it arrived. With it comes the key of its record, so sent again
+// it is written once.
+function keepTyped(form) {
+	sessionStorage.setItem("sent", JSON.stringify({ page: location.href, fields: [...new FormData(form)] }));
+}
+
+{
+	const sent = JSON.parse(sessionStorage.getItem("sent"));
+	const form = document.querySelector("form.act");
+	const answered = performance.getEntriesByType("navigation")[0].responseStatus < 400;
+	if (sent && form && location.href === sent.page && !document.querySelector(".notice[role=alert]") && document.referrer !== sent.page) {
+		for (const [name, value] of sent.fields) {
+			for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
+				if (field.type === "radio" || field.type === "checkbox") field.checked = field.checked || field.value === value;
+				else field.value = value;
+			}
+		}
+		say(form, "Something went wrong after you sent this. What you typed is here again: send it once more. If it arrived before, it is written once.");
+	} else if (sent && answered && document.referrer === sent.page && !form) {
+		sessionStorage.removeItem("sent");
+	}
+}
