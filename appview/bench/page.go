@@ -136,24 +136,17 @@ func (c *childConfig) pages(ctx context.Context) (err error) {
 
 // make lets one visitor after the other open pages, and returns how long one is on average.
 func (c *childConfig) make(ctx context.Context, site http.Handler, targets []string) (found figures, bytes int, err error) {
+	if _, err := visit(ctx, site, targets[0]); err != nil { // the first one counts the numbers
+		return found, 0, err
+	}
 	var made, total atomic.Int64
 	before := ownCPU()
 	found, err = closed(ctx, 1, c.span, func(ctx context.Context) (func(int64) error, error) {
 		return func(n int64) error {
-			target := targets[n%int64(len(targets))]
-			r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-			if err != nil {
-				return fmt.Errorf("bench: ask for %s: %w", target, err)
-			}
-			r.RequestURI = target
-			w := &opened{header: http.Header{}, status: http.StatusOK}
-			site.ServeHTTP(w, r)
-			if w.status != http.StatusOK {
-				return fmt.Errorf("bench: %s answers %d", target, w.status)
-			}
+			bytes, err := visit(ctx, site, targets[n%int64(len(targets))])
 			made.Add(1)
-			total.Add(int64(w.bytes))
-			return nil
+			total.Add(int64(bytes))
+			return err
 		}, nil
 	})
 	if err != nil {
@@ -161,6 +154,21 @@ func (c *childConfig) make(ctx context.Context, site http.Handler, targets []str
 	}
 	found.CPU = (ownCPU() - before) / time.Duration(made.Load())
 	return found, int(total.Load() / made.Load()), nil
+}
+
+// visit opens a page, and returns how long it is.
+func visit(ctx context.Context, site http.Handler, target string) (bytes int, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return 0, fmt.Errorf("bench: ask for %s: %w", target, err)
+	}
+	r.RequestURI = target
+	w := &opened{header: http.Header{}, status: http.StatusOK}
+	site.ServeHTTP(w, r)
+	if w.status != http.StatusOK {
+		return 0, fmt.Errorf("bench: %s answers %d", target, w.status)
+	}
+	return w.bytes, nil
 }
 
 // opened is a page that nobody reads.
