@@ -21,7 +21,7 @@ const (
 type API struct {
 	store  *store.Store
 	policy lifecycle.Policy
-	stats  statsKeeper
+	stats  *statsKeeper
 	parts  *parts // nil keeps none
 }
 

@@ -53,6 +53,63 @@ func TestOfManyWhoAskForNumbersOneCountsAndWhoGivesUpIsFollowed(t *testing.T) {
 	})
 }
 
+func TestNoPageWaitsForNumbersWhileThereAreOlderOnes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		keeper := newStatsKeeper()
+		counted := int64(0)
+		count := func(context.Context) (*stratos.GetStats_Output, time.Time, error) {
+			counted++
+			n := counted
+			time.Sleep(time.Second)
+			return &stratos.GetStats_Output{Proposals: n}, time.Now(), nil
+		}
+		want := func(number int64, waits time.Duration) {
+			t.Helper()
+			began := time.Now()
+			out, err := keeper.seen(t.Context(), time.Now, count)
+			if err != nil || out.Proposals != number || time.Since(began) != waits {
+				t.Errorf("after %s there is %+v, %v; want %d after %s", time.Since(began), out, err, number, waits)
+			}
+		}
+		want(1, time.Second)
+		time.Sleep(statsHold)
+		want(2, time.Second) // nobody counts beside who asks
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- keeper.keep(ctx, time.Now, count) }()
+		synctest.Wait()
+		for range 3 {
+			want(2, 0)
+		}
+		time.Sleep(statsHold)
+		want(2, 0) // old, and counted anew
+		time.Sleep(2 * time.Second)
+		want(3, 0)
+		time.Sleep(10 * statsHold)
+		if counted != 3 {
+			t.Errorf("it was counted %d times, with nobody who looks", counted)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		want(4, time.Second)
+	})
+}
+
+func TestCountingThatFailsEndsWhoCounts(t *testing.T) {
+	t.Parallel()
+	keeper := newStatsKeeper()
+	keeper.last.Store(&countedStats{out: &stratos.GetStats_Output{}})
+	keeper.wanted <- struct{}{}
+	broken := errors.New("disk")
+	count := func(context.Context) (*stratos.GetStats_Output, time.Time, error) { return nil, time.Time{}, broken }
+	if err := keeper.keep(t.Context(), time.Now, count); !errors.Is(err, broken) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 func TestNumbersTellTestMoneyApart(t *testing.T) {
 	t.Parallel()
 	s := store.Stats{

@@ -49,9 +49,13 @@ func (a *API) getTimeline(ctx context.Context, p aboutProposalParams) (*stratos.
 // timelineActors says whose records are events: what strangers answer or develop
 // is none (rule 3).
 func timelineActors(ctx context.Context, r *store.Reader, proposal syntax.ATURI) (of store.Actors, err error) {
-	f, err := r.Facts(ctx, proposal)
+	shown, err := r.FactsShown(ctx, []syntax.ATURI{proposal})
 	if err != nil {
 		return of, err
+	}
+	f, ok := shown[proposal]
+	if !ok {
+		return of, errProposalNotFound
 	}
 	of.Developers = lifecycle.DevelopersAt(f, r.Now())
 	for _, a := range lifecycle.AttemptsAt(f, r.Now()) {

@@ -22,6 +22,9 @@ func (a *API) listDisputes(ctx context.Context, p aboutProposalParams) (*stratos
 		if err != nil {
 			return err
 		}
+		if len(keys) == 0 {
+			return nil // and nothing else has to be known
+		}
 		states, err := disputeStates(ctx, r, proposal)
 		if err != nil {
 			return err

@@ -40,18 +40,14 @@ func (a *API) listEstimates(ctx context.Context, p listEstimatesParams) (*strato
 			return err
 		}
 		r = r.At(page.now)
-		facts, err := r.FactsWithEstimates(ctx, uri)
+		counted, spread, err := p.count(ctx, r, uri, page)
 		if errors.Is(err, store.ErrNotFound) {
 			return errProposalNotFound
 		}
 		if err != nil {
 			return err
 		}
-		counted := lifecycle.CountEstimates(facts, r.Now())
-		if p.Currency != "" {
-			counted = slices.DeleteFunc(counted, func(c lifecycle.Counting) bool { return string(c.Value.Currency) != p.Currency })
-		}
-		out.Distribution = distributions(counted)
+		out.Distribution = distributions(spread)
 
 		keys := estimateKeys(counted, page.after, int(p.Limit)+1)
 		keys, out.Cursor, err = page.next(keys, int(p.Limit))
@@ -64,6 +60,26 @@ func (a *API) listEstimates(ctx context.Context, p listEstimatesParams) (*strato
 		return nil, err
 	}
 	return out, nil
+}
+
+// count says what the estimates of a page count for, and how all that count are spread. A
+// first page needs the newest only, where what counts is summed up already.
+func (p *listEstimatesParams) count(ctx context.Context, r *store.Reader, uri syntax.ATURI, at page) ([]lifecycle.Counting, []store.EstimateStep, error) {
+	if at.after == nil && p.Currency == "" {
+		newest, ok, err := r.NewestEstimates(ctx, uri, stepEnds, int(p.Limit)+1)
+		if err != nil || ok {
+			return lifecycle.CountEstimates(newest.Facts, r.Now()), newest.Spread, err
+		}
+	}
+	facts, err := r.FactsWithEstimates(ctx, uri)
+	if err != nil {
+		return nil, nil, err
+	}
+	counted := lifecycle.CountEstimates(facts, r.Now())
+	if p.Currency != "" {
+		counted = slices.DeleteFunc(counted, func(c lifecycle.Counting) bool { return string(c.Value.Currency) != p.Currency })
+	}
+	return counted, spreadOf(counted), nil
 }
 
 // estimateKeys picks a page of estimates, which are sorted newest first.

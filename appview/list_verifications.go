@@ -22,6 +22,9 @@ func (a *API) listVerifications(ctx context.Context, p aboutProposalParams) (*st
 		if err != nil {
 			return err
 		}
+		if len(rows) == 0 {
+			return nil // and nothing else has to be known
+		}
 		lf, err := r.Facts(ctx, proposal)
 		if err != nil {
 			return err

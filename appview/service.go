@@ -27,6 +27,7 @@ type Service struct {
 	indexer  *indexer.Indexer
 	server   *xrpc.Server
 	registry *prometheus.Registry
+	pages    *API              // what pages ask; nil without them
 	sessions *session.Sessions // nil without pages
 	escrows  *escrows.Client   // nil without pages
 }
@@ -93,6 +94,7 @@ func (s *Service) wire(ctx context.Context, opts Options) (err error) {
 			return err
 		}
 		s.server.Handle("/", pages)
+		s.pages = api
 	}
 	return s.server.Listen(ctx)
 }
@@ -106,6 +108,9 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.server.Run(ctx) })
 	g.Go(func() error { return s.indexer.Run(ctx) })
+	if s.pages != nil {
+		g.Go(func() error { return s.pages.KeepStats(ctx) })
+	}
 	if s.cfg.MetricsBind != "" {
 		g.Go(func() error { return xrpc.ServeMetrics(ctx, s.cfg.MetricsBind, s.registry) })
 	}

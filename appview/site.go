@@ -178,9 +178,9 @@ func (s site) Actor(ctx context.Context, actor syntax.AtIdentifier) (*stratos.Ac
 	return &out.Actor, nil
 }
 
-// Stats implements [web.Queries].
+// Stats implements [web.Queries]. No page waits for numbers while there are older ones.
 func (s site) Stats(ctx context.Context) (*stratos.GetStats_Output, error) {
-	return told(s.getStats(ctx, getStatsParams{}))
+	return told(s.stats.seen(ctx, s.store.Now, s.countStats))
 }
 
 // Record implements [web.Queries]. Records of hidden accounts are not found.

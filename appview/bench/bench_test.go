@@ -38,12 +38,12 @@ func TestRun_EachRowHasItsFigures(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := Config{Seed: 1, Folder: t.TempDir(), Program: program}.Quickly()
-	cfg.Only = []string{"getProposal", "listProposals hot"} // every method would take minutes with the race detector
+	cfg.Only = []string{"getProposal", "listProposals hot", "page of the board", "page of a proposal"} // every method would take minutes with the race detector
 	var out, progress bytes.Buffer
 	if err := Run(t.Context(), cfg, &out, &progress); err != nil {
 		t.Fatalf("%v\n%s", err, progress.String())
 	}
-	for _, want := range []string{"| getProposal | 1 |", "| getProposal | 8 |", "| listProposals hot | 8 |", "### Open loop", "records/s indexed"} {
+	for _, want := range []string{"| getProposal | 1 |", "| getProposal | 8 |", "| listProposals hot | 8 |", "| page of the board |", "| page of a proposal |", "### Open loop", "records/s indexed"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}

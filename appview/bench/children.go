@@ -63,6 +63,8 @@ func Child(ctx context.Context, args []string, out io.Writer) error {
 		return c.echo(ctx)
 	case "ask":
 		return c.ask(ctx)
+	case "pages":
+		return c.pages(ctx)
 	default:
 		return fmt.Errorf("bench: there is no role %q", args[0])
 	}

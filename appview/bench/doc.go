@@ -18,7 +18,9 @@
 // pages do, and each was asked before. Again, no question comes twice, but those before
 // were about the same: it is what a first page costs after anything was written. Cold,
 // no question comes twice and lists go on from page to page, so that nothing but the
-// queries can answer it; so do the methods without HTTP. At last requests come at a
+// queries can answer it; so do the methods without HTTP. Pages are made one after the other
+// without HTTP, anew, as they are after each write, and from what the process keeps of them.
+// At last requests come at a
 // fixed rate, whether the one before was answered or not, while an upstream of
 // indexer/bench sends signed records about the popular proposals; a request's time
 // counts from when it was meant to be sent, so that a stall costs all who would have

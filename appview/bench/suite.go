@@ -217,6 +217,12 @@ func (s *suite) measure(ctx context.Context, service *server) (*report, error) {
 		}
 		r.closed = append(r.closed, rows...)
 	}
+	if len(s.cfg.Clients) > 0 {
+		var err error
+		if r.pages, err = s.pages(ctx); err != nil {
+			return nil, err
+		}
+	}
 	others := slices.DeleteFunc(served, func(k kind) bool { return k.search })
 	if s.cfg.Rate > 0 && len(others) > 0 {
 		if err := s.openLoop(ctx, service.addr, others, r); err != nil {

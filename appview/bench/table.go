@@ -34,6 +34,7 @@ type openRow struct {
 type report struct {
 	load    string
 	closed  []closedRow
+	pages   []pageRow
 	open    []openRow
 	indexed float64
 	skipped []string
@@ -58,10 +59,8 @@ func share(of, whole figures) string {
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d.Microseconds())/1000) }
 
-// print writes Markdown.
-func (r *report) print(out io.Writer, cfg Config) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n%d processors, %s, load before the run: %s\n%s\n", runtime.NumCPU(), runtime.Version(), r.load, cfg.Size)
+// printClosed writes the table of the closed loops.
+func (r *report) printClosed(b *strings.Builder) {
 	b.WriteString("\n### Closed loop\n\n")
 	b.WriteString("Warm: the same questions come again. Again: they are about the same. Cold: nothing comes again. Echo answers with the same " +
 		"bytes from memory; `queries` are the methods and their encoding without HTTP, cold. Times in milliseconds.\n\n")
@@ -77,12 +76,30 @@ func (r *report) print(out io.Writer, cfg Config) error {
 		if row.kind.search && row.clients == searchClients {
 			coldP99 = verdict(row.cold.P99 < slowestOpen, "%s", coldP99)
 		}
-		fmt.Fprintf(&b, "| %s | %d | %.1f | %.0f | %s | %s | %.0f | %s | %.0f | %.0f | %s | %s | %.0f | %s | %d | %d | %d | %d | %d |\n",
+		fmt.Fprintf(b, "| %s | %d | %.1f | %.0f | %s | %s | %.0f | %s | %.0f | %.0f | %s | %s | %.0f | %s | %d | %d | %d | %d | %d |\n",
 			row.kind.name, row.clients, float64(row.bytes)/1024,
 			row.warm.PerSecond, ms(row.warm.P50), ms(row.warm.P99), row.echo.PerSecond, ofEchos,
 			row.again.PerSecond, row.cold.PerSecond, ms(row.cold.P50), coldP99, row.ask.PerSecond,
 			verdict(row.cold.PerSecond >= ofAsk*row.ask.PerSecond, "%s", share(row.cold, row.ask)),
 			row.warm.CPU.Microseconds(), row.echo.CPU.Microseconds(), row.again.CPU.Microseconds(), row.cold.CPU.Microseconds(), row.ask.CPU.Microseconds())
+	}
+}
+
+// print writes Markdown.
+func (r *report) print(out io.Writer, cfg Config) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%d processors, %s, load before the run: %s\n%s\n", runtime.NumCPU(), runtime.Version(), r.load, cfg.Size)
+	if len(r.closed) > 0 {
+		r.printClosed(&b)
+	}
+	if len(r.pages) > 0 {
+		b.WriteString("\n### Pages\n\nOne visitor after the other, without HTTP. Anew: as after each write. Times in milliseconds.\n\n")
+		b.WriteString("| | KiB | anew p50 (bar 10) | p99 | CPU us | kept p50 | p99 | CPU us |\n|---|---:|---:|---:|---:|---:|---:|---:|\n")
+		for _, row := range r.pages {
+			fmt.Fprintf(&b, "| %s | %.1f | %s | %s | %d | %s | %s | %d |\n", row.Name, float64(row.Bytes)/1024,
+				verdict(row.Fresh.P50 < slowestPage, "%s", ms(row.Fresh.P50)), ms(row.Fresh.P99), row.Fresh.CPU.Microseconds(),
+				ms(row.Kept.P50), ms(row.Kept.P99), row.Kept.CPU.Microseconds())
+		}
 	}
 	if len(r.open) > 0 {
 		fmt.Fprintf(&b, "\n### Open loop: %d requests/s, %s of %d records/s indexed\n\n", cfg.Rate,

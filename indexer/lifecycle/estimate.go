@@ -48,7 +48,7 @@ type Counting struct {
 // counts for (rule 2): the newest of each account, once, up to the account's cap.
 // One that was created after the opening of a preview does not count, nor does it
 // take the place of an older one (rule 6). The result is sorted newest first. The
-// facts must hold all estimates of an account, or none.
+// facts must hold all estimates of an account, or none; or, of everybody's, the newest.
 func CountEstimates(f Facts, t time.Time) []Counting {
 	existing := make([]Estimate, 0, len(f.Estimates))
 	for _, e := range f.Estimates {

@@ -85,7 +85,7 @@ func (r *Reader) countProposed(c *clauses, did syntax.DID) {
 func (r *Reader) countBacked(c *clauses, did syntax.DID) {
 	c.add(`SELECT count(DISTINCT `+receiptProposal+`)
 		FROM receipt t WHERE t.payer = ? AND t.status IN ('held', 'releasing', 'released', 'paid') AND `, did)
-	r.counted(c)
+	r.countedOfFew(c)
 }
 
 // countBuilt finds the attempts of an account by how their uris begin.
@@ -95,14 +95,14 @@ func (r *Reader) countBuilt(c *clauses, did syntax.DID) {
 		UNION
 		SELECT t.development_uri FROM campaign t WHERE t.author = ? AND `,
 		"at://"+did.String()+"/", "at://"+did.String()+"0", millis(r.now), did)
-	r.counted(c)
+	r.countedOfFew(c)
 	c.add(`)`)
 }
 
 func (r *Reader) countCampaigns(c *clauses, did syntax.DID, phases ...string) {
 	c.add(`SELECT count(DISTINCT t.development_uri) FROM campaign t
 		WHERE t.author = ? AND t.phase IN (SELECT value FROM json_each(?)) AND `, did, jsonList(phases))
-	r.counted(c)
+	r.countedOfFew(c)
 }
 
 // countUpheld goes by the disputes that stopped a campaign's clock: their records
@@ -111,5 +111,5 @@ func (r *Reader) countUpheld(c *clauses, did syntax.DID) {
 	c.add(`SELECT count(DISTINCT g.dispute_uri) FROM campaign t, json_each(t.pauses) z
 		JOIN ruling g ON g.dispute_uri = z.value ->> 'dispute' AND g.escrow = t.escrow
 		WHERE t.author = ? AND g.outcome = 'upheld' AND `, did)
-	r.counted(c)
+	r.countedOfFew(c)
 }

@@ -62,7 +62,7 @@ func (r *Reader) ListOwn(ctx context.Context, did syntax.DID, after *Key, limit 
 		WHERE t.payer = ? AND NOT EXISTS (SELECT 1 FROM pledge p WHERE p.uri = t.subject_uri)
 		  AND NOT EXISTS (SELECT 1 FROM donation n WHERE n.uri = t.subject_uri) AND `,
 		"%/"+lexicons.CollectionDonation.String()+"/%", lexicons.CollectionDonation, lexicons.CollectionPledge, did)
-	r.counted(&c)
+	r.countedOfFew(&c)
 	page("t.created_at", "t.subject_uri")
 	c.add(`
 		ORDER BY at DESC, subject DESC`)
@@ -109,7 +109,7 @@ func (r *Reader) ListBuilt(ctx context.Context, did syntax.DID, limit int) ([]sy
 			SELECT d.proposal_uri, d.created_at AS at FROM development d WHERE d.author = ? AND d.created_at <= ?
 			UNION ALL
 			SELECT t.proposal_uri, t.created_at FROM campaign t WHERE t.author = ? AND `, did, millis(r.now.Add(lifecycle.FutureTolerance)), did)
-	r.counted(&c)
+	r.countedOfFew(&c)
 	c.add(`)
 		GROUP BY proposal_uri ORDER BY max(at) DESC, proposal_uri`)
 	c.limit(limit)

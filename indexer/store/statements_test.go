@@ -367,3 +367,35 @@ func TestStats_ReadsIndexesOnly(t *testing.T) {
 		}
 	}
 }
+
+// An escrow has all the money there is, and most of what is asked is about a few payments.
+func TestStatements_WhatIsPaidForOneIsNotLookedForAmongAllOfAnEscrow(t *testing.T) {
+	t.Parallel()
+	s := newTestStore(t)
+	uri := proposalURI(carol, 1)
+	newWorld(t, s).put(estimate(t, alice, 1, uri, 700, "USD", nil)) // or nothing is asked of her
+	for name, ask := range map[string]func(*Reader) error{
+		"pledges":   func(r *Reader) error { _, err := r.ListPledges(t.Context(), uri, nil, 10); return err },
+		"donations": func(r *Reader) error { _, err := r.ListDonations(t.Context(), uri, nil, 10); return err },
+		"disputes":  func(r *Reader) error { _, err := r.ListDisputes(t.Context(), uri, nil, 10); return err },
+		"reports":   func(r *Reader) error { _, err := r.ListVerifications(t.Context(), uri, nil, 10); return err },
+		"own":       func(r *Reader) error { _, err := r.ListOwn(t.Context(), alice, nil, 10); return err },
+		"built":     func(r *Reader) error { _, err := r.ListBuilt(t.Context(), alice, 10); return err },
+		"activity":  func(r *Reader) error { _, err := r.Activity(t.Context(), alice); return err },
+		"timeline": func(r *Reader) error {
+			_, err := r.Timeline(t.Context(), uri, Actors{Attempts: []syntax.ATURI{developmentURI(bob, 1)}}, nil, 10)
+			return err
+		},
+	} {
+		asked := record(t, s, ask)
+		if len(asked) == 0 {
+			t.Errorf("%s asks nothing", name)
+		}
+		for _, st := range asked {
+			details := strings.Join(plan(t, s, st.query, st.args...), "\n")
+			if strings.Contains(details, "receipt_escrow") || strings.Contains(details, "campaign_escrow") {
+				t.Errorf("%s: %s\n%s", name, st.query, details)
+			}
+		}
+	}
+}

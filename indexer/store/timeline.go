@@ -139,7 +139,7 @@ func (r *Reader) Timeline(ctx context.Context, proposal syntax.ATURI, of Actors,
 		       t.payer AS actor, t.record_id, t.currency, t.amount
 		FROM attempt w JOIN receipt t ON t.development_uri = w.uri, json_each(t.history) h
 		WHERE h.value ->> 'status' IN ('held', 'released', 'refunded', 'paid') AND `)
-	r.counted(&c)
+	r.countedOfFew(&c)
 	c.add(`), happened AS (
 		SELECT at, uri, kind, actor, record_id, currency, amount FROM event WHERE at <= ?
 		UNION ALL

@@ -50,7 +50,7 @@ func (r *Reader) attempts(c *clauses, proposal syntax.ATURI) {
 	c.add(`(SELECT d.uri FROM development d JOIN repo o ON o.did = d.author WHERE d.proposal_uri = ? AND o.status = 'active'
 		UNION
 		SELECT t.development_uri FROM campaign t WHERE t.proposal_uri = ? AND `, proposal, proposal)
-	r.counted(c)
+	r.countedOfFew(c)
 	c.add(`)`)
 }
 

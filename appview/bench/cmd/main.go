@@ -1,5 +1,5 @@
 // Command cmd measures the AppView; package bench says how. The commands serve,
-// echo and ask are for itself.
+// echo, ask and pages are for itself.
 package main
 
 import (
@@ -46,7 +46,7 @@ func command() *cli.Command {
 		},
 		Action: run,
 	}
-	for _, role := range []string{"serve", "echo", "ask"} {
+	for _, role := range []string{"serve", "echo", "ask", "pages"} {
 		cmd.Commands = append(cmd.Commands, &cli.Command{
 			Name: role, Hidden: true, SkipFlagParsing: true,
 			Action: func(ctx context.Context, cmd *cli.Command) error {
