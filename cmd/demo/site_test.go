@@ -3,6 +3,7 @@ package main
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,20 +30,24 @@ func pagePath(uri string) string {
 	return "/p/" + at.Authority().String() + "/" + at.RecordKey().String()
 }
 
-// inStage is the story's proposal in a stage.
-func (s *showing) inStage(t *testing.T, stage lifecycle.Stage) stratos.FeatureDefs_ProposalViewBasic {
+// allInStage are the sample data's proposals in a stage.
+func (s *showing) allInStage(t *testing.T, stage lifecycle.Stage) []stratos.FeatureDefs_ProposalViewBasic {
 	t.Helper()
 	out, err := stratos.FeatureListProposals(t.Context(), s.api, "", "", "", "", nil, "", "", []string{string(stage)}, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range out.Proposals {
-		if p.Uri != s.subject {
-			return p
-		}
+	found := slices.DeleteFunc(out.Proposals, func(p stratos.FeatureDefs_ProposalViewBasic) bool { return p.Uri == s.subject })
+	if len(found) == 0 {
+		t.Fatalf("the story has no proposal in stage %s", stage)
 	}
-	t.Fatalf("the story has no proposal in stage %s", stage)
-	return stratos.FeatureDefs_ProposalViewBasic{}
+	return found
+}
+
+// inStage is one of them.
+func (s *showing) inStage(t *testing.T, stage lifecycle.Stage) stratos.FeatureDefs_ProposalViewBasic {
+	t.Helper()
+	return s.allInStage(t, stage)[0]
 }
 
 // payCard pays on the escrow's page and then on the simulator's.
@@ -96,7 +101,7 @@ func pledgedAndTakenBack(t *testing.T, s *showing) {
 	b.Inspect("escrow-terms")
 	b.Open(offer)
 	payCard(b, cardSucceeds)
-	b.See("Your money is held")
+	b.See("Your pledge is held")
 	b.Inspect("escrow-paid")
 	b.Press("Go to 127.0.0.1")
 	b.Reach("/me/pledge/")
