@@ -66,6 +66,7 @@ type showing struct {
 	api     *atclient.APIClient
 	escrow  *atclient.APIClient
 	subject string // the live story's proposal
+	dataDir string
 }
 
 // show starts a demo in a folder without the outcomes, and returns when it has told
@@ -109,7 +110,7 @@ func start(t *testing.T, s settings, bin, last string) *showing {
 			stop()
 			t.Fatalf("the demo said no more than\n%s", out)
 		}
-		s := &showing{t: t, out: out, stop: stop, bin: bin}
+		s := &showing{t: t, out: out, stop: stop, bin: bin, dataDir: s.dataDir}
 		s.api = atclient.NewAPIClient(strings.TrimSuffix(s.said(`API=(\S+)`), "/xrpc"))
 		s.escrow = atclient.NewAPIClient(strings.TrimSuffix(s.said(`HELD=(\S+)`), "/xrpc"))
 		s.subject = s.said(`PROPOSAL=(\S+)`)

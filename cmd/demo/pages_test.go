@@ -47,15 +47,8 @@ func everyPage(t *testing.T, s *showing) {
 		b := s.visit(t, who, "/me")
 		b.Inspect("me-of-" + who)
 		for _, stage := range lifecycle.Stages() {
-			path := pagePath(s.inStage(t, stage).Uri)
-			for _, act := range lifecycle.Acts() {
-				if asked[act] {
-					continue
-				}
-				b.Go(path + "/" + string(act))
-				if asked[act] = !strings.Contains(b.Text(), "Not possible now"); asked[act] {
-					b.Inspect("form-" + string(act))
-				}
+			for _, proposal := range s.allInStage(t, stage) {
+				lookAtForms(b, pagePath(proposal.Uri), asked)
 			}
 		}
 	}
@@ -66,4 +59,17 @@ func everyPage(t *testing.T, s *showing) {
 	}
 	maya := s.visit(t, "maya-builds.test", "/project/maya-builds.test/skylight/edit")
 	maya.Inspect("project-edit")
+}
+
+// lookAtForms looks at the forms of a proposal that the visitor may send, and nobody has seen.
+func lookAtForms(b *e2e.Browser, path string, seen map[lifecycle.Act]bool) {
+	for _, act := range lifecycle.Acts() {
+		if seen[act] {
+			continue
+		}
+		b.Go(path + "/" + string(act))
+		if seen[act] = !strings.Contains(b.Text(), "Not possible now"); seen[act] {
+			b.Inspect("form-" + string(act))
+		}
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,20 +30,24 @@ func pagePath(uri string) string {
 	return "/p/" + at.Authority().String() + "/" + at.RecordKey().String()
 }
 
-// inStage is the story's proposal in a stage.
-func (s *showing) inStage(t *testing.T, stage lifecycle.Stage) stratos.FeatureDefs_ProposalViewBasic {
+// allInStage are the sample data's proposals in a stage.
+func (s *showing) allInStage(t *testing.T, stage lifecycle.Stage) []stratos.FeatureDefs_ProposalViewBasic {
 	t.Helper()
 	out, err := stratos.FeatureListProposals(t.Context(), s.api, "", "", "", "", nil, "", "", []string{string(stage)}, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range out.Proposals {
-		if p.Uri != s.subject {
-			return p
-		}
+	found := slices.DeleteFunc(out.Proposals, func(p stratos.FeatureDefs_ProposalViewBasic) bool { return p.Uri == s.subject })
+	if len(found) == 0 {
+		t.Fatalf("the story has no proposal in stage %s", stage)
 	}
-	t.Fatalf("the story has no proposal in stage %s", stage)
-	return stratos.FeatureDefs_ProposalViewBasic{}
+	return found
+}
+
+// inStage is one of them.
+func (s *showing) inStage(t *testing.T, stage lifecycle.Stage) stratos.FeatureDefs_ProposalViewBasic {
+	t.Helper()
+	return s.allInStage(t, stage)[0]
 }
 
 // payCard pays on the escrow's page and then on the simulator's.
@@ -68,9 +73,11 @@ func TestDemo_PeopleDoItAllOnThePages(t *testing.T) {
 	t.Run("a pledge is paid, held and taken back", func(t *testing.T) { pledgedAndTakenBack(t, s) })
 	t.Run("a payment that is declined or given up charges nothing", func(t *testing.T) { givenUp(t, s) })
 	t.Run("a feature is proposed, built, donated for and shown", func(t *testing.T) { developed(t, s) })
-	t.Run("a payee is onboarded", func(t *testing.T) { onboarded(t, s) })
 	t.Run("a release is verified and disputed", func(t *testing.T) { verifiedAndDisputed(t, s) })
 	t.Run("a developer releases", func(t *testing.T) { released(t, s) })
+	t.Run("a pledge whose backer loses the connection at each step is charged once", func(t *testing.T) { lostOnTheWay(t, s) })
+	t.Run("an escrow that does not answer charges nothing", func(t *testing.T) { silentEscrow(t, s) })
+	t.Run("a feature goes all the way from an idea to a payout", func(t *testing.T) { wholeLife(t, s) })
 }
 
 func pledgedAndTakenBack(t *testing.T, s *showing) {
@@ -94,7 +101,7 @@ func pledgedAndTakenBack(t *testing.T, s *showing) {
 	b.Inspect("escrow-terms")
 	b.Open(offer)
 	payCard(b, cardSucceeds)
-	b.See("Your money is held")
+	b.See("Your pledge is held")
 	b.Inspect("escrow-paid")
 	b.Press("Go to 127.0.0.1")
 	b.Reach("/me/pledge/")
@@ -164,6 +171,10 @@ func developed(t *testing.T, s *showing) {
 	b.Fill("What you will deliver", "A needle in the corner.")
 	b.Fill("Goal", "150")
 	b.Choose("The demo's escrow")
+	b.PressOffline("Sign, and start")
+	if got := b.Value("What you will deliver"); got != "A needle in the corner." {
+		t.Errorf("offline, what was typed became %q", got)
+	}
 	b.Press("Sign, and start")
 	b.Arrive(path)
 	b.See("A needle in the corner.")
@@ -186,6 +197,10 @@ func developed(t *testing.T, s *showing) {
 	b.Inspect("preview-form")
 	b.Fill("Where it runs", "https://preview.lin-builds.test/compass")
 	b.Fill("How to reach the feature", "Open any map.")
+	b.PressOffline("Sign the preview")
+	if got := b.Value("How to reach the feature"); got != "Open any map." {
+		t.Errorf("offline, what was typed became %q", got)
+	}
 	b.Press("Sign the preview")
 	b.Arrive(path)
 	b.See("Open any map.")
@@ -205,8 +220,9 @@ func developed(t *testing.T, s *showing) {
 	b.See("Start to build it") // by whoever wants to, from the beginning
 }
 
-func onboarded(t *testing.T, s *showing) {
-	b := s.visit(t, "omar-builds.test", "/me/payout")
+// onboarded makes a developer one whom the processor can pay.
+func onboarded(b *e2e.Browser) {
+	b.Go("/me/payout")
 	b.See("You have no payment account with this escrow.")
 	b.Inspect("payout")
 	b.Fill("Your country", "US")
@@ -237,6 +253,10 @@ func verifiedAndDisputed(t *testing.T, s *showing) {
 	b.Fill("What you tried", "The server answers 404.")
 	b.Fill("Pages that show it", "https://example.org/404")
 	b.Inspect("dispute")
+	b.PressOffline("Sign the dispute")
+	if got := b.Value("What you tried"); got != "The server answers 404." {
+		t.Errorf("offline, what was typed became %q", got)
+	}
 	b.Press("Sign the dispute")
 	b.Arrive(path)
 	b.See("The server answers 404.")

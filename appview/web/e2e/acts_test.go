@@ -44,6 +44,10 @@ func TestSomebodyProposesAndAnotherOneSaysWhatItIsWorth(t *testing.T) {
 	}
 	ben.Inspect("estimate-wrong")
 	ben.Fill("Amount", "12.50")
+	ben.PressOffline("Sign the estimate")
+	if got := ben.Value("Amount"); got != "12.50" {
+		t.Errorf("offline, what was typed became %q", got)
+	}
 	ben.Press("Sign the estimate")
 	ben.Arrive(path)
 	ben.See("$12.50")

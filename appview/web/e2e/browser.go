@@ -37,6 +37,7 @@ type Browser struct {
 	t          testing.TB
 	ctx        context.Context
 	scriptless bool
+	deaf       context.CancelFunc // ends LoseAnswers
 }
 
 // New opens a browser with nothing in it, or leaves the test out where there is none.
@@ -143,14 +144,19 @@ func (b *Browser) Arrive(path string) {
 
 func (b *Browser) until(what string, holds func(at, text string) bool) {
 	b.t.Helper()
-	deadline := time.Now().Add(stepWithin)
+	b.untilIn(stepWithin, what, holds)
+}
+
+func (b *Browser) untilIn(within time.Duration, what string, holds func(at, text string) bool) {
+	b.t.Helper()
+	deadline := time.Now().Add(within)
 	for {
 		at, text := b.where()
 		if holds(at, text) {
 			return
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("%s: not within %s\nThe page is %s and says:\n%.1500s", what, stepWithin, at, text)
+			b.t.Fatalf("%s: not within %s\nThe page is %s and says:\n%.1500s", what, within, at, text)
 		}
 		time.Sleep(lookEvery)
 	}
@@ -170,6 +176,13 @@ func (b *Browser) Fill(label, value string) {
 	b.do("fill in "+label, chromedp.WaitVisible(path, chromedp.BySearch),
 		chromedp.Evaluate(fmt.Sprintf(`document.evaluate(%q, document, null, XPathResult.FIRST_ORDERED_NODE_TYPE, null).singleNodeValue.value = ""`, path), nil),
 		chromedp.SendKeys(path, value, chromedp.BySearch))
+}
+
+// FillMoment puts a date and a time into the field with a label.
+func (b *Browser) FillMoment(label string, at time.Time) {
+	b.t.Helper()
+	path := fmt.Sprintf(`//*[@id=//label[contains(normalize-space(.), %s)]/@for]`, quoted(label))
+	b.do("fill in "+label, chromedp.WaitVisible(path, chromedp.BySearch), chromedp.SetValue(path, at.UTC().Format("2006-01-02T15:04"), chromedp.BySearch))
 }
 
 // Value is what the field with a label holds.
@@ -210,14 +223,18 @@ func (b *Browser) Offline(cut bool) {
 	}))
 }
 
-// LoseAnswers lets forms arrive at their sites, and nothing come back.
+// LoseAnswers lets forms arrive at their sites, and nothing come back, until it is told
+// otherwise.
 func (b *Browser) LoseAnswers(lose bool) {
 	b.t.Helper()
 	if !lose {
 		b.do("let answers arrive", fetch.Disable())
+		b.deaf()
 		return
 	}
-	chromedp.ListenTarget(b.ctx, func(event any) {
+	ctx, deaf := context.WithCancel(b.ctx)
+	b.deaf = deaf
+	chromedp.ListenTarget(ctx, func(event any) {
 		if paused, ok := event.(*fetch.EventRequestPaused); ok {
 			go b.drop(paused)
 		}
@@ -225,6 +242,22 @@ func (b *Browser) LoseAnswers(lose bool) {
 	b.do("lose answers", fetch.Enable().WithPatterns([]*fetch.RequestPattern{
 		{URLPattern: "*", ResourceType: network.ResourceTypeDocument, RequestStage: fetch.RequestStageResponse},
 	}))
+}
+
+// SeeLost waits until the browser says that it got no answer.
+func (b *Browser) SeeLost() {
+	b.t.Helper()
+	b.until("see that there is no answer", func(_, shown string) bool { return strings.Contains(shown, "ERR_") })
+}
+
+// PressOffline presses what sends a form without a connection, and is told what happened. The
+// connection is there again afterwards.
+func (b *Browser) PressOffline(says string) {
+	b.t.Helper()
+	b.Offline(true)
+	b.Press(says)
+	b.See("You are not connected, or this service does not answer, so nothing was sent.")
+	b.Offline(false)
 }
 
 func (b *Browser) drop(paused *fetch.EventRequestPaused) {
@@ -357,8 +390,14 @@ func (b *Browser) Path() string {
 // itself.
 func (b *Browser) SeeAfterReload(text string) {
 	b.t.Helper()
+	b.SeeInTime(text, stepWithin)
+}
+
+// SeeInTime is SeeAfterReload for what takes its time.
+func (b *Browser) SeeInTime(text string, within time.Duration) {
+	b.t.Helper()
 	at := b.At()
-	b.until("see "+text, func(_, shown string) bool {
+	b.untilIn(within, "see "+text, func(_, shown string) bool {
 		if strings.Contains(shown, text) {
 			return true
 		}

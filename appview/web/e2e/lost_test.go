@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"crypto/rand"
-	"strings"
 	"testing"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
@@ -85,11 +84,8 @@ func (w *typing) goesOn(t *testing.T) {
 
 func TestOfflineAFormIsNotSentAndStays(t *testing.T) {
 	w := typed(t)
-	w.Offline(true)
-	w.send()
-	w.See("You are not connected, or this service does not answer, so nothing was sent.")
+	w.PressOffline("Sign the proposal")
 	w.hasAll()
-	w.Offline(false)
 	w.Inspect("offline")
 	w.hasWritten(t, 0)
 	w.goesOn(t)
@@ -100,7 +96,7 @@ func TestAFormWhoseAnswerIsLostComesBackAndIsWrittenOnce(t *testing.T) {
 	form := w.At()
 	w.LoseAnswers(true)
 	w.send()
-	w.until("see that there is no answer", func(_, shown string) bool { return strings.Contains(shown, "ERR_CONNECTION_RESET") })
+	w.SeeLost()
 	w.hasWritten(t, 1)
 	w.LoseAnswers(false)
 	w.Open(form)
