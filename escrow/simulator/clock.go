@@ -63,8 +63,19 @@ func (c *clock) set(to time.Time, manual bool) (savedClock, error) {
 	if to.Before(now) {
 		to = now // the same second
 	}
+	return c.moved(to, manual), nil
+}
+
+// advance moves the clock ahead, and leaves it running or standing as it was.
+func (c *clock) advance(by time.Duration) savedClock {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.moved(c.locked().Add(by), c.manual)
+}
+
+func (c *clock) moved(to time.Time, manual bool) savedClock {
 	c.manual, c.stands, c.offset = manual, to.UTC(), to.Sub(c.base())
-	return savedClock{c.manual, c.stands, c.offset}, nil
+	return savedClock{c.manual, c.stands, c.offset}
 }
 
 func (c *clock) saved() savedClock {

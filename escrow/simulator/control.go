@@ -176,16 +176,18 @@ func (s *Server) setClock(w http.ResponseWriter, r *http.Request) {
 	s.moveClock(w, r, func() (savedClock, error) { return s.clock.set(time.Unix(in.Now, 0), in.Manual) })
 }
 
-// advanceClock moves the clock ahead, and leaves it running or standing as it was.
+// advanceClock moves the clock ahead.
 func (s *Server) advanceClock(w http.ResponseWriter, r *http.Request) {
 	var in leap
 	if err := readControl(w, r, &in); err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	s.moveClock(w, r, func() (savedClock, error) {
-		return s.clock.set(s.clock.now().Add(time.Duration(in.Seconds)*time.Second), s.clock.show().Manual)
-	})
+	if in.Seconds < 0 {
+		s.refuse(w, r, malformed("", "seconds", "Time does not run backwards."))
+		return
+	}
+	s.moveClock(w, r, func() (savedClock, error) { return s.clock.advance(time.Duration(in.Seconds) * time.Second), nil })
 }
 
 // moveClock moves the clock and does what is due by then, or leaves both as they were.
