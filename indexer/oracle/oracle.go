@@ -348,16 +348,16 @@ func (r *run) settle(ctx context.Context) error {
 	}
 }
 
-// rest waits for the index, and returns what is left for it to do.
+// rest waits for the index, and returns what was left for it to do when it was looked at
+// last: what was put off may be due a moment after there was nothing.
 func (r *run) rest(ctx context.Context, patience time.Duration, work func(context.Context) ([]string, error)) ([]string, error) {
-	err := r.await(ctx, patience, func(ctx context.Context) ([]string, error) {
+	var left []string
+	err := r.await(ctx, patience, func(ctx context.Context) (_ []string, err error) {
 		r.beat()
-		return work(ctx)
+		left, err = work(ctx)
+		return left, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return work(ctx)
+	return left, err
 }
 
 func (r *run) check(ctx context.Context, when string, what func(context.Context, database) ([]string, error)) error {
