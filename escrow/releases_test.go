@@ -41,7 +41,9 @@ type forge struct {
 const (
 	// closesIn is how long people can pledge. Tokens live an hour at most by their PDS's
 	// clock, so that much the escrow's can be ahead.
-	closesIn    = 50 * time.Minute
+	closesIn = 50 * time.Minute
+	// tidied is when the mirror is looked after once more.
+	tidied      = time.Hour
 	previewHost = "preview" + claimstest.Domain
 	forgeHost   = "forge" + claimstest.Domain
 	repository  = "dev/it"
@@ -205,6 +207,16 @@ func TestR12_R14_AReleaseIsCheckedMirroredVerifiedAndPaid(t *testing.T) {
 	if got := f.git("-C", clone, "rev-parse", "HEAD"); got != commit {
 		t.Errorf("cloned %s, want %s", got, commit)
 	}
+	path, err := sqlite.PathOf(f.cfg.DatabaseURL)
+	f.ok(err)
+	lost := filepath.Join(beside(path, "mirror"), filepath.Base(*record.Mirror))
+	f.ok(os.Rename(lost, filepath.Join(t.TempDir(), "lost"))) // a disk
+	f.leap(tidied)
+	f.until("what the mirror lost can be cloned again", func() bool {
+		_, err := os.Stat(lost)
+		return err == nil
+	})
+	f.git("clone", "--quiet", *record.Mirror, filepath.Join(t.TempDir(), "again"))
 	f.leap(15 * 24 * time.Hour)
 	f.untilPhase("settling")
 	f.until("the money is at the developer's", func() bool {

@@ -215,7 +215,7 @@ func (d *Driver) look(ctx context.Context, c Campaign) (told, error) {
 	if err != nil {
 		return t, err
 	}
-	for _, note := range []func(context.Context, Campaign, told) error{d.watchPreview, d.withdraw, d.noteDeletedRelease, d.noteDisputes} {
+	for _, note := range []func(context.Context, Campaign, told) error{d.watchPreview, d.withdraw, d.noteDeletedRelease, d.remember, d.noteDisputes} {
 		if err := note(ctx, c, t); err != nil {
 			return t, err
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/checks"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/mirror"
+	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
@@ -117,6 +118,29 @@ func (e *Examiner) restock(ctx context.Context, key ledger.AttemptKey, copied *c
 		return err
 	}
 	return e.mirror.Keep(ctx, key, mirror.Source{Folder: copied.Folder, Commit: copied.Commit, Preview: copied.PreviewCommit})
+}
+
+// remember keeps the accepted release again that a restored database does not know, as long
+// as its author's record is the version that was accepted: so that the mirror can be looked
+// after.
+func (d *Driver) remember(ctx context.Context, c Campaign, t told) error {
+	if !t.forgotten || t.release == nil || t.releaseCID.String() != c.Accepted.Release.Cid {
+		return nil
+	}
+	return d.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		before, err := newestVersion(ctx, tx, c.Attempt)
+		if err != nil {
+			return err
+		}
+		if err := addVersion(ctx, tx, c.Attempt, t.releaseCID, t.release, before); err != nil {
+			return err
+		}
+		v, err := acceptedVersion(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		return decideVersion(ctx, tx, v, true)
+	})
 }
 
 // acceptedVersion is the version of a release that was accepted; nil where the database does

@@ -102,20 +102,33 @@ func TestR12_NothingIsFetchedAgainThatNobodyIsToldToClone(t *testing.T) {
 	}
 }
 
-// A restored database does not know where an accepted release was. It says so.
-func TestR12_AReleaseOfWhichNobodyKnowsWhereItWasIsCounted(t *testing.T) {
+// A restored database does not know where an accepted release was. It learns that from the
+// author's record, as long as that is the accepted version, and else says that it does not.
+func TestR12_ARestoredDatabaseLooksAfterTheMirrorAsFarAsItCan(t *testing.T) {
 	t.Parallel()
-	published := released(t)
-	lost := published.campaign()
-	w := opened(t)
-	w.paid("h1", 2500)
-	w.clock = published.clock
-	w.do(func(ctx context.Context, tx *store.Tx) error {
-		_, err := campaign.CatchUp(ctx, tx, lost)
-		return err
-	})
-	w.ok(w.examiner.Recover(t.Context()))
-	if w.lost() != 1 {
-		t.Errorf("%v are lost", w.lost())
+	for _, edited := range []bool{false, true} {
+		published := released(t)
+		lost := published.campaign()
+		w := opened(t)
+		w.paid("h1", 2500)
+		w.paid("h2", 1000)
+		w.clock = closesAt
+		w.release()
+		if edited {
+			w.edit("d")
+		}
+		w.clock = published.clock
+		w.do(func(ctx context.Context, tx *store.Tx) error {
+			_, err := campaign.CatchUp(ctx, tx, lost)
+			return err
+		})
+		for range 2 {
+			w.pass(time.Second)
+			w.wantPhase("verifying")
+			w.ok(w.examiner.Recover(t.Context()))
+		}
+		if got := w.mirrored[lost.Attempt]; (got == "") != edited || (w.lost() == 1) != edited {
+			t.Errorf("edited since: %t; the mirror holds %q, and %v are lost", edited, got, w.lost())
+		}
 	}
 }

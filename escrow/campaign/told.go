@@ -27,6 +27,8 @@ type told struct {
 	release        *stratos.WorkRelease
 	releaseCID     syntax.CID
 	releaseDeleted bool
+	// forgotten: the database does not know the accepted release, because it was restored.
+	forgotten bool
 	// preview is where the author says that it is; empty when the index shows none.
 	preview string
 	// follows: the index is in step with the author's repository, or the account is
@@ -62,6 +64,7 @@ func (d *Driver) lookUp(ctx context.Context, c Campaign) (told, error) {
 	if err != nil {
 		return t, err
 	}
+	t.forgotten = c.Accepted != nil && (before.newest == nil || before.newest.cid.String() != c.Accepted.Release.Cid)
 	release, cancellation := releaseOf(c), partOf(c.Development.Uri, lexicons.CollectionCancellation)
 	preview := syntax.ATURI(c.Preview.Uri)
 	err = d.index.Read(ctx, func(r *index.Reader) error {
