@@ -13,6 +13,10 @@ type action struct {
 	First            bool // the one that the stage is about
 }
 
+// ActRevise changes what a developer announced. It is none of the AppView's: what of it
+// counts is what the escrow finds at the opening.
+const ActRevise lifecycle.Act = "revise"
+
 // actNames are what buttons say, in the order in which they stand.
 var actNames = []struct {
 	act        lifecycle.Act

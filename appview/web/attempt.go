@@ -30,6 +30,7 @@ type attempt struct {
 	CampaignURI    string
 	Said           *said
 	Statement      *statement
+	Revise         string // where its developer changes what was announced; empty for others
 	Claimed        string // the campaign of an escrow that decides nothing here
 }
 

@@ -158,6 +158,9 @@ func (s *Site) proposalPage(r *http.Request, v *stratos.FeatureDefs_ProposalView
 		p.Answer.TakeBack = s.ownTakeBack(r, v.Answer.Uri)
 	}
 	if p.Attempt != nil {
+		if v.Attempt.Campaign == nil && v.Attempt.Record != nil && s.isOwn(r, v.Attempt.Uri) {
+			p.Attempt.Revise = p.Path + "/" + string(ActRevise)
+		}
 		p.Attempt.Said = s.saidOf(r, v.Attempt)
 		if p.Attempt.Statement, err = s.statementOf(r, v.Attempt); err != nil {
 			return nil, err
@@ -248,11 +251,17 @@ func (s *Site) addReports(r *http.Request, p *proposalPage) error {
 
 // ownTakeBack is where the visitor takes a record back; empty for one of somebody else.
 func (s *Site) ownTakeBack(r *http.Request, uri string) string {
-	v := s.visitor(r.Context())
-	if author, _, _, ok := partsOf(uri); v == nil || !ok || author != v.DID.String() {
+	if !s.isOwn(r, uri) {
 		return ""
 	}
 	return TakeBackPathOf(uri)
+}
+
+// isOwn tells whether a record is the visitor's.
+func (s *Site) isOwn(r *http.Request, uri string) bool {
+	v := s.visitor(r.Context())
+	author, _, _, ok := partsOf(uri)
+	return v != nil && ok && author == v.DID.String()
 }
 
 // pledgePath is where its author follows a pledge, which package acts shows.

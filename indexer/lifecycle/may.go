@@ -252,9 +252,11 @@ func (w *who) consent() Refusal {
 	return ""
 }
 
+// preview: it is announced, and changed, before it opens. Afterwards a better address or
+// instructions are shown as edits (rule 8), until the attempt is over (rule 7).
 func (w *who) preview() Refusal {
 	switch {
-	case !w.in(StageDevelopment):
+	case !w.in(StageDevelopment, StagePreview, StageReleasing, StageVerification, StageDisputed):
 		return RefusedStage
 	case w.actor != w.current.Author:
 		return RefusedNotAuthor

@@ -203,7 +203,20 @@ func TestR3_OnlyDevelopersAnswerAndDevelop(t *testing.T) {
 		{"the author announces a preview", working, day, owner, pre, yes},
 		{"another developer does not", working, day, maintainer, pre, lifecycle.RefusedNotAuthor},
 		{"not before there is an attempt", facts(byProject), 0, owner, pre, lifecycle.RefusedStage},
-		{"not when one is open", phased(open), 11 * day, owner, pre, lifecycle.RefusedStage},
+	})
+}
+
+func TestR7_APreviewIsKeptReachableUntilTheAttemptIsOver(t *testing.T) {
+	t.Parallel()
+	const act = lifecycle.ActPreview
+	runMay(t, []mayCase{
+		{"while it is open", phased(open), 11 * day, owner, act, yes},
+		{"while code is waited for", phased(closed), 11 * day, owner, act, yes},
+		{"while the release is verified", phased(verifying), 11 * day, owner, act, yes},
+		{"by nobody else", phased(open), 11 * day, maintainer, act, lifecycle.RefusedNotAuthor},
+		{"not once it is paid for", phased(settling), 11 * day, owner, act, lifecycle.RefusedStage},
+		{"not once it is over", phased(released), 11 * day, owner, act, lifecycle.RefusedStage},
+		{"not once money goes back", phased(refunding), 11 * day, owner, act, lifecycle.RefusedStage},
 	})
 }
 

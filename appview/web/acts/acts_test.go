@@ -5,6 +5,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/lexicon"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
@@ -32,7 +33,7 @@ func TestEveryActAsksForNoMoreThanWasGranted(t *testing.T) {
 	for _, one := range proposalActs {
 		building := one.purpose == session.Building
 		switch one.act {
-		case lifecycle.ActRespond, lifecycle.ActDevelop, lifecycle.ActConsent, lifecycle.ActPreview, lifecycle.ActRelease, lifecycle.ActCancel:
+		case lifecycle.ActRespond, lifecycle.ActDevelop, lifecycle.ActConsent, lifecycle.ActPreview, lifecycle.ActRelease, lifecycle.ActCancel, web.ActRevise:
 			if !building {
 				t.Errorf("%s is a developer's", one.act)
 			}

@@ -49,6 +49,17 @@ var preview = act{act: lifecycle.ActPreview, purpose: session.Building,
 		if was.Commitment == nil {
 			was.Commitment = &stratos.WorkPreview_Commitment{}
 		}
+		if frozen(p.own()) {
+			return Form{
+				Title: "Correct the preview",
+				Lead: []string{
+					"It has to be reachable until the attempt is over; the escrow watches that and publishes what it saw.",
+					"What was agreed is frozen. You can correct where it runs and how it is reached, and everybody sees that you did.",
+				},
+				Fields: []Field{whereField(was), howField(was)},
+				Button: "Sign the correction",
+			}
+		}
 		return Form{
 			Title: "Announce the preview",
 			Lead: []string{
@@ -56,8 +67,7 @@ var preview = act{act: lifecycle.ActPreview, purpose: session.Building,
 				"When it opens, the escrow freezes what is agreed. After that you can correct the address and the instructions, and nothing else.",
 			},
 			Fields: []Field{
-				{Name: fieldURI, Label: "Where it runs", Hint: "An https address that anybody can open.", Kind: URL, Value: was.Uri},
-				{Name: fieldInstructions, Label: "How to reach the feature, and what to look at", Kind: Long, Value: was.Instructions, Most: longest(lexicons.CollectionPreview, "instructions"), Spelling: true},
+				whereField(was), howField(was),
 				{Name: fieldOpens, Label: "Opens (UTC)", Kind: Moment, Value: momentText(was.OpensAt)},
 				{Name: fieldCloses, Label: "Closes (UTC)", Hint: "Pledging ends. Then you decide whether what was pledged is enough.", Kind: Moment, Value: momentText(was.ClosesAt)},
 				{Name: fieldTree, Label: "Git tree that it runs", Hint: "What git rev-parse HEAD^{tree} prints. It shows nothing of the code, and proves later that you released the same.", Kind: Text, Optional: true, Value: was.Commitment.Tree},
@@ -67,6 +77,11 @@ var preview = act{act: lifecycle.ActPreview, purpose: session.Building,
 		}
 	},
 	read: func(p *place, in *input) change {
+		if own := p.own(); frozen(own) {
+			corrected := partOf[stratos.WorkPreview](own, func(v *stratos.FeatureDefs_AttemptView) *stratos.FeatureDefs_RecordView { return v.Preview })
+			corrected.Uri, corrected.Instructions = in.text(fieldURI), in.text(fieldInstructions)
+			return p.beside(&corrected, func(v *stratos.FeatureDefs_AttemptView) *stratos.FeatureDefs_RecordView { return v.Preview })
+		}
 		record := &stratos.WorkPreview{
 			LexiconTypeID: lexicons.CollectionPreview.String(), Development: p.ownRef(), CreatedAt: stamp(p.now),
 			Uri: in.text(fieldURI), Instructions: in.text(fieldInstructions),
@@ -83,6 +98,22 @@ var preview = act{act: lifecycle.ActPreview, purpose: session.Building,
 		}
 		return p.beside(record, func(v *stratos.FeatureDefs_AttemptView) *stratos.FeatureDefs_RecordView { return v.Preview })
 	},
+}
+
+// frozen tells whether an escrow has opened the attempt's preview, which is still there.
+func frozen(v *stratos.FeatureDefs_AttemptView) bool {
+	return v != nil && v.Campaign != nil && v.Preview != nil
+}
+
+func whereField(was stratos.WorkPreview) Field {
+	return Field{Name: fieldURI, Label: "Where it runs", Hint: "An https address that anybody can open.", Kind: URL, Value: was.Uri}
+}
+
+func howField(was stratos.WorkPreview) Field {
+	return Field{
+		Name: fieldInstructions, Label: "How to reach the feature, and what to look at", Kind: Long, Value: was.Instructions,
+		Most: longest(lexicons.CollectionPreview, "instructions"), Spelling: true,
+	}
 }
 
 var release = act{act: lifecycle.ActRelease, purpose: session.Building,

@@ -3,11 +3,13 @@ package acts
 import (
 	"context"
 	"encoding/json"
+	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
@@ -40,37 +42,112 @@ var develop = act{act: lifecycle.ActDevelop, purpose: session.Building,
 				"Build it in a private branch or repository. What is public already, nobody has to pay for: you release the code when it is paid for.",
 				"People go on estimating, and may donate. When you have something to show, you announce a preview, and pledging begins.",
 			},
-			Fields: []Field{
-				{Name: fieldTitle, Label: "The work in a few words", Kind: Text, Value: p.proposal.Title, Most: longest(lexicons.CollectionDevelopment, "title"), Spelling: true},
-				{Name: fieldSummary, Label: "What you will deliver", Kind: Long, Most: longest(lexicons.CollectionDevelopment, "summary"), Spelling: true},
-				{Name: fieldCurrency, Label: "Currency", Hint: "Of pledges and of the payout.", Kind: Choose, Choices: currencyChoices()},
-				{Name: fieldGoal, Label: "Goal", Hint: "What you think the work costs. It decides nothing; you do, when pledging has closed.", Kind: Amount, Optional: true},
-				{Name: fieldEscrow, Label: "Who holds the money", Hint: "An escrow that this service trusts.", Kind: Choose, Choices: p.escrows},
-				{Name: fieldPayees, Label: "Who else is paid", Hint: "One a line: a DID and a percentage, such as did:plc:... 40. The rest is yours. Each of them has to agree before the preview opens.", Kind: Long, Optional: true},
-				{Name: fieldExpected, Label: "When you expect to show a preview (UTC)", Kind: Moment, Optional: true},
-			},
+			Fields: p.workFields(),
 			Button: "Sign, and start",
 		}
 	},
-	read: func(p *place, in *input) change {
-		currency := money.Currency(in.choice(fieldCurrency, currencyChoices()))
-		record := &stratos.WorkDevelopment{
-			LexiconTypeID: lexicons.CollectionDevelopment.String(), Proposal: p.ref(), CreatedAt: stamp(p.now),
-			Title: in.text(fieldTitle), Summary: in.text(fieldSummary), Currency: currency.String(),
-			Escrow: in.choice(fieldEscrow, p.escrows), Payees: in.payees(fieldPayees, p.visitor.DID),
+	read: func(p *place, in *input) change { return change{record: p.workIn(in)} },
+}
+
+// revise changes what was announced, until an escrow freezes it.
+var revise = act{act: web.ActRevise, purpose: session.Building,
+	may: func(p *place) string {
+		switch own := p.own(); {
+		case own == nil || own.Record == nil:
+			return "You have started nothing here that goes on."
+		case own.Campaign != nil:
+			return "The preview has opened, and what was agreed is frozen."
 		}
-		if in.maybe(fieldGoal) != nil {
-			record.Goal = &stratos.Defs_Money{Amount: in.money(fieldGoal, currency), Currency: currency.String()}
-		}
-		if in.maybe(fieldExpected) != nil {
-			at := stamp(in.moment(fieldExpected))
-			record.ExpectedAt = &at
-		}
-		if p.Project != nil {
-			record.Project = &p.Project.Uri
-		}
-		return change{record: record}
+		return ""
 	},
+	form: func(p *place) Form {
+		form := Form{
+			Title:  "Change what you announced",
+			Lead:   []string{"You can change it until the preview opens. Then the escrow freezes what it finds. Those who agreed to be paid should know of it."},
+			Fields: p.workFields(), Button: "Sign the change",
+		}
+		was, ok := p.ownWork()
+		if !ok {
+			return form
+		}
+		values := url.Values{
+			fieldTitle: {was.Title}, fieldSummary: {was.Summary}, fieldCurrency: {was.Currency}, fieldEscrow: {was.Escrow},
+			fieldPayees: {payeeLines(was.Payees, p.visitor.DID)},
+		}
+		if was.Goal != nil {
+			values.Set(fieldGoal, amountDigits(money.Money{Amount: was.Goal.Amount, Currency: money.Currency(was.Goal.Currency)}))
+		}
+		if was.ExpectedAt != nil {
+			values.Set(fieldExpected, momentText(*was.ExpectedAt))
+		}
+		return form.filled(&input{values: values})
+	},
+	read: func(p *place, in *input) change {
+		record := p.workIn(in)
+		if was, ok := p.ownWork(); ok {
+			record.CreatedAt, record.Donations = was.CreatedAt, was.Donations // which the form does not ask for
+			if lines := payeeLines(was.Payees, p.visitor.DID); strings.Join(in.lines(fieldPayees), "\n") == lines {
+				record.Payees = was.Payees // whose shares may be finer than the form has them
+			}
+		}
+		return p.beside(record, func(v *stratos.FeatureDefs_AttemptView) *stratos.FeatureDefs_RecordView {
+			return &stratos.FeatureDefs_RecordView{Uri: v.Uri, Cid: v.Cid}
+		})
+	},
+}
+
+// ownWork is the development that the visitor leads, as it is.
+func (p *place) ownWork() (was stratos.WorkDevelopment, ok bool) {
+	own := p.own()
+	if own == nil || own.Record == nil || json.Unmarshal(*own.Record, &was) != nil {
+		return was, false
+	}
+	return was, true
+}
+
+// workFields ask what is to be built, and who is paid.
+func (p *place) workFields() []Field {
+	return []Field{
+		{Name: fieldTitle, Label: "The work in a few words", Kind: Text, Value: p.proposal.Title, Most: longest(lexicons.CollectionDevelopment, "title"), Spelling: true},
+		{Name: fieldSummary, Label: "What you will deliver", Kind: Long, Most: longest(lexicons.CollectionDevelopment, "summary"), Spelling: true},
+		{Name: fieldCurrency, Label: "Currency", Hint: "Of pledges and of the payout.", Kind: Choose, Choices: currencyChoices()},
+		{Name: fieldGoal, Label: "Goal", Hint: "What you think the work costs. It decides nothing; you do, when pledging has closed.", Kind: Amount, Optional: true},
+		{Name: fieldEscrow, Label: "Who holds the money", Hint: "An escrow that this service trusts.", Kind: Choose, Choices: p.escrows},
+		{Name: fieldPayees, Label: "Who else is paid", Hint: "One a line: a DID and a percentage, such as did:plc:... 40. The rest is yours. Each of them has to agree before the preview opens.", Kind: Long, Optional: true},
+		{Name: fieldExpected, Label: "When you expect to show a preview (UTC)", Kind: Moment, Optional: true},
+	}
+}
+
+// payeeLines writes who is paid beside the author, as the field has it.
+func payeeLines(payees []stratos.WorkDevelopment_Payee, author syntax.DID) string {
+	var out []string
+	for _, p := range payees {
+		if p.Did != author.String() {
+			out = append(out, p.Did+" "+strconv.FormatInt(p.Share/percent, 10))
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// workIn reads what is to be built.
+func (p *place) workIn(in *input) *stratos.WorkDevelopment {
+	currency := money.Currency(in.choice(fieldCurrency, currencyChoices()))
+	record := &stratos.WorkDevelopment{
+		LexiconTypeID: lexicons.CollectionDevelopment.String(), Proposal: p.ref(), CreatedAt: stamp(p.now),
+		Title: in.text(fieldTitle), Summary: in.text(fieldSummary), Currency: currency.String(),
+		Escrow: in.choice(fieldEscrow, p.escrows), Payees: in.payees(fieldPayees, p.visitor.DID),
+	}
+	if in.maybe(fieldGoal) != nil {
+		record.Goal = &stratos.Defs_Money{Amount: in.money(fieldGoal, currency), Currency: currency.String()}
+	}
+	if in.maybe(fieldExpected) != nil {
+		at := stamp(in.moment(fieldExpected))
+		record.ExpectedAt = &at
+	}
+	if p.Project != nil {
+		record.Project = &p.Project.Uri
+	}
+	return record
 }
 
 func currencyChoices() []Choice {

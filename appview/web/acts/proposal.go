@@ -34,6 +34,8 @@ const (
 type act struct {
 	act     lifecycle.Act
 	purpose session.Purpose
+	// may says why it cannot be done now; nil where the AppView does.
+	may func(*place) string
 	// form asks for it.
 	form func(*place) Form
 	// read makes of it what is to be done. Problems are noted in the input.
@@ -56,7 +58,7 @@ type change struct {
 
 // proposalActs are all of them.
 var proposalActs = []act{
-	estimate, donate, pledge, withdraw, dispute, verify, respond, develop, consent, preview, release, cancel,
+	estimate, donate, pledge, withdraw, dispute, verify, respond, develop, consent, preview, release, cancel, revise,
 }
 
 // place is a proposal, and who looks at it.
@@ -135,12 +137,15 @@ func (p *place) seen() string {
 }
 
 // refusal says why the visitor may not do something now; empty if they may.
-func (p *place) refusal(one lifecycle.Act) string {
-	if p.Viewer == nil || slices.Contains(p.Viewer.May, string(one)) {
+func (p *place) refusal(one act) string {
+	if one.may != nil {
+		return one.may(p)
+	}
+	if p.Viewer == nil || slices.Contains(p.Viewer.May, string(one.act)) {
 		return ""
 	}
 	for _, no := range p.Viewer.MayNot {
-		if no.Act == string(one) && no.Description != nil {
+		if no.Act == string(one.act) && no.Description != nil {
 			return *no.Description
 		}
 	}
@@ -165,7 +170,7 @@ func (a *Acts) showAct(one act) http.Handler {
 			a.opts.Failed(w, r, err)
 			return
 		}
-		if reason := p.refusal(one.act); reason != "" {
+		if reason := p.refusal(one); reason != "" {
 			a.refuse(w, r, p, reason)
 			return
 		}
@@ -206,7 +211,7 @@ func (a *Acts) sendAct(one act) http.Handler {
 			a.opts.Render(w, r, http.StatusUnauthorized, PageForm, form.signInAgain(one.purpose))
 			return
 		}
-		if reason := p.refusal(one.act); reason != "" {
+		if reason := p.refusal(one); reason != "" {
 			form.Notice = "This is not possible any more, so nothing was written. " + reason
 			a.opts.Render(w, r, http.StatusConflict, PageForm, form)
 			return

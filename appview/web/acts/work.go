@@ -186,6 +186,9 @@ func attemptsOf(view *stratos.FeatureDefs_ProposalView, did syntax.DID) ([]OwnAt
 			own.Stage, own.Do = web.StageName(view.Stage), upToDeveloper[lifecycle.Stage(view.Stage)]
 			addNext(&own, view)
 		}
+		if !v.Over && v.Campaign == nil && v.Record != nil {
+			own.Acts = append(own.Acts, Link{"Change what you announced", path + "/" + string(web.ActRevise)})
+		}
 		out = append(out, own)
 	}
 	return out, nil

@@ -128,7 +128,7 @@ func TestADeveloperSeesWhatIsUpToThem(t *testing.T) {
 	if !strings.Contains(now.Do, "announce a preview") || !strings.Contains(now.Do, "agree to be paid: @ben.example.") || now.Next != says || now.By.Day() != 9 || now.Money != "$420 estimated" {
 		t.Errorf("the one under way is %+v", now)
 	}
-	if got := fmt.Sprint(now.Acts); got != fmt.Sprint([]Link{{"Announce or change the preview", pathOf(proposal) + "/preview"}, {"Give the attempt up", pathOf(proposal) + "/cancel"}}) {
+	if got := fmt.Sprint(now.Acts); got != fmt.Sprint([]Link{{"Announce or change the preview", pathOf(proposal) + "/preview"}, {"Give the attempt up", pathOf(proposal) + "/cancel"}, {"Change what you announced", pathOf(proposal) + "/revise"}}) {
 		t.Errorf("they may %s", got)
 	}
 	view.Stage, view.Funding[0].Pledged = string(lifecycle.StageReleasing), 12500
