@@ -67,20 +67,21 @@ for (const form of document.querySelectorAll("form:has(.send)")) {
 			keepTyped(form);
 			form.submit();
 		} catch {
-			say(form, "You are not connected, or this service does not answer, so nothing was sent. What you typed is still here: try again when you are connected.");
+			say(form.querySelector(".send"), "You are not connected, or this service does not answer, so nothing was sent. What you typed is still here: try again when you are connected.");
 			asking = false;
 		}
 	});
 	addEventListener("pageshow", () => { asking = false; });
 }
 
-function say(form, sentence) {
-	form.querySelector(".unsent")?.remove();
+// say puts a sentence before a part of a form.
+function say(part, sentence) {
+	part.parentElement.querySelector(".unsent")?.remove();
 	const notice = document.createElement("p");
 	notice.className = "notice warn unsent";
 	notice.setAttribute("role", "alert");
 	notice.textContent = sentence;
-	form.querySelector(".send").before(notice);
+	part.before(notice);
 }
 
 // What was sent outlives its page, in this tab, until it was answered: a connection may break
@@ -101,7 +102,7 @@ function keepTyped(form) {
 				else field.value = value;
 			}
 		}
-		say(form, "Something went wrong after you sent this. What you typed is here again: send it once more. If it arrived before, it is written once.");
+		say(form.firstElementChild, "Something went wrong after you sent this. What you typed is here again: send it once more. If it arrived before, it is written once.");
 	} else if (sent && answered && document.referrer === sent.page && !form) {
 		sessionStorage.removeItem("sent");
 	}
