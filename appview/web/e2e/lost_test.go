@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"crypto/rand"
+	"strings"
 	"testing"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
@@ -107,6 +108,25 @@ func TestAFormWhoseAnswerIsLostComesBackAndIsWrittenOnce(t *testing.T) {
 	w.Go("/propose")
 	if got := w.Value("What it should do"); got != "" {
 		t.Errorf("the next proposal begins with %q", got)
+	}
+}
+
+func TestWhatWasTypedIsNobodyElsesOnceItsAuthorSignedOut(t *testing.T) {
+	w := typed(t)
+	form := w.At()
+	w.LoseAnswers(true)
+	w.send()
+	w.SeeLost()
+	w.LoseAnswers(false)
+	w.Open(strings.TrimSuffix(form, "/propose") + "/about")
+	w.Press("Sign out")
+	w.See("Sign in")
+	ben := atmospheretest.NewAccount(t, w.site.network, "ben")
+	w.Open(form)
+	w.SignIn(ben.Handle.String(), ben.Password)
+	w.See("Propose a feature")
+	if got := w.Value("What it should do"); got != "" {
+		t.Errorf("somebody else finds %q", got)
 	}
 }
 
