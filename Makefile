@@ -33,7 +33,7 @@ build: ## the binaries, in bin/
 	go build -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/appview ./cmd/escrow ./cmd/simulator
 
 test: ## all tests, against a real PLC and PDS
-	go test -race -timeout 15m ./...
+	go test -race -timeout 20m ./...
 
 contract: ## every endpoint by the official client, and those of the escrow, against their lexicons
 	go test ./appview/contract -v -count 1
@@ -42,7 +42,7 @@ contract: ## every endpoint by the official client, and those of the escrow, aga
 e2e: ## the pages in Chromium as people use them, with play money; pictures of them, and a table of what keeps people out, in .artifacts/pages (10 minutes)
 	rm -rf .artifacts/pages
 	STRATOS_E2E=1 E2E_PICTURES=$(CURDIR)/.artifacts/pages go test ./appview/web/e2e -v -count 1 -timeout 15m
-	STRATOS_E2E=1 E2E_PICTURES=$(CURDIR)/.artifacts/pages go test ./cmd/demo -run '^TestDemo_People' -v -count 1 -timeout 15m
+	STRATOS_E2E=1 E2E_PICTURES=$(CURDIR)/.artifacts/pages go test ./cmd/demo -run '^TestDemo_People' -v -count 1 -timeout 20m
 	@cat .artifacts/pages/accessibility.txt
 
 lint: ## formatting, vet, staticcheck, unchecked errors

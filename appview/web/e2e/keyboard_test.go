@@ -64,13 +64,13 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	b.key(kb.Enter)
 	b.tabTo("Say what it is worth to you")
 	b.key(kb.Enter)
-	b.Arrive(path + "/estimate")
+	b.See("What is it worth to you?")
 	b.tabTo("Amount")
 	b.key("3")
 	b.tabTo("USD")
 	b.tabTo("Sign the estimate")
 	b.key(kb.Enter)
-	b.Arrive(path)
+	b.Arrive("/p/" + ana.Handle.String() + "/3mbellsbells2") // as links have it
 	b.See("$3")
 	got := recordsOf[stratos.FeatureEstimate](t, ben, lexicons.CollectionEstimate)
 	if len(got) != 1 || got[0].Value.Amount != 300 {

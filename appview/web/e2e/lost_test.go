@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"crypto/rand"
+	"strings"
 	"testing"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/chromedp/chromedp"
 
 	"github.com/stratosfund/stratosfund/indexer/atmosphere"
 	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
@@ -107,6 +109,23 @@ func TestAFormWhoseAnswerIsLostComesBackAndIsWrittenOnce(t *testing.T) {
 	w.Go("/propose")
 	if got := w.Value("What it should do"); got != "" {
 		t.Errorf("the next proposal begins with %q", got)
+	}
+}
+
+func TestWhatWasTypedIsGoneOnceItsAuthorSignedOut(t *testing.T) {
+	w := typed(t)
+	form := w.At()
+	w.LoseAnswers(true)
+	w.send()
+	w.SeeLost()
+	w.LoseAnswers(false)
+	w.Open(strings.TrimSuffix(form, "/propose") + "/about")
+	w.Press("Sign out")
+	w.See("Sign in")
+	var gone bool
+	w.do("look for what is left", chromedp.Evaluate(`sessionStorage.length === 0`, &gone))
+	if !gone {
+		t.Error("who comes next to the same browser can find it")
 	}
 }
 

@@ -56,7 +56,8 @@ for (const place of document.querySelectorAll("[data-look]")) {
 
 // A form is sent when somebody is there to take it: a browser that finds nobody would put a
 // page of its own in the place of what was typed.
-for (const form of document.querySelectorAll("form:has(.send)")) {
+for (const button of document.querySelectorAll("form .send")) {
+	const form = button.closest("form");
 	let asking = false;
 	form.addEventListener("submit", async (event) => {
 		event.preventDefault();
@@ -67,25 +68,26 @@ for (const form of document.querySelectorAll("form:has(.send)")) {
 			keepTyped(form);
 			form.submit();
 		} catch {
-			say(form, "You are not connected, or this service does not answer, so nothing was sent. What you typed is still here: try again when you are connected.");
+			say(button, "You are not connected, or this service does not answer, so nothing was sent. What you typed is still here: try again when you are connected.");
 			asking = false;
 		}
 	});
 	addEventListener("pageshow", () => { asking = false; });
 }
 
-function say(form, sentence) {
-	form.querySelector(".unsent")?.remove();
+// say puts a sentence before a part of a form.
+function say(part, sentence) {
+	part.parentElement.querySelector(".unsent")?.remove();
 	const notice = document.createElement("p");
 	notice.className = "notice warn unsent";
 	notice.setAttribute("role", "alert");
 	notice.textContent = sentence;
-	form.querySelector(".send").before(notice);
+	part.before(notice);
 }
 
 // What was sent outlives its page, in this tab, until it was answered: a connection may break
 // off when nobody knows whether it arrived. With it comes the key of its record, so sent again
-// it is written once.
+// it is written once. It is for nobody else, so it goes when its author signs out.
 function keepTyped(form) {
 	sessionStorage.setItem("sent", JSON.stringify({ page: location.href, fields: [...new FormData(form)] }));
 }
@@ -93,16 +95,17 @@ function keepTyped(form) {
 {
 	const sent = JSON.parse(sessionStorage.getItem("sent"));
 	const form = document.querySelector("form.act");
-	const answered = performance.getEntriesByType("navigation")[0].responseStatus < 400;
-	if (sent && form && location.href === sent.page && !document.querySelector(".notice[role=alert]") && document.referrer !== sent.page) {
+	const refused = performance.getEntriesByType("navigation")[0].responseStatus >= 400;
+	const own = document.querySelector('form[action="/sign-out"]');
+	if (sent && own && form && location.href === sent.page && document.referrer !== sent.page && !document.querySelector(".notice[role=alert]")) {
 		for (const [name, value] of sent.fields) {
 			for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
 				if (field.type === "radio" || field.type === "checkbox") field.checked = field.checked || field.value === value;
 				else field.value = value;
 			}
 		}
-		say(form, "Something went wrong after you sent this. What you typed is here again: send it once more. If it arrived before, it is written once.");
-	} else if (sent && answered && document.referrer === sent.page && !form) {
+		say(form.firstElementChild, "Something went wrong after you sent this. What you typed is here again: send it once more. If it arrived before, it is written once.");
+	} else if (!own || sent && document.referrer === sent.page && !refused && !form) {
 		sessionStorage.removeItem("sent");
 	}
 }
