@@ -120,29 +120,21 @@ func (j *judged) String() string {
 }
 
 // barriers are what axe-core finds on the page as it looks now, and how many pixels of it are
-// beside the screen. A page that looks again by itself may be gone before the answer, and is
-// asked anew.
+// beside the screen.
 func (b *Browser) barriers() (found []barrier, beside int) {
 	b.t.Helper()
 	source, err := axe()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(b.ctx, stepWithin)
-	defer cancel()
-	for {
+	b.persist("ask axe-core", func(ctx context.Context) error {
 		var answer string
-		err := b.ask(ctx, source, &answer, &beside)
-		if err == nil {
-			err = json.Unmarshal([]byte(answer), &found)
+		if err := b.ask(ctx, source, &answer, &beside); err != nil {
+			return err
 		}
-		if err == nil {
-			return found, beside
-		}
-		if ctx.Err() != nil {
-			b.t.Fatalf("ask axe-core: %v", err)
-		}
-	}
+		return json.Unmarshal([]byte(answer), &found)
+	})
+	return found, beside
 }
 
 func (b *Browser) ask(ctx context.Context, source string, answer *string, beside *int) error {

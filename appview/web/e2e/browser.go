@@ -92,6 +92,24 @@ func (b *Browser) do(what string, actions ...chromedp.Action) {
 	}
 }
 
+// persist does something until it works: a page that looks again by itself may be gone in the
+// middle of it.
+func (b *Browser) persist(what string, do func(context.Context) error) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, stepWithin)
+	defer cancel()
+	for {
+		err := do(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			at, text := b.where()
+			b.t.Fatalf("%s: %v\nThe page is %s and says:\n%.1500s", what, err, at, text)
+		}
+	}
+}
+
 func (b *Browser) where() (at, text string) {
 	ctx, cancel := context.WithTimeout(b.ctx, stepWithin)
 	defer cancel()
@@ -313,7 +331,9 @@ func (b *Browser) Inspect(name string) {
 func (b *Browser) picture(path string) {
 	b.t.Helper()
 	var png []byte
-	b.do("take a picture of the page", chromedp.FullScreenshot(&png, lossless))
+	b.persist("take a picture of the page", func(ctx context.Context) error {
+		return chromedp.Run(ctx, chromedp.FullScreenshot(&png, lossless))
+	})
 	if err := os.WriteFile(path, png, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
