@@ -66,6 +66,7 @@ const (
 )
 
 func TestDemo_PeopleDoItAllOnThePages(t *testing.T) {
+	t.Parallel()
 	e2e.New(t) // without a browser, nothing of this can be done
 	s := show(t, t.TempDir(), t.TempDir())
 
