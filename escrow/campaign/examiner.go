@@ -264,6 +264,11 @@ func (e *Examiner) keep(ctx context.Context, v *version, list []checks.Check, pa
 		if err := decideVersion(ctx, tx, v, passed); err != nil {
 			return err
 		}
+		// Whoever has to correct it has the time from now on, and everybody reckons that from
+		// what is published.
+		for i := range list {
+			list[i].CheckedAt = tx.Now()
+		}
 		c = c.withChecks(list)
 		if !passed {
 			c = c.failed(tx.Now())

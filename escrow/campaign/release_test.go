@@ -12,6 +12,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	index "github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
@@ -139,6 +140,31 @@ func TestR12_WhatNobodyCanHaveForADayCountsAgainstARelease(t *testing.T) {
 	w.wantPhase("closed")
 	if r := w.record(); len(r.Checks) != 1 || r.Checks[0].Passed || !strings.Contains(*r.Checks[0].Evidence, "again and again") {
 		t.Errorf("the record says %+v", r.Checks)
+	}
+}
+
+// TestR12_EverybodyReckonsTheTimeToCorrect from the check that is published, also where it
+// was begun long before anybody heard of it: as on a machine that was paused.
+func TestR12_EverybodyReckonsTheTimeToCorrect(t *testing.T) {
+	t.Parallel()
+	w := opened(t)
+	w.paid("h1", 2500)
+	w.at(closesAt)
+	w.pass(time.Second)
+	w.verdict = func(r checks.Release) (checks.Report, error) {
+		report, err := fails(r)
+		w.clock = releaseBy.Add(-time.Hour)
+		report.Checks[0].CheckedAt = closesAt
+		return report, err
+	}
+	w.release()
+	w.pass(time.Second)
+	w.examined()
+	w.wantPhase("closed")
+	checked, err := time.Parse(time.RFC3339, w.record().Checks[0].CheckedAt)
+	w.ok(err)
+	if due := w.campaign().ReleaseDue(); !due.Equal(checked.Add(lifecycle.CorrectionTime)) {
+		t.Errorf("it may be corrected until %s, and the failure is published for %s", due, checked)
 	}
 }
 
