@@ -119,6 +119,9 @@ func (r *testRepo) apply(edits ...edit) *comatproto.SyncSubscribeRepos_Commit {
 		}
 		op, err := repo.ApplyOp(&r.tree, e.path, value)
 		must(r.t, err)
+		if r.tree.IsEmpty() {
+			r.tree = mst.NewEmptyTree() // the library keeps a height that an empty tree has not
+		}
 		ops = append(ops, claim(op))
 	}
 	//lint:ignore SA1019 indigo takes this interface, and the package that replaces it is large
@@ -131,9 +134,6 @@ func (r *testRepo) apply(edits ...edit) *comatproto.SyncSubscribeRepos_Commit {
 		node, err := bs.Get(ctx, cid.NewCidV1(cid.DagCBOR, key.Hash()))
 		must(r.t, err)
 		changed = append(changed, block{cid.NewCidV1(cid.DagCBOR, key.Hash()), node.RawData()})
-	}
-	if r.tree.IsEmpty() {
-		r.tree = mst.NewEmptyTree() // the library keeps a height that an empty tree has not
 	}
 	for _, b := range changed {
 		r.store[b.cid] = b.data
