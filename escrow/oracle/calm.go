@@ -116,7 +116,7 @@ func (w *World) await(ctx context.Context, what string, left func() ([]string, e
 			return err
 		}
 		w.cough()
-		if err := w.listen(); err != nil {
+		if err := w.listen(ctx); err != nil {
 			return err
 		}
 		var err error
@@ -203,7 +203,7 @@ func (w *World) linger(ctx context.Context) error {
 	before := said()
 	for range lingering {
 		w.cough()
-		if err := w.listen(); err != nil {
+		if err := w.listen(ctx); err != nil {
 			return err
 		}
 		if said() > before || w.escrow.process == nil || w.escrow.process.gone() {

@@ -62,7 +62,7 @@ func (o *operator) backup(ctx context.Context) error {
 }
 
 // restore puts the last backup in the place of the ledger, if there is one.
-func (o *operator) restore() error {
+func (o *operator) restore(ctx context.Context) error {
 	from := filepath.Join(o.folder, backupFile)
 	copied, err := os.ReadFile(from)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,7 +74,7 @@ func (o *operator) restore() error {
 	if err := o.end(true); err != nil {
 		return err
 	}
-	if o.releasing() {
+	if o.releasing(ctx) {
 		return nil
 	}
 	o.w.note("the operator restores the backup")
@@ -93,8 +93,8 @@ func (o *operator) restore() error {
 
 // releasing reports whether a campaign was published in a phase that no restored database
 // comes to by itself: a person has to look then, and there is none here.
-func (o *operator) releasing() bool {
-	if err := o.w.listen(); err != nil {
+func (o *operator) releasing(ctx context.Context) bool {
+	if err := o.w.listen(ctx); err != nil {
 		return true // the next one who listens says it
 	}
 	for _, a := range o.w.attempts {

@@ -286,7 +286,7 @@ func (w *World) act(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.listen(); err != nil {
+	if err := w.listen(ctx); err != nil {
 		return err
 	}
 	if err := w.develop(ctx); err != nil {
@@ -348,7 +348,7 @@ func (w *World) actOnce(ctx context.Context) error {
 	case 23:
 		return w.escrow.backup(ctx)
 	case 24:
-		return w.escrow.restore()
+		return w.escrow.restore(ctx)
 	case 25:
 		return w.topUp(ctx)
 	case 26:

@@ -59,7 +59,7 @@ func (a *attempt) published() *stratos.EscrowCampaign {
 }
 
 // listen keeps what is new in the campaigns of the escrow's repository.
-func (w *World) listen() error {
+func (w *World) listen(ctx context.Context) error {
 	return w.records(lexicons.CollectionCampaign, func(key syntax.RecordKey, raw []byte) error {
 		i := slices.IndexFunc(w.attempts, func(a *attempt) bool { return lexicons.DerivedKey(a.development.URI) == key })
 		if i < 0 {
@@ -80,6 +80,11 @@ func (w *World) listen() error {
 				reason = " (" + *c.Reason + ")"
 			}
 			w.note("the campaign of %s is %s%s", a.author.name, c.Phase, reason)
+			if c.Phase == phaseVerifying {
+				if err := w.clonable(ctx, a, c); err != nil {
+					return err
+				}
+			}
 		}
 		a.told = append(a.told, telling{w.clock.Now(), raw, c})
 		return nil
@@ -121,7 +126,7 @@ func (w *World) undecided() bool {
 
 // overdue lists what should have happened by now, by the campaigns themselves.
 func (w *World) overdue(ctx context.Context) (late []string, err error) {
-	if err := w.listen(); err != nil {
+	if err := w.listen(ctx); err != nil {
 		return nil, err
 	}
 	for _, a := range w.attempts {
@@ -209,6 +214,22 @@ func correctionsEnd(c *stratos.EscrowCampaign) (end time.Time) {
 		}
 	}
 	return end
+}
+
+// clonable wants what is published as accepted to be there to clone, whenever the escrow
+// answers at all: people are asked to look at it from now on.
+func (w *World) clonable(ctx context.Context, a *attempt, c *stratos.EscrowCampaign) error {
+	if c.Mirror == nil {
+		return fmt.Errorf("%w: the release of %s is accepted without a mirror", ErrWrong, a.author.name)
+	}
+	shown, err := w.visit(ctx, *c.Mirror+"/info/refs", nil)
+	if err != nil {
+		return ctx.Err() // the escrow is not there, which people see
+	}
+	if shown.status == http.StatusNotFound {
+		return fmt.Errorf("%w: the release of %s is accepted, and cannot be cloned from the mirror", ErrWrong, a.author.name)
+	}
+	return nil
 }
 
 // unmirrored says what is wrong with what can be cloned of an accepted release.

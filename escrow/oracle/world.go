@@ -106,7 +106,7 @@ func (w *World) tail(lines int) string {
 // leap lets time pass at once, for everybody. The network says something then, so that an
 // index can know how late it is.
 func (w *World) leap(ctx context.Context, d time.Duration) error {
-	if err := w.listen(); err != nil {
+	if err := w.listen(ctx); err != nil {
 		return err
 	}
 	w.note("%s pass", d)
