@@ -40,14 +40,14 @@ func (a *API) listEstimates(ctx context.Context, p listEstimatesParams) (*strato
 			return err
 		}
 		r = r.At(page.now)
-		counted, spread, err := p.count(ctx, r, uri, page)
+		counted, sums, err := p.count(ctx, r, uri, page)
 		if errors.Is(err, store.ErrNotFound) {
 			return errProposalNotFound
 		}
 		if err != nil {
 			return err
 		}
-		out.Distribution = distributions(spread)
+		out.Distribution = distributions(sums)
 
 		keys := estimateKeys(counted, page.after, int(p.Limit)+1)
 		keys, out.Cursor, err = page.next(keys, int(p.Limit))
@@ -62,13 +62,13 @@ func (a *API) listEstimates(ctx context.Context, p listEstimatesParams) (*strato
 	return out, nil
 }
 
-// count says what the estimates of a page count for, and how all that count are spread. A
+// count says what the estimates of a page count for, and the sums of all that count. A
 // first page needs the newest only, where what counts is summed up already.
-func (p *listEstimatesParams) count(ctx context.Context, r *store.Reader, uri syntax.ATURI, at page) ([]lifecycle.Counting, []store.EstimateStep, error) {
+func (p *listEstimatesParams) count(ctx context.Context, r *store.Reader, uri syntax.ATURI, at page) ([]lifecycle.Counting, []lifecycle.EstimateSum, error) {
 	if at.after == nil && p.Currency == "" {
-		newest, ok, err := r.NewestEstimates(ctx, uri, stepEnds, int(p.Limit)+1)
+		newest, ok, err := r.NewestEstimates(ctx, uri, int(p.Limit)+1)
 		if err != nil || ok {
-			return lifecycle.CountEstimates(newest.Facts, r.Now()), newest.Spread, err
+			return lifecycle.CountEstimates(newest.Facts, r.Now()), newest.Sums, err
 		}
 	}
 	facts, err := r.FactsWithEstimates(ctx, uri)
@@ -79,7 +79,7 @@ func (p *listEstimatesParams) count(ctx context.Context, r *store.Reader, uri sy
 	if p.Currency != "" {
 		counted = slices.DeleteFunc(counted, func(c lifecycle.Counting) bool { return string(c.Value.Currency) != p.Currency })
 	}
-	return counted, spreadOf(counted), nil
+	return counted, lifecycle.SumUp(counted), nil
 }
 
 // estimateKeys picks a page of estimates, which are sorted newest first.

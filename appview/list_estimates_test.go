@@ -9,6 +9,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
@@ -98,12 +99,12 @@ func TestTheFirstPageOfEstimatesReadsFewOfMany(t *testing.T) {
 			o.fetch(did)
 		}
 		err := o.store.Read(t.Context(), func(r *store.Reader) error {
-			newest, ok, err := r.NewestEstimates(t.Context(), proposal.URI(), []int64{1000}, 5)
+			newest, ok, err := r.NewestEstimates(t.Context(), proposal.URI(), 5)
 			if err == nil && (!ok || len(newest.Facts.Estimates) != 5) {
 				t.Errorf("of %d there are %d, %t", many, len(newest.Facts.Estimates), ok)
 			}
-			if len(newest.Spread) != 1 || newest.Spread[0].Count != int64(many) || newest.Spread[0].Sum != int64(many)*100 {
-				t.Errorf("%d are spread %+v", many, newest.Spread)
+			if spread := lifecycle.SpreadOf(newest.Sums); len(spread) != 1 || spread[0].Count != int64(many) || spread[0].Total != int64(many)*100 {
+				t.Errorf("%d are spread %+v", many, spread)
 			}
 			return err
 		})

@@ -91,12 +91,13 @@ func (e Estimate) Count() Counting {
 	return c
 }
 
-// EstimateSum is what estimates in one currency, for one version of a proposal,
-// count for together. Its sums can be kept: one estimate more or less is added or
-// taken away.
+// EstimateSum is what estimates in one currency, for one version of a proposal, that count
+// for amounts of one range, count for together. Its sums can be kept: one estimate more or
+// less is added or taken away.
 type EstimateSum struct {
 	Currency  money.Currency
 	Proposal  syntax.CID
+	Step      int // as of [StepOf]
 	Estimated Sum
 	// EstimatedProven is the part of accounts with a successful contribution.
 	EstimatedProven              Sum

@@ -21,6 +21,7 @@ type receiptChange struct {
 
 func (tx *tx) putReceipt(ctx context.Context, row typedRow, rec *stratos.EscrowReceipt) error {
 	history := make([]receiptChange, 0, len(rec.History))
+	var began sql.NullInt64
 	events := make([]time.Time, 0, len(rec.History)) // the moments at which the timeline tells of them
 	for _, h := range rec.History {
 		at, err := parseMillis("history", h.At)
@@ -29,6 +30,9 @@ func (tx *tx) putReceipt(ctx context.Context, row typedRow, rec *stratos.EscrowR
 		}
 		history = append(history, receiptChange{Status: h.Status, At: at, Reason: orEmpty(h.Reason)})
 		events = append(events, fromMillis(at))
+		if _, told := moneyEvents[lifecycle.ReceiptStatus(h.Status)]; told && (!began.Valid || at < began.Int64) {
+			began = sql.NullInt64{Int64: at, Valid: true}
+		}
 	}
 	if err := tx.noteMoments(ctx, events...); err != nil {
 		return err
@@ -56,11 +60,11 @@ func (tx *tx) putReceipt(ctx context.Context, row typedRow, rec *stratos.EscrowR
 	return tx.exec(ctx, `
 		INSERT INTO receipt (record_id, uri, escrow, subject_uri, subject_cid, payer, development_uri, development_cid,
 		                     proposal_uri, terms_uri, currency, amount, fee, status, reason, history,
-		                     expected_at, held_until, test, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+		                     began_at, expected_at, held_until, test, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
 		row.id, row.uri, row.author, rec.Subject.Uri, rec.Subject.Cid, rec.Payer, rec.Development.Uri, rec.Development.Cid,
 		proposal, rec.Terms.Uri, rec.Value.Currency, rec.Value.Amount, fee, rec.Status, nullString(rec.Reason), jsonText(history),
-		expected, until, isTrue(rec.Test), row.createdAt, updated)
+		began, expected, until, isTrue(rec.Test), row.createdAt, updated)
 }
 
 // counted adds the condition that the receipt, or campaign, t counts: its escrow

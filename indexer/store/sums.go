@@ -13,11 +13,11 @@ import (
 )
 
 const sumsOf = `
-	SELECT proposal_uri, currency, proposal_cid, whole, rest, estimators, proven_whole, proven_rest, estimators_proven
+	SELECT proposal_uri, currency, proposal_cid, step, whole, rest, estimators, proven_whole, proven_rest, estimators_proven
 	FROM estimated WHERE proposal_uri = $1`
 
 func scanSum(rows *sql.Rows) (s about[lifecycle.EstimateSum], err error) {
-	err = rows.Scan(&s.proposal, &s.fact.Currency, &s.fact.Proposal, &s.fact.Estimated.Whole, &s.fact.Estimated.Rest, &s.fact.Estimators,
+	err = rows.Scan(&s.proposal, &s.fact.Currency, &s.fact.Proposal, &s.fact.Step, &s.fact.Estimated.Whole, &s.fact.Estimated.Rest, &s.fact.Estimators,
 		&s.fact.EstimatedProven.Whole, &s.fact.EstimatedProven.Rest, &s.fact.EstimatorsProven)
 	return s, err
 }

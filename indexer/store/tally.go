@@ -46,6 +46,7 @@ type sumKey struct {
 	proposal syntax.ATURI
 	currency money.Currency
 	version  syntax.CID
+	step     int
 }
 
 // existing is the latest time of creation of what exists at now (F3).
@@ -141,13 +142,14 @@ func (tx *tx) changeSum(ctx context.Context, proposal syntax.ATURI, e standingEs
 	if !e.counted.Valid {
 		return nil
 	}
-	key := sumKey{proposal, e.currency, e.version}
+	key := sumKey{proposal, e.currency, e.version, lifecycle.StepOf(e.counted.Int64)}
 	if tx.sums[key] == nil {
-		found, err := collect(ctx, tx, sumsOf+` AND currency = $2 AND proposal_cid = $3`, scanSum, proposal, key.currency, key.version)
+		found, err := collect(ctx, tx, sumsOf+` AND currency = $2 AND proposal_cid = $3 AND step = $4`,
+			scanSum, proposal, key.currency, key.version, key.step)
 		if err != nil {
 			return fmt.Errorf("read the sum of estimates for %s: %w", proposal, err)
 		}
-		sum := lifecycle.EstimateSum{Currency: key.currency, Proposal: key.version}
+		sum := lifecycle.EstimateSum{Currency: key.currency, Proposal: key.version, Step: key.step}
 		if len(found) > 0 {
 			sum = found[0].fact
 		}
@@ -170,17 +172,17 @@ func (tx *tx) writeSums(ctx context.Context) error {
 
 func (tx *tx) writeSum(ctx context.Context, key sumKey, s lifecycle.EstimateSum) error {
 	if s.Estimators == 0 {
-		return tx.exec(ctx, `DELETE FROM estimated WHERE proposal_uri = $1 AND currency = $2 AND proposal_cid = $3`,
-			key.proposal, key.currency, key.version)
+		return tx.exec(ctx, `DELETE FROM estimated WHERE proposal_uri = $1 AND currency = $2 AND proposal_cid = $3 AND step = $4`,
+			key.proposal, key.currency, key.version, key.step)
 	}
 	return tx.exec(ctx, `
-		INSERT INTO estimated (proposal_uri, currency, proposal_cid, whole, rest, estimators,
+		INSERT INTO estimated (proposal_uri, currency, proposal_cid, step, whole, rest, estimators,
 		                       proven_whole, proven_rest, estimators_proven)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-		ON CONFLICT (proposal_uri, currency, proposal_cid) DO UPDATE
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (proposal_uri, currency, proposal_cid, step) DO UPDATE
 		SET whole = excluded.whole, rest = excluded.rest, estimators = excluded.estimators,
 		    proven_whole = excluded.proven_whole, proven_rest = excluded.proven_rest, estimators_proven = excluded.estimators_proven`,
-		key.proposal, key.currency, key.version, s.Estimated.Whole, s.Estimated.Rest, s.Estimators,
+		key.proposal, key.currency, key.version, key.step, s.Estimated.Whole, s.Estimated.Rest, s.Estimators,
 		s.EstimatedProven.Whole, s.EstimatedProven.Rest, s.EstimatorsProven)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -35,6 +36,21 @@ const (
 	EventPaidOut            EventKind = "paid-out"
 	EventRefunded           EventKind = "refunded"
 )
+
+// moneyEvents are the changes of receipts that timelines tell of.
+var moneyEvents = map[lifecycle.ReceiptStatus]EventKind{
+	lifecycle.ReceiptHeld: EventPledged, lifecycle.ReceiptReleased: EventPaidOut,
+	lifecycle.ReceiptRefunded: EventRefunded, lifecycle.ReceiptPaid: EventDonated,
+}
+
+// moneyKinds is the same in a CASE of SQL.
+var moneyKinds = func() string {
+	var sql strings.Builder
+	for status, kind := range moneyEvents {
+		fmt.Fprintf(&sql, " WHEN '%s' THEN '%s'", status, kind)
+	}
+	return sql.String()
+}()
 
 // Event is something that happened to a proposal.
 type Event struct {
@@ -133,13 +149,16 @@ func (r *Reader) Timeline(ctx context.Context, proposal syntax.ATURI, of Actors,
 		FROM campaigns, json_each(campaigns.pauses) z
 		JOIN ruling g ON g.dispute_uri = z.value ->> 'dispute' AND g.escrow = campaigns.escrow`)
 	c.add(`), money AS (
-		SELECT h.value ->> 'at' AS at, t.uri,
-		       CASE h.value ->> 'status' WHEN 'held' THEN 'pledged' WHEN 'released' THEN 'paid-out'
-		                                 WHEN 'refunded' THEN 'refunded' WHEN 'paid' THEN 'donated' END AS kind,
+		SELECT h.value ->> 'at' AS at, t.uri, CASE h.value ->> 'status'` + moneyKinds + ` END AS kind,
 		       t.payer AS actor, t.record_id, t.currency, t.amount
-		FROM attempt w JOIN receipt t ON t.development_uri = w.uri, json_each(t.history) h
-		WHERE h.value ->> 'status' IN ('held', 'released', 'refunded', 'paid') AND `)
+		FROM attempt w JOIN receipt t ON t.record_id IN (
+			SELECT record_id FROM receipt t WHERE t.development_uri = w.uri AND t.began_at IS NOT NULL AND `)
 	r.countedOfFew(&c)
+	if after == nil { // what begins later than so many has no event among the first
+		c.add(` ORDER BY t.began_at, t.uri`)
+		c.limit(limit)
+	}
+	c.add(`), json_each(t.history) h`)
 	c.add(`), happened AS (
 		SELECT at, uri, kind, actor, record_id, currency, amount FROM event WHERE at <= ?
 		UNION ALL
@@ -147,7 +166,7 @@ func (r *Reader) Timeline(ctx context.Context, proposal syntax.ATURI, of Actors,
 		UNION ALL
 		SELECT at, uri, kind, actor, record_id, currency, amount FROM escrowed WHERE at <= ?
 		UNION ALL
-		SELECT at, uri, kind, actor, record_id, currency, amount FROM money WHERE at <= ?)
+		SELECT at, uri, kind, actor, record_id, currency, amount FROM money WHERE at <= ? AND kind IS NOT NULL)
 		SELECT h.at, h.uri, h.kind, h.actor, r.cid, h.currency, h.amount
 		FROM happened h CROSS JOIN record r ON r.id = h.record_id CROSS JOIN repo a ON a.did = r.did
 		WHERE a.status = 'active'`, until, until, millis(r.now), millis(r.now))

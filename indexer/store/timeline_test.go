@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -134,6 +135,34 @@ func TestTimeline_TellsTheLifeInOrder(t *testing.T) {
 		}
 		if diff := gocmp.Diff(all, paged); diff != "" {
 			t.Errorf("by pages of %d (-whole +paged):\n%s", limit, diff)
+		}
+	}
+}
+
+// The first page of a crowd does not read all of its receipts. Many things happen at the same
+// moment, some receipts say at first what timelines do not tell, and some do not count.
+func TestTimeline_TheFirstPageIsTheBeginningOfTheWhole(t *testing.T) {
+	l := newLife(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	moment := func(after int) (string, int) {
+		after += random.IntN(2)
+		return at(-4 + float64(after)/10), after
+	}
+	for n := range 60 {
+		by := []syntax.DID{escrow, escrow, escrow, shady}[random.IntN(4)]
+		first := []string{"held", "held", "refunding"}[random.IntN(3)]
+		begins, hour := moment(0)
+		ends, _ := moment(hour)
+		who := syntax.DID(fmt.Sprintf("did:plc:backer%d", n))
+		l.put(receipt(t, by, who, 1, l.attempt, 100, "USD", "refunded", history(first, begins, "refunded", ends)))
+	}
+	whole := l.timeline(t, nil, 1000)
+	if len(whole) < 60 {
+		t.Fatalf("only %d events", len(whole))
+	}
+	for limit := 1; limit <= len(whole); limit++ {
+		if diff := gocmp.Diff(whole[:limit], l.timeline(t, nil, limit)); diff != "" {
+			t.Fatalf("the first %d (-whole +page):\n%s", limit, diff)
 		}
 	}
 }

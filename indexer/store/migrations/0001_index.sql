@@ -243,6 +243,7 @@ CREATE TABLE receipt (
     status          TEXT NOT NULL,
     reason          TEXT,
     history         TEXT NOT NULL CHECK (json_valid(history)), -- [{"status", "at", "reason"}], oldest first
+    began_at        INTEGER, -- the earliest in history that timelines tell of
     expected_at     INTEGER,
     held_until      INTEGER,
     test            INTEGER NOT NULL CHECK (test IN (0, 1)),
@@ -252,7 +253,7 @@ CREATE TABLE receipt (
 CREATE INDEX receipt_payer ON receipt (payer);
 CREATE INDEX receipt_subject ON receipt (subject_uri, escrow);
 CREATE INDEX receipt_escrow ON receipt (escrow, test, status, currency, amount, payer); -- statistics read nothing else
-CREATE INDEX receipt_development ON receipt (development_uri);
+CREATE INDEX receipt_development ON receipt (development_uri, began_at);
 CREATE INDEX receipt_proposal ON receipt (proposal_uri) WHERE proposal_uri IS NOT NULL;
 
 -- Derived rows: they follow from the rows above and the policy.

@@ -10,18 +10,20 @@ CREATE TABLE tallied (
     until        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What they count for together; a sum is its whole times 10^15 plus its rest.
+-- What they count for together, by the range of what each counts for; a sum is its whole
+-- times 10^15 plus its rest.
 CREATE TABLE estimated (
     proposal_uri      TEXT NOT NULL,
     currency          TEXT NOT NULL,
     proposal_cid      TEXT NOT NULL,
+    step              INTEGER NOT NULL,
     whole             INTEGER NOT NULL,
     rest              INTEGER NOT NULL,
     estimators        INTEGER NOT NULL CHECK (estimators > 0),
     proven_whole      INTEGER NOT NULL,
     proven_rest       INTEGER NOT NULL,
     estimators_proven INTEGER NOT NULL,
-    PRIMARY KEY (proposal_uri, currency, proposal_cid)
+    PRIMARY KEY (proposal_uri, currency, proposal_cid, step)
 ) STRICT, WITHOUT ROWID;
 
 -- Estimates that were dated ahead when they came, and may not have been counted

@@ -182,13 +182,14 @@ CREATE TABLE estimated (
     proposal_uri      TEXT NOT NULL,
     currency          TEXT NOT NULL,
     proposal_cid      TEXT NOT NULL,
+    step              INTEGER NOT NULL,
     whole             INTEGER NOT NULL,
     rest              INTEGER NOT NULL,
     estimators        INTEGER NOT NULL CHECK (estimators > 0),
     proven_whole      INTEGER NOT NULL,
     proven_rest       INTEGER NOT NULL,
     estimators_proven INTEGER NOT NULL,
-    PRIMARY KEY (proposal_uri, currency, proposal_cid)
+    PRIMARY KEY (proposal_uri, currency, proposal_cid, step)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE funding (
     proposal_uri      TEXT NOT NULL,
@@ -315,13 +316,14 @@ CREATE TABLE receipt (
     status          TEXT NOT NULL,
     reason          TEXT,
     history         TEXT NOT NULL CHECK (json_valid(history)), -- [{"status", "at", "reason"}], oldest first
+    began_at        INTEGER, -- the earliest in history that timelines tell of
     expected_at     INTEGER,
     held_until      INTEGER,
     test            INTEGER NOT NULL CHECK (test IN (0, 1)),
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX receipt_development ON receipt (development_uri);
+CREATE INDEX receipt_development ON receipt (development_uri, began_at);
 CREATE INDEX receipt_escrow ON receipt (escrow, test, status, currency, amount, payer);
 CREATE INDEX receipt_payer ON receipt (payer);
 CREATE INDEX receipt_proposal ON receipt (proposal_uri) WHERE proposal_uri IS NOT NULL;
