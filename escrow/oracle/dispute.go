@@ -44,6 +44,12 @@ func (w *World) dispute(a *attempt) error {
 	if payers := a.payers(w.pledges); len(payers) > 0 && !w.one(4) {
 		author = pick(w.dice, payers)
 	}
+	_, err := w.disputeAs(author, a, c)
+	return err
+}
+
+// disputeAs lets a person dispute the release that a campaign has accepted.
+func (w *World) disputeAs(author *person, a *attempt, c *stratos.EscrowCampaign) (*dispute, error) {
 	d := &dispute{
 		author: author, attempt: a, at: w.clock.Now(),
 		reason: pick(w.dice, []string{"source-mismatch", "source-unavailable", "license-not-open", reasonOfPreview, "other"}),
@@ -55,7 +61,7 @@ func (w *World) dispute(a *attempt) error {
 	w.fired.fire(FaultDisputed)
 	w.note("%s disputes the release of %s: %s", author.name, a.author.name, d.reason)
 	w.disputes = append(w.disputes, d)
-	return err
+	return d, err
 }
 
 // payers are those who have seen that the processor took their money for an attempt.
@@ -137,7 +143,14 @@ func (w *World) scrutiny(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := w.leap(ctx, w.between(time.Hour, 2*(verification+disputeReserve)/scrutinyActs)); err != nil {
+		pass := w.between(time.Hour, 2*(verification+disputeReserve)/scrutinyActs)
+		if w.one(2) {
+			if err := w.lastMinute(ctx, pass); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.leap(ctx, pass); err != nil {
 			return err
 		}
 	}
@@ -159,6 +172,37 @@ func (w *World) scrutiny(ctx context.Context) error {
 		}
 	}
 	return w.survey(ctx) // what is released has to be paid long before the final date
+}
+
+// lastMinute lets time pass. Where verification would end meanwhile somebody who paid disputes
+// when there is hardly any of it left, and the operator rejects that: others have time to look
+// then (rule 13).
+func (w *World) lastMinute(ctx context.Context, pass time.Duration) error {
+	for _, a := range w.attempts {
+		c := a.published()
+		if c == nil || c.Phase != phaseVerifying {
+			continue
+		}
+		left := momentOf(*c.VerificationEndsAt).Sub(w.clock.Now())
+		payers := slices.DeleteFunc(a.payers(w.pledges), func(p *person) bool {
+			return slices.ContainsFunc(w.disputesOf(a), func(d *dispute) bool { return d.author == p })
+		})
+		if left <= 0 || left > pass || len(payers) == 0 {
+			continue
+		}
+		if err := w.leap(ctx, max(0, left-w.between(time.Hour, afterRejection))); err != nil {
+			return err
+		}
+		d, err := w.disputeAs(pick(w.dice, payers), a, c)
+		if err != nil {
+			return err
+		}
+		if err := w.linger(ctx); err != nil {
+			return err
+		}
+		return w.rule(ctx, d, outcomeRejected)
+	}
+	return w.leap(ctx, pass)
 }
 
 // inScrutiny reports whether people may still dispute some release.
