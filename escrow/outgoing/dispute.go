@@ -76,6 +76,19 @@ func (s *Sender) refundsOf(ctx context.Context, hold ledger.HoldID, charge payme
 	return nil
 }
 
+// disputesOf observes the disputes of a charge.
+func (s *Sender) disputesOf(ctx context.Context, charge payments.ChargeID) error {
+	for d, err := range s.processor.Disputes(ctx, payments.Platform, payments.DisputeQuery{Charge: charge}) {
+		if err != nil {
+			return err
+		}
+		if err := s.ObserveDispute(ctx, d.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // over tells whether the bank has decided, or asks no more.
 func over(status payments.DisputeStatus) bool {
 	switch status {

@@ -126,10 +126,21 @@ func (s *Sender) sendRefund(ctx context.Context, i intent.Intent) error {
 	return s.ObserveRefund(ctx, refund.ID)
 }
 
-// orderRefund sends what is due at this moment.
+// orderRefund sends what is due at this moment, of which a bank may have kept a part that
+// nobody here has heard of.
 func (s *Sender) orderRefund(ctx context.Context, hold ledger.HoldID, id payments.IntentID, key payments.Key) (payments.Refund, error) {
-	var h *ledger.Hold
-	err := s.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
+	h, err := s.hold(ctx, hold)
+	if err != nil {
+		return payments.Refund{}, err
+	}
+	charge, err := s.charge(ctx, h)
+	if err == nil && charge.Disputed {
+		err = s.disputesOf(ctx, charge.ID)
+	}
+	if err != nil {
+		return payments.Refund{}, asked(err)
+	}
+	err = s.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
 		if err := halt.Money(ctx, q); err != nil {
 			return fmt.Errorf("%w: %w", errNotDue, err)
 		}
@@ -147,16 +158,12 @@ func (s *Sender) orderRefund(ctx context.Context, hold ledger.HoldID, id payment
 		// A bank has it for good: nobody is owed anything that this intent could send.
 		return payments.Refund{}, &payments.Failure{Kind: payments.ErrRefused, Code: codeNothingDue}
 	}
-	mark, err := s.mark(ctx, h, id)
-	if err != nil {
-		return payments.Refund{}, asked(err)
-	}
 	reason := payments.RefundRequested
 	if h.Exit.Reason == ledger.ReasonFraud {
 		reason = payments.RefundFraudulent
 	}
 	return s.processor.SendRefund(ctx, payments.RefundOrder{
-		Key: key, Mark: mark, Charge: payments.ChargeID(h.Charge), Amount: money.Money{Amount: amount, Currency: h.Value.Currency}, Reason: reason, Because: string(h.Exit.Reason),
+		Key: key, Mark: markFor(charge, id), Charge: charge.ID, Amount: money.Money{Amount: amount, Currency: h.Value.Currency}, Reason: reason, Because: string(h.Exit.Reason),
 	})
 }
 

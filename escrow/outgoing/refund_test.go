@@ -127,16 +127,31 @@ func TestRefund_ThatFailsWeeksLaterIsOwedUntilAnAdminTriesAgain(t *testing.T) {
 	w.noHalt()
 }
 
+// faster is a processor at which a bank takes the money between a question and the order.
+type faster struct {
+	Processor
+	take func()
+}
+
+func (p faster) SendRefund(ctx context.Context, o payments.RefundOrder) (payments.Refund, error) {
+	p.take()
+	return p.Processor.SendRefund(ctx, o)
+}
+
 func TestRefund_ThatIsRefusedIsOwed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.Held("h1", amount, processortest.Pays)
-	// The bank has the money, and nobody told the escrow.
-	id, err := w.Control.Dispute(t.Context(), w.Hold("h1").Charge, simulator.NewDispute{})
-	w.OK(err)
+	var id string
+	w.sender.processor = faster{w.Client, func() {
+		var err error
+		id, err = w.Control.Dispute(t.Context(), w.Hold("h1").Charge, simulator.NewDispute{})
+		w.OK(err)
+	}}
 	w.DecideRefund("h1", ledger.ReasonWithdrawn)
 	w.pass()
 	w.Want("h1", "refund-failed(withdrawn)")
+	w.restart(nil)
 	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
 	w.Want("h1", "charged-back(chargeback)")
 	w.win(payments.DisputeID(id), 0)
@@ -425,6 +440,25 @@ func TestRefund_WhatABankKeepsIsNotOrderedForEver(t *testing.T) {
 	}
 	w.noHalt()
 	w.Want("h1", "charged-back(chargeback)")
+}
+
+// TestRefund_IsWithoutWhatABankKeptUnheard: a dispute began and ended while nobody here
+// listened, and the processor refunds whatever it is told to by then.
+func TestRefund_IsWithoutWhatABankKeptUnheard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.OK(w.sender.noteRefunds(t.Context()))
+	id, err := w.Control.Dispute(t.Context(), w.Hold("h1").Charge, newDispute(2000, false))
+	w.OK(err)
+	w.OK(w.Control.Win(t.Context(), id, 500))
+	w.passes(2 * time.Hour)
+	if got := w.oneRefund("h1").Amount.Amount; got != amount-1500 {
+		t.Errorf("%d of %d were refunded, and a bank keeps 1500", got, amount)
+	}
+	w.Agree()
+	w.noHalt()
 }
 
 func (w *world) openIntents() (n int) {

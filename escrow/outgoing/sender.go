@@ -188,16 +188,29 @@ func (s *Sender) hold(ctx context.Context, id ledger.HoldID) (h *ledger.Hold, er
 // mark is that of an order about a hold: what the hold's charge says, for another intent.
 // So it needs nothing that this database may have lost.
 func (s *Sender) mark(ctx context.Context, h *ledger.Hold, id payments.IntentID) (payments.Mark, error) {
-	charge, err := s.processor.Charge(ctx, payments.Platform, payments.ChargeID(h.Charge))
+	charge, err := s.charge(ctx, h)
 	if err != nil {
 		return payments.Mark{}, err
 	}
-	if !charge.Mark.By(s.escrow) || charge.Mark.Subject != h.Pledge {
-		return payments.Mark{}, fmt.Errorf("%w: charge %s of hold %s is marked for %q", ledger.ErrUnknown, h.Charge, h.ID, charge.Mark.Subject)
-	}
+	return markFor(charge, id), nil
+}
+
+func markFor(charge payments.Charge, id payments.IntentID) payments.Mark {
 	mark := charge.Mark
 	mark.Intent = id
-	return mark, nil
+	return mark
+}
+
+// charge fetches that of a hold.
+func (s *Sender) charge(ctx context.Context, h *ledger.Hold) (payments.Charge, error) {
+	charge, err := s.processor.Charge(ctx, payments.Platform, payments.ChargeID(h.Charge))
+	if err != nil {
+		return payments.Charge{}, err
+	}
+	if !charge.Mark.By(s.escrow) || charge.Mark.Subject != h.Pledge {
+		return payments.Charge{}, fmt.Errorf("%w: charge %s of hold %s is marked for %q", ledger.ErrUnknown, h.Charge, h.ID, charge.Mark.Subject)
+	}
+	return charge, nil
 }
 
 // tell runs fn in a transaction that stays also when fn returns ErrNotYet, since what came
