@@ -79,7 +79,7 @@ func statusCommand() *cli.Command {
 // printProcessor prints what stands between the ledger and the processor.
 func (s status) printProcessor(w io.Writer) {
 	for _, h := range s.halts {
-		fmt.Fprintf(w, "stopped\t%s\t%s\tsince %s\n", h.Reason, h.Detail, h.Since.Format(time.RFC3339))
+		fmt.Fprintf(w, "stopped\t%s\t%s\tsince %s: %s\n", h.Reason, h.Detail, h.Since.Format(time.RFC3339), h.Remedy())
 	}
 	fmt.Fprintf(w, "refunds\tdue\t%d\n", s.due)
 	fmt.Fprintf(w, "refunds\tcame back\t%d\n", s.back)

@@ -217,12 +217,16 @@ func TestAdmin_ResumesWhatAPersonHasLookedAt(t *testing.T) {
 	stop(halt.UnknownMoney)
 	w.want("resume", ResumeInput{}, http.StatusUnprocessableEntity, "Say why")
 	w.want("resume", ResumeInput{"a fee of the bank's"}, http.StatusOK, "unknown-money (txn_1)")
+	stop(halt.PayoutSchedule)
+	w.want("resume", ResumeInput{"looked"}, http.StatusUnprocessableEntity, "set its payouts to manual")
+	stop(halt.Strangers)
+	w.want("resume", ResumeInput{"it was a test of ours"}, http.StatusOK, "strangers (txn_1). Nothing can be paid in")
 	stop(halt.Behind)
 	stop(halt.Conflict)
 	w.want("resume", ResumeInput{"looked"}, http.StatusUnprocessableEntity, "behind")
 	w.Read(func(ctx context.Context, q sqlite.Querier) error {
 		standing, err := halt.Standing(ctx, q)
-		if len(standing) != 2 {
+		if len(standing) != 3 {
 			t.Errorf("standing: %v", standing)
 		}
 		return err

@@ -133,6 +133,18 @@ func TestLift_NobodyLiftsALedgerThatIsBehind(t *testing.T) {
 	w.want(true, true, "not compared")
 }
 
+// A schedule that empties the balance carries held money away, whoever has looked at it.
+func TestLift_NobodyLiftsAPayoutSchedule(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stop(PayoutSchedule, "daily")
+	w.stop(UnknownMoney, "txn_1")
+	if lifted := w.lift(); len(lifted) != 1 || lifted[0].Reason != UnknownMoney {
+		t.Errorf("lifted %v", lifted)
+	}
+	w.want(true, false, "daily")
+}
+
 func TestFor_StopsForMoneyThatIsNotWhereItShouldBe(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -165,6 +177,9 @@ func TestReasons_AreThoseOfTheSchemaAndHaveASentence(t *testing.T) {
 	w := newWorld(t)
 	for _, reason := range Reasons() {
 		w.stop(reason, "x")
+		if reason.Remedy() == "" {
+			t.Errorf("nothing says to the operator what to do about %s", reason)
+		}
 		if sentences[reason] == "" {
 			t.Errorf("%s has no sentence", reason)
 		}
