@@ -37,7 +37,7 @@ func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 	p := &processor{}
 	s.processor = p
 	if opts.Processor == nil {
-		p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, nil, nil, opts.Log)
+		p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, nil, nil, nil, opts.Log)
 		return p.guard.Raise(ctx)
 	}
 	if opts.ParseEvent == nil {
@@ -53,7 +53,7 @@ func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 	p.reconciler = reconcile.New(s.cfg.DID, s.store, opts.Processor, p.worker.ObserveMovement, reconcile.Options{
 		Log: opts.Log, Clock: opts.Clock, Registry: s.registry,
 	})
-	p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, p.worker, s.taking.desk, opts.Log)
+	p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, p.worker, s.taking.desk, p.reconciler.Watch, opts.Log)
 	s.server.Handle("POST "+WebhookPath, p.worker.Handler(payments.EndpointAccount))
 	s.server.Handle("POST "+ConnectWebhookPath, p.worker.Handler(payments.EndpointConnect))
 	s.server.Handle("POST /admin/", admin.Handler(admin.Parts{

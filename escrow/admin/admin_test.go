@@ -157,6 +157,32 @@ func TestAdmin_GuessingIsSlow(t *testing.T) {
 	}
 }
 
+// Whoever guesses from far away, through the proxy in front of the escrow, keeps nobody out
+// who sits at the machine.
+func TestAdmin_GuessesFromElsewhereKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, password)
+	for i, header := range []string{"X-Forwarded-For", "Forwarded"} {
+		for range burst {
+			r := w.request("sync", SyncInput{Full: true})
+			r.Header.Set(header, "for=192.0.2.1")
+			r.SetBasicAuth(User, "guess")
+			response, err := http.DefaultClient.Do(r)
+			w.OK(err)
+			w.OK(response.Body.Close())
+			if want := []int{http.StatusUnauthorized, http.StatusTooManyRequests}[i]; response.StatusCode != want {
+				t.Errorf("a guess by %s was answered with %d, want %d", header, response.StatusCode, want)
+			}
+		}
+		response, err := http.DefaultClient.Do(w.request("sync", SyncInput{Full: true}))
+		w.OK(err)
+		w.OK(response.Body.Close())
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("the operator was answered with %d", response.StatusCode)
+		}
+	}
+}
+
 func TestAdmin_RefundsForFraudOrALegalOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, password)

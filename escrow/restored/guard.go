@@ -63,6 +63,10 @@ type Checkouts interface {
 	Finish(context.Context, ledger.AttemptKey) (open int, err error)
 }
 
+// Account looks whether the account at the processor holds money and belongs to this escrow
+// alone, and stops checkouts if not.
+type Account func(context.Context) error
+
 // Guard lets nothing go out before the ledger knows what was published.
 type Guard struct {
 	store      *store.Store
@@ -71,6 +75,7 @@ type Guard struct {
 	campaigns  Campaigns
 	intake     Intake // nil without a processor
 	checkouts  Checkouts
+	account    Account
 	log        *slog.Logger
 	compared   mark // nothing that is published is ahead of the ledger
 	heard      mark // and neither is what the processor did
@@ -84,10 +89,11 @@ type mark struct {
 
 func (m *mark) reach() { m.once.Do(func() { close(m.reached) }) }
 
-// New wires a guard; in and offers may be nil when there is no processor to catch up with.
-func New(s *store.Store, l *ledger.Ledger, r Repository, c Campaigns, in Intake, offers Checkouts, log *slog.Logger) *Guard {
+// New wires a guard; in, offers and account are nil when there is no processor to catch up
+// with.
+func New(s *store.Store, l *ledger.Ledger, r Repository, c Campaigns, in Intake, offers Checkouts, account Account, log *slog.Logger) *Guard {
 	return &Guard{
-		store: s, ledger: l, repository: r, campaigns: c, intake: in, checkouts: offers, log: log.With("component", "restored"),
+		store: s, ledger: l, repository: r, campaigns: c, intake: in, checkouts: offers, account: account, log: log.With("component", "restored"),
 		compared: mark{reached: make(chan struct{})}, heard: mark{reached: make(chan struct{})},
 	}
 }
@@ -213,6 +219,9 @@ func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
 		if err := step(ctx); err != nil {
 			return ahead{}, err
 		}
+	}
+	if err := g.account(ctx); err != nil {
+		return ahead{}, err
 	}
 	if !behind {
 		return ahead{}, nil

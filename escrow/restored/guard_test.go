@@ -72,7 +72,8 @@ func (w *world) start() {
 	w.worker = intake.New(intake.Parts{
 		Escrow: processortest.Escrow, Store: w.Store, Ledger: w.Ledger, Processor: w.Client, Outgoing: w.sender, Checkouts: pinning{w},
 	}, intake.Options{Log: w.Log, Clock: w.Now})
-	w.guard = New(w.Store, w.Ledger, w.publisher, w.repo, w.worker, nil, w.Log)
+	account := reconcile.New(processortest.Escrow, w.Store, w.Client, w.worker.ObserveMovement, reconcile.Options{Log: w.Log, Clock: w.Now}).Watch
+	w.guard = New(w.Store, w.Ledger, w.publisher, w.repo, w.worker, nil, account, w.Log)
 	w.OK(w.guard.Raise(w.T.Context()))
 }
 
@@ -226,6 +227,25 @@ func TestGuard_WaitsWhileNobodyKnowsWhatWasPublished(t *testing.T) {
 	w.Want("h1", "refunding(withdrawn)")
 	w.away = false
 	w.guarded(true)
+}
+
+// While nobody could look whether the account still holds money, nobody can pay.
+func TestGuard_LooksAtTheAccountBeforeAnybodyCanPay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	truth, err := w.Control.Truth(t.Context())
+	w.OK(err)
+	w.OK(w.Control.SchedulePayouts(t.Context(), truth.Platform, "daily"))
+	w.OK(w.Control.SetFaults(t.Context(), simulator.Faults{Next: []simulator.NextFault{{Fault: simulator.FaultErrorBefore, On: "GET /v1/account"}}}))
+	w.guarded(false)
+	if halts := w.halts(); !slices.Equal(halts, []halt.Reason{halt.Behind}) {
+		t.Errorf("standing while nobody knows: %v", halts)
+	}
+	w.guarded(true)
+	if halts := w.halts(); !slices.Equal(halts, []halt.Reason{halt.PayoutSchedule}) {
+		t.Errorf("standing while the account is emptied: %v", halts)
+	}
 }
 
 func TestGuard_ARestoredLedgerCatchesUpBeforeAnythingGoesOut(t *testing.T) {
