@@ -21,6 +21,7 @@ import (
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/urfave/cli/v3"
 
 	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
@@ -455,6 +456,37 @@ func TestRun_RefusesAMistypedVariable(t *testing.T) {
 	err := run(t.Context(), o.arguments(nil), func() []string { return []string{"ESCROW_MOOD=live"} }, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "ESCROW_MOOD;") {
 		t.Errorf("got %v, want the variable by its name", err)
+	}
+}
+
+// Whoever names a backup where a flag belongs must not be told about another database.
+func TestCommands_TakeNoArgumentForNothing(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	o.paid(1)
+	for _, args := range [][]string{
+		{"ledger", "verify", "backup.db"}, {"status", "backup.db"}, {"journal", "all"}, {"new-key", "me"}, {"run", "now"}, {"reconcile", "now"},
+	} {
+		flags := []string{"--database-url", "sqlite://" + o.database}
+		if slices.Contains([]string{"new-key", "reconcile"}, args[0]) {
+			flags = nil
+		}
+		var out strings.Builder
+		err := run(t.Context(), slices.Concat([]string{"escrow"}, args, flags), func() []string { return nil }, &out, io.Discard)
+		if want := strings.Join(args[:len(args)-1], " ") + " takes only flags, and not"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, %s", args, err, &out)
+		}
+	}
+}
+
+// A word in backquotes becomes the name of a flag's value.
+func TestHelp_NamesAreOfFlags(t *testing.T) {
+	t.Parallel()
+	for _, flag := range runFlags() {
+		named, ok := flag.(cli.DocGenerationFlag)
+		if !ok || strings.Contains(named.GetUsage(), "`") {
+			t.Errorf("%v says %q", flag.Names(), named.GetUsage())
+		}
 	}
 }
 
