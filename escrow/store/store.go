@@ -91,9 +91,13 @@ func (s *Store) open(ctx context.Context) (err error) {
 	// Before anything is changed in a database that is not ours.
 	switch mode, made, err := modeOf(ctx, s.write); {
 	case err != nil:
-		return err
+		return fmt.Errorf("store: %s is no escrow's database: %w", s.path, err)
 	case made && mode != s.mode:
 		return &ModeError{Path: s.path, Have: mode, Want: s.mode}
+	case !made:
+		if err := s.empty(ctx); err != nil {
+			return err
+		}
 	}
 	if err := sqlite.Migrate(ctx, s.write, migrations, "migrations"); err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -109,6 +113,22 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	s.readers, err = sqlite.OpenReaders(ctx, s.path, readers)
 	return err
+}
+
+// empty returns an error for a database that has tables, of which none is an escrow's: the
+// index, or that of an AppView. One whose first migration was interrupted has only the
+// list of migrations.
+func (s *Store) empty(ctx context.Context) error {
+	var tables int
+	err := s.write.QueryRowContext(ctx, `
+		SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> 'goose_db_version' AND name <> 'instance'`).Scan(&tables)
+	if err == nil && tables > 0 {
+		err = fmt.Errorf("it has %d tables of something else", tables)
+	}
+	if err != nil {
+		return fmt.Errorf("store: %s is no escrow's database: %w", s.path, err)
+	}
+	return nil
 }
 
 // OpenReadOnly opens a database that exists, also while the escrow writes to it.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -356,6 +357,48 @@ func TestOpen_TheModeIsForEver(t *testing.T) {
 	}
 	if s = openTest(t, path, Options{}); s.Mode() != payments.Test {
 		t.Error(s.Mode())
+	}
+}
+
+// Whoever names the index, or any other file, must not have it changed.
+func TestOpen_AFileOfSomethingElseStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	index := filepath.Join(dir, "index.db")
+	db, err := sqlite.Open(index, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		`CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER, is_applied INTEGER, tstamp TIMESTAMP)`,
+		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1)`, `CREATE TABLE record (uri TEXT)`,
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(dir, "notes.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("not a database at all\n", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{index, text} {
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(t.Context(), Config{Path: path, Mode: payments.Simulator}, Options{Clock: time.Now})
+		if err == nil {
+			t.Errorf("%s was opened", path)
+			_ = s.Close()
+		} else if !strings.Contains(err.Error(), path+" is no escrow's database") {
+			t.Errorf("%s: %v", path, err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s was changed (%v)", path, err)
+		}
 	}
 }
 
