@@ -537,6 +537,9 @@ func TestStatusAndBackup_WorkWhileTheEscrowRuns(t *testing.T) {
 			t.Errorf("status lacks %q:\n%s", want, out)
 		}
 	}
+	if strings.Contains(out, "retry-refund") {
+		t.Errorf("no refund came back, and status says\n%s", out)
+	}
 	copied := filepath.Join(t.TempDir(), "copy.db")
 	if _, err := o.run("backup", copied); err != nil {
 		t.Fatal(err)
@@ -551,6 +554,38 @@ func TestStatusAndBackup_WorkWhileTheEscrowRuns(t *testing.T) {
 	o.database = copied
 	if out, err := o.run("ledger", "verify"); err != nil || !strings.Contains(out, "whole: 2 entries") {
 		t.Errorf("the copy: %v, %s", err, out)
+	}
+}
+
+// The operator, who alone can do something about a refund that came back, finds its pledge.
+func TestStatus_NamesTheRefundsThatCameBack(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	o.paid(2)
+	terms, err := repo.ReadTerms(o.terms)
+	o.ok(err)
+	s, err := store.Open(t.Context(), store.Config{Path: o.database, Mode: payments.Simulator}, store.Options{Clock: time.Now})
+	o.ok(err)
+	o.ok(s.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		if err := repo.New(o.account.DID, s.Mode()).Announce(ctx, tx, repo.Service{Name: "Test", URI: "https://escrow.example.org/"}, terms); err != nil {
+			return err
+		}
+		l := ledger.New(s.Mode())
+		if err := l.DecideRefund(ctx, tx, "h1", ledger.ReasonFraud); err != nil {
+			return err
+		}
+		return l.RefuseRefund(ctx, tx, "h1", "1")
+	}))
+	o.ok(s.Close())
+	out, err := o.run("status")
+	o.ok(err)
+	for _, want := range []string{pledgeOf(1).String(), "USD 10.01", "escrow retry-refund", "escrow paid-otherwise"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("status does not say %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, pledgeOf(0).String()) {
+		t.Errorf("status names a pledge that is held:\n%s", out)
 	}
 }
 
