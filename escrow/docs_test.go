@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -49,6 +50,29 @@ func TestDocs_NameTestsThatAreThere(t *testing.T) {
 			t.Errorf("there is no %s", name[1])
 		}
 	}
+}
+
+// TestDocs_MetricsToAlarmOnAreThere: an alarm on a name that nobody exports is silent.
+func TestDocs_MetricsToAlarmOnAreThere(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "docs", "escrow.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`(stratos_escrow_\\w+)`").FindAllSubmatch(text, -1)
+	if len(named) < 10 {
+		t.Fatalf("%d metrics are named", len(named))
+	}
+	w := newWorld(t)
+	w.until("all metrics are there", func() bool {
+		families, err := w.service.registry.Gather()
+		w.ok(err)
+		there := map[string]bool{}
+		for _, f := range families {
+			there[f.GetName()] = true
+		}
+		return !slices.ContainsFunc(named, func(name [][]byte) bool { return !there[string(name[1])] })
+	})
 }
 
 // TestDocs_EachRowOfChargebacksNamesItsTest: who changes a row finds what holds it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/admin"
 	"github.com/stratosfund/stratosfund/escrow/checkout"
+	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/intake"
 	"github.com/stratosfund/stratosfund/escrow/outgoing"
 	"github.com/stratosfund/stratosfund/escrow/payee"
@@ -36,6 +37,7 @@ type processor struct {
 func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 	p := &processor{}
 	s.processor = p
+	halt.Register(s.registry, s.store)
 	if opts.Processor == nil {
 		p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, nil, nil, nil, opts.Log)
 		return p.guard.Raise(ctx)
