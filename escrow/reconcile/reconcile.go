@@ -102,10 +102,10 @@ func (r *Reconciler) Run(ctx context.Context) error {
 
 // Pass looks at the account and compares, and returns when to do so again. While something
 // did not agree, all is compared each time: money goes on as soon as it does. What stands
-// still is told each time.
+// still is told each hour.
 func (r *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	wait, err = r.pass(ctx)
-	if err != nil {
+	if err != nil || wait < hourly {
 		return wait, err
 	}
 	return wait, r.remind(ctx)
