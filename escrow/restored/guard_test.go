@@ -1,9 +1,11 @@
 package restored
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -333,11 +335,18 @@ func TestGuard_WhatOnlyAPersonCanBringBackStaysStill(t *testing.T) {
 	if got := w.published()["a"]; got != "released" {
 		t.Fatalf("a is %s", got)
 	}
+	var said bytes.Buffer
+	w.Log = slog.New(slog.NewTextHandler(&said, nil))
 	w.restore()
 	w.guarded(false)
 	w.guarded(false)
 	if !slices.Contains(w.halts(), halt.Behind) {
 		t.Errorf("standing: %v", w.halts())
+	}
+	for _, words := range []string{"the ledger is behind", "a published receipt tells more", "until a person has seen to it"} {
+		if n := strings.Count(said.String(), words); n != 1 {
+			t.Errorf("%q was said %d times: %s", words, n, &said)
+		}
 	}
 	w.send()
 	w.Want("a", "held")
