@@ -55,7 +55,7 @@ func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 	p.reconciler = reconcile.New(s.cfg.DID, s.store, opts.Processor, p.worker.ObserveMovement, reconcile.Options{
 		Log: opts.Log, Clock: opts.Clock, Registry: s.registry,
 	})
-	p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, p.worker, s.taking.desk, p.reconciler.Watch, opts.Log)
+	p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, p.worker, s.taking.desk, s.lookAtAccount, opts.Log)
 	s.server.Handle("POST "+WebhookPath, p.worker.Handler(payments.EndpointAccount))
 	s.server.Handle("POST "+ConnectWebhookPath, p.worker.Handler(payments.EndpointConnect))
 	s.server.Handle("POST /admin/", admin.Handler(admin.Parts{
@@ -63,6 +63,19 @@ func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 		Password: s.cfg.AdminPassword, Log: opts.Log, Clock: opts.Clock,
 	}))
 	return p.guard.Raise(ctx)
+}
+
+// lookAtAccount looks whether the account at the processor holds money, for which an escrow
+// that ends does not wait: nothing is taken in any more.
+func (s *Service) lookAtAccount(ctx context.Context) error {
+	err := s.running(ctx)
+	if errors.Is(err, ErrWindingDown) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.processor.reconciler.Watch(ctx)
 }
 
 // runMoney publishes what became of money once the guard has compared that, and lets money
