@@ -8,6 +8,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/admin"
 	"github.com/stratosfund/stratosfund/escrow/checkout"
+	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/intake"
 	"github.com/stratosfund/stratosfund/escrow/outgoing"
 	"github.com/stratosfund/stratosfund/escrow/payee"
@@ -36,8 +37,9 @@ type processor struct {
 func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 	p := &processor{}
 	s.processor = p
+	halt.Register(s.registry, s.store)
 	if opts.Processor == nil {
-		p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, nil, nil, opts.Log)
+		p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, nil, nil, nil, opts.Log)
 		return p.guard.Raise(ctx)
 	}
 	if opts.ParseEvent == nil {
@@ -53,7 +55,7 @@ func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 	p.reconciler = reconcile.New(s.cfg.DID, s.store, opts.Processor, p.worker.ObserveMovement, reconcile.Options{
 		Log: opts.Log, Clock: opts.Clock, Registry: s.registry,
 	})
-	p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, p.worker, s.taking.desk, opts.Log)
+	p.guard = restored.New(s.store, s.ledger, s.publisher, s.repo, p.worker, s.taking.desk, s.lookAtAccount, opts.Log)
 	s.server.Handle("POST "+WebhookPath, p.worker.Handler(payments.EndpointAccount))
 	s.server.Handle("POST "+ConnectWebhookPath, p.worker.Handler(payments.EndpointConnect))
 	s.server.Handle("POST /admin/", admin.Handler(admin.Parts{
@@ -61,6 +63,19 @@ func (s *Service) wireProcessor(ctx context.Context, opts Options) error {
 		Password: s.cfg.AdminPassword, Log: opts.Log, Clock: opts.Clock,
 	}))
 	return p.guard.Raise(ctx)
+}
+
+// lookAtAccount looks whether the account at the processor holds money, for which an escrow
+// that ends does not wait: nothing is taken in any more.
+func (s *Service) lookAtAccount(ctx context.Context) error {
+	err := s.running(ctx)
+	if errors.Is(err, ErrWindingDown) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.processor.reconciler.Watch(ctx)
 }
 
 // runMoney publishes what became of money once the guard has compared that, and lets money

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/payments/stripe"
+	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/lexicons"
 )
@@ -27,6 +29,9 @@ func TestWindDown_OfAWholeServiceGivesEverythingBackAndSaysSo(t *testing.T) {
 	w.pay(w.backer, pledge)
 	w.published()
 	w.stop()
+	// Whether the account still holds money is of no matter to money that goes back.
+	const unasked = simulator.FaultErrorBefore
+	w.ok(w.control.SetFaults(t.Context(), simulator.Faults{Next: slices.Repeat([]simulator.NextFault{{Fault: unasked, On: "GET /v1/account"}}, 100)}))
 
 	// It died before it was done, and begins again.
 	for attempt := range 2 {
@@ -44,6 +49,9 @@ func TestWindDown_OfAWholeServiceGivesEverythingBackAndSaysSo(t *testing.T) {
 			t.Fatalf("time %d ended with %v: %q", attempt, err, said)
 		}
 		w.ok(service.Close())
+	}
+	if fired, err := w.control.Fired(t.Context()); err != nil || fired[unasked] != 0 {
+		t.Errorf("it waited for the account: %v %v", fired, err)
 	}
 	for subject, got := range w.receipts() {
 		if got != "refunded wind-down" {

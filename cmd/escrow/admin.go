@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -273,8 +274,11 @@ func ask(ctx context.Context, cmd *cli.Command, action string, in any) (answer a
 // serviceURL is where the service listens. A password goes to this machine, or by https.
 func serviceURL(cmd *cli.Command) (string, error) {
 	if address := strings.TrimSuffix(cmd.String("service-url"), "/"); address != "" {
-		host, _, _ := net.SplitHostPort(strings.TrimPrefix(address, "http://"))
-		if ip := net.ParseIP(host); !strings.HasPrefix(address, "https://") && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
+			return "", fmt.Errorf("service-url: %q is not the address of an escrow: http:// or https:// and a host", address)
+		}
+		if ip := net.ParseIP(u.Hostname()); u.Scheme != "https" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			return "", fmt.Errorf("service-url: a password goes to this machine or by https, and not to %q", address)
 		}
 		return address, nil

@@ -18,7 +18,7 @@ import (
 func databaseFlag() cli.Flag {
 	return &cli.StringFlag{
 		Name: "database-url", Sources: cli.EnvVars("ESCROW_DATABASE_URL"), Value: "sqlite://data/escrow.db",
-		Usage: "the ledger: sqlite:// and a path, made when missing; the index lies beside it",
+		Usage: "the ledger: sqlite:// and a path; escrow run makes it when it is missing, and the index beside it",
 	}
 }
 
@@ -119,7 +119,7 @@ func runFlags() []cli.Flag {
 		passwordFlag(),
 		&cli.StringFlag{
 			Name: "acknowledgement-key", Sources: cli.EnvVars("ESCROW_ACKNOWLEDGEMENT_KEY"),
-			Usage: "the private key, in multibase, that signs acknowledgements; its public half stands in the DID document under #" + checkout.KeyID + "; `escrow new-key` makes one",
+			Usage: "the private key, in multibase, that signs acknowledgements; its public half stands in the DID document under #" + checkout.KeyID + "; escrow new-key makes one",
 		},
 		&cli.Int64Flag{
 			Name: "cost-basis-points", Sources: cli.EnvVars("ESCROW_COST_BASIS_POINTS"), Value: checkout.DefaultCosts().BasisPoints,

@@ -42,8 +42,27 @@ func run(ctx context.Context, args []string, environ func() []string, stdout, st
 		ErrWriter:   stderr,
 		Commands:    slices.Concat([]*cli.Command{runCommand(time.Now), windDownCommand(time.Now), statusCommand(), ledgerCommand(), backupCommand(), journalCommand(), newKeyCommand(), verifyStatementCommand()}, adminCommands()),
 	}
+	refuseArguments(root.Commands)
 	root.Before = func(ctx context.Context, _ *cli.Command) (context.Context, error) {
 		return ctx, environment.CheckKnown("ESCROW_", environ(), root)
 	}
 	return root.Run(ctx, args)
+}
+
+// refuseArguments lets commands that have no use for arguments say so: whoever names a
+// database behind `ledger verify` must not be told that another one is whole.
+func refuseArguments(commands []*cli.Command) {
+	for _, c := range commands {
+		refuseArguments(c.Commands)
+		if c.Action == nil || c.ArgsUsage != "" {
+			continue
+		}
+		act := c.Action
+		c.Action = func(ctx context.Context, cmd *cli.Command) error {
+			if cmd.Args().Present() {
+				return fmt.Errorf("%s takes only flags, and not %q; --help lists them", cmd.FullName(), cmd.Args().First())
+			}
+			return act(ctx, cmd)
+		}
+	}
 }

@@ -21,6 +21,7 @@ import (
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/urfave/cli/v3"
 
 	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
@@ -458,6 +459,37 @@ func TestRun_RefusesAMistypedVariable(t *testing.T) {
 	}
 }
 
+// Whoever names a backup where a flag belongs must not be told about another database.
+func TestCommands_TakeNoArgumentForNothing(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	o.paid(1)
+	for _, args := range [][]string{
+		{"ledger", "verify", "backup.db"}, {"status", "backup.db"}, {"journal", "all"}, {"new-key", "me"}, {"run", "now"}, {"reconcile", "now"},
+	} {
+		flags := []string{"--database-url", "sqlite://" + o.database}
+		if slices.Contains([]string{"new-key", "reconcile"}, args[0]) {
+			flags = nil
+		}
+		var out strings.Builder
+		err := run(t.Context(), slices.Concat([]string{"escrow"}, args, flags), func() []string { return nil }, &out, io.Discard)
+		if want := strings.Join(args[:len(args)-1], " ") + " takes only flags, and not"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, %s", args, err, &out)
+		}
+	}
+}
+
+// A word in backquotes becomes the name of a flag's value.
+func TestHelp_NamesAreOfFlags(t *testing.T) {
+	t.Parallel()
+	for _, flag := range runFlags() {
+		named, ok := flag.(cli.DocGenerationFlag)
+		if !ok || strings.Contains(named.GetUsage(), "`") {
+			t.Errorf("%v says %q", flag.Names(), named.GetUsage())
+		}
+	}
+}
+
 func TestLedgerVerify_ComparesWithAStatement(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
@@ -505,6 +537,9 @@ func TestStatusAndBackup_WorkWhileTheEscrowRuns(t *testing.T) {
 			t.Errorf("status lacks %q:\n%s", want, out)
 		}
 	}
+	if strings.Contains(out, "retry-refund") {
+		t.Errorf("no refund came back, and status says\n%s", out)
+	}
 	copied := filepath.Join(t.TempDir(), "copy.db")
 	if _, err := o.run("backup", copied); err != nil {
 		t.Fatal(err)
@@ -519,6 +554,38 @@ func TestStatusAndBackup_WorkWhileTheEscrowRuns(t *testing.T) {
 	o.database = copied
 	if out, err := o.run("ledger", "verify"); err != nil || !strings.Contains(out, "whole: 2 entries") {
 		t.Errorf("the copy: %v, %s", err, out)
+	}
+}
+
+// The operator, who alone can do something about a refund that came back, finds its pledge.
+func TestStatus_NamesTheRefundsThatCameBack(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	o.paid(2)
+	terms, err := repo.ReadTerms(o.terms)
+	o.ok(err)
+	s, err := store.Open(t.Context(), store.Config{Path: o.database, Mode: payments.Simulator}, store.Options{Clock: time.Now})
+	o.ok(err)
+	o.ok(s.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		if err := repo.New(o.account.DID, s.Mode()).Announce(ctx, tx, repo.Service{Name: "Test", URI: "https://escrow.example.org/"}, terms); err != nil {
+			return err
+		}
+		l := ledger.New(s.Mode())
+		if err := l.DecideRefund(ctx, tx, "h1", ledger.ReasonFraud); err != nil {
+			return err
+		}
+		return l.RefuseRefund(ctx, tx, "h1", "1")
+	}))
+	o.ok(s.Close())
+	out, err := o.run("status")
+	o.ok(err)
+	for _, want := range []string{pledgeOf(1).String(), "USD 10.01", "escrow retry-refund", "escrow paid-otherwise"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("status does not say %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, pledgeOf(0).String()) {
+		t.Errorf("status names a pledge that is held:\n%s", out)
 	}
 }
 

@@ -139,7 +139,10 @@ func TestAdmin_SaysWhyItCannot(t *testing.T) {
 	}{
 		{[]string{"sync"}, "ESCROW_ADMIN_PASSWORD is missing"},
 		{[]string{"sync", "--admin-password", adminPassword, "--service-url", "http://escrow.example.org"}, "by https"},
+		{[]string{"sync", "--admin-password", adminPassword, "--service-url", "http://localhost:1@escrow.example.org"}, "not the address of an escrow"},
+		{[]string{"sync", "--admin-password", adminPassword, "--service-url", "localhost:8090"}, "not the address of an escrow"},
 		{[]string{"sync", "--admin-password", adminPassword, "--service-url", "http://127.0.0.1:1"}, "no escrow answers"},
+		{[]string{"sync", "--admin-password", adminPassword, "--service-url", "http://[::1]:1/"}, "no escrow answers"},
 		{[]string{"refund", "--admin-password", adminPassword, "--reason", "fraud", "--because", "x"}, "one pledge"},
 		{[]string{"refund", "--admin-password", adminPassword, "--reason", "fraud", "--because", "x", "http://example.org"}, "no address of a pledge"},
 		{[]string{"resume", "--admin-password", adminPassword}, "because"},

@@ -31,6 +31,9 @@ func openToRead(ctx context.Context, cmd *cli.Command) (*store.Store, error) {
 	return store.OpenReadOnly(ctx, path)
 }
 
+// mostReturned bounds how many of the refunds that came back are named.
+const mostReturned = 50
+
 // status is what the status command prints.
 type status struct {
 	mode    payments.Mode
@@ -44,6 +47,7 @@ type status struct {
 	intents   intent.Waiting
 	compared  []reconcile.Last
 	due, back int64 // refunds that are due, and that came back
+	returned  []ledger.CameBack
 }
 
 // statusCommand reads the ledger, also while the escrow runs.
@@ -79,10 +83,13 @@ func statusCommand() *cli.Command {
 // printProcessor prints what stands between the ledger and the processor.
 func (s status) printProcessor(w io.Writer) {
 	for _, h := range s.halts {
-		fmt.Fprintf(w, "stopped\t%s\t%s\tsince %s\n", h.Reason, h.Detail, h.Since.Format(time.RFC3339))
+		fmt.Fprintf(w, "stopped\t%s\t%s\tsince %s: %s\n", h.Reason, h.Detail, h.Since.Format(time.RFC3339), h.Remedy())
 	}
 	fmt.Fprintf(w, "refunds\tdue\t%d\n", s.due)
 	fmt.Fprintf(w, "refunds\tcame back\t%d\n", s.back)
+	for _, b := range s.returned {
+		fmt.Fprintf(w, "refunds\tcame back\t%s\t%s: escrow retry-refund sends it again, escrow paid-otherwise notes that it was paid from elsewhere\n", b.Pledge, b.Amount)
+	}
 	fmt.Fprintf(w, "hints\twaiting\t%d%s\n", s.hints.Hints, oldest(s.hints.Oldest))
 	fmt.Fprintf(w, "hints\tfailing\t%d\n", s.hints.Failing)
 	fmt.Fprintf(w, "intents\topen\t%d%s\n", s.intents.Intents, oldest(s.intents.Oldest))
@@ -104,6 +111,9 @@ func (s *status) readProcessor(ctx context.Context, q sqlite.Querier) (err error
 		return err
 	}
 	if s.due, s.back, err = ledger.RefundsOwed(ctx, q); err != nil {
+		return err
+	}
+	if s.returned, err = ledger.RefundsReturned(ctx, q, mostReturned); err != nil {
 		return err
 	}
 	if s.hints, err = intake.CountWaiting(ctx, q); err != nil {

@@ -174,11 +174,21 @@ func (p Parts) resume(ctx context.Context, in ResumeInput) (Answer, error) {
 			return "", err
 		}
 		standing, err := halt.Standing(ctx, tx)
-		switch {
-		case err != nil:
+		if err != nil {
 			return "", err
-		case len(standing) > 0:
-			return "", refuse("The ledger is behind what was published, and catches up by itself: nobody can lift that.")
+		}
+		stays := ""
+		for _, h := range standing {
+			switch h.Reason {
+			case halt.Behind:
+				return "", refuse("The ledger is behind what was published, and catches up by itself: nobody can lift that.")
+			case halt.PayoutSchedule:
+				stays = "Nothing can be paid in while the payment processor empties the balance by itself: set its payouts to manual, and that ends within the hour."
+			}
+		}
+		switch {
+		case len(lifted) == 0 && stays != "":
+			return "", refuse("%s", stays)
 		case len(lifted) == 0:
 			return "", refuse("Nothing stands still.")
 		}
@@ -186,7 +196,7 @@ func (p Parts) resume(ctx context.Context, in ResumeInput) (Answer, error) {
 		for _, h := range lifted {
 			text += fmt.Sprintf(" %s (%s).", h.Reason, h.Detail)
 		}
-		return text, nil
+		return strings.TrimSpace(text + " " + stays), nil
 	})
 }
 

@@ -157,6 +157,32 @@ func TestAdmin_GuessingIsSlow(t *testing.T) {
 	}
 }
 
+// Whoever guesses from far away, through the proxy in front of the escrow, keeps nobody out
+// who sits at the machine.
+func TestAdmin_GuessesFromElsewhereKeepNobodyOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, password)
+	for i, header := range []string{"X-Forwarded-For", "Forwarded"} {
+		for range burst {
+			r := w.request("sync", SyncInput{Full: true})
+			r.Header.Set(header, "for=192.0.2.1")
+			r.SetBasicAuth(User, "guess")
+			response, err := http.DefaultClient.Do(r)
+			w.OK(err)
+			w.OK(response.Body.Close())
+			if want := []int{http.StatusUnauthorized, http.StatusTooManyRequests}[i]; response.StatusCode != want {
+				t.Errorf("a guess by %s was answered with %d, want %d", header, response.StatusCode, want)
+			}
+		}
+		response, err := http.DefaultClient.Do(w.request("sync", SyncInput{Full: true}))
+		w.OK(err)
+		w.OK(response.Body.Close())
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("the operator was answered with %d", response.StatusCode)
+		}
+	}
+}
+
 func TestAdmin_RefundsForFraudOrALegalOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, password)
@@ -217,12 +243,16 @@ func TestAdmin_ResumesWhatAPersonHasLookedAt(t *testing.T) {
 	stop(halt.UnknownMoney)
 	w.want("resume", ResumeInput{}, http.StatusUnprocessableEntity, "Say why")
 	w.want("resume", ResumeInput{"a fee of the bank's"}, http.StatusOK, "unknown-money (txn_1)")
+	stop(halt.PayoutSchedule)
+	w.want("resume", ResumeInput{"looked"}, http.StatusUnprocessableEntity, "set its payouts to manual")
+	stop(halt.Strangers)
+	w.want("resume", ResumeInput{"it was a test of ours"}, http.StatusOK, "strangers (txn_1). Nothing can be paid in")
 	stop(halt.Behind)
 	stop(halt.Conflict)
 	w.want("resume", ResumeInput{"looked"}, http.StatusUnprocessableEntity, "behind")
 	w.Read(func(ctx context.Context, q sqlite.Querier) error {
 		standing, err := halt.Standing(ctx, q)
-		if len(standing) != 2 {
+		if len(standing) != 3 {
 			t.Errorf("standing: %v", standing)
 		}
 		return err

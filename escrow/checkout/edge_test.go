@@ -107,6 +107,38 @@ func TestPayment_TheDatabaseRefusesTheRest(t *testing.T) {
 	}
 }
 
+// TestPayment_ASecondOneOfARecordCannotBe: not beside one that can be paid, nor after one
+// that was, whatever the code does. After one that ended there may be another.
+func TestPayment_ASecondOneOfARecordCannotBe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	live, paid, ended := w.begin(w.pledge(1, 2500)), w.begin(w.pledge(2, 2500)), w.begin(w.pledge(3, 2500))
+	session := w.agreed(paid)
+	w.pay(session)
+	w.observe(session)
+	if _, err := w.end(t.Context(), ended, EndingExpired); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		first Payment
+		can   bool
+	}{{"beside one that can be paid", live, false}, {"after one that was paid", paid, false}, {"after one that ended", ended, true}} {
+		err := w.Store.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.ExecContext(ctx, `
+				INSERT INTO payment (id, kind, subject, cid, payer, development, attempt, currency, amount, account, donee, title, terms, terms_cid, cost,
+					acknowledgement, return_uri, state, created_at, updated_at, expires_at, due_at)
+				SELECT 'second-' || id, kind, subject, cid, payer, development, attempt, currency, amount, account, donee, title, terms, terms_cid, cost,
+					acknowledgement, return_uri, 'open', created_at, updated_at, expires_at, due_at
+				FROM payment WHERE id = $1`, c.first.ID)
+			return err
+		})
+		if refused := err != nil && strings.Contains(err.Error(), "payment.subject"); refused == c.can {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 // TestPayment_TheSchemaKnowsTheSameWords compares constants with the CHECKs.
 func TestPayment_TheSchemaKnowsTheSameWords(t *testing.T) {
 	t.Parallel()

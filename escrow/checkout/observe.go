@@ -273,7 +273,7 @@ func (d *Desk) alarm(ctx context.Context, p Payment, err error) error {
 		return err
 	}
 	d.metrics.misfits.Inc()
-	d.Log.Error("money that does not fit", "pledge", p.Subject, "hold", p.ID, "amount", p.Value.Amount, "currency", p.Value.Currency, "err", err)
+	d.Log.Error("money that does not fit: none goes out until somebody has looked", "pledge", p.Subject, "hold", p.ID, "amount", p.Value.Amount, "currency", p.Value.Currency, "err", err)
 	return errors.Join(err, d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		return d.Alarm(ctx, tx, err.Error())
 	}))

@@ -43,6 +43,10 @@ func Reasons() []Reason {
 // Money tells whether refunds and transfers stand still, and not only checkouts.
 func (r Reason) Money() bool { return r != PayoutSchedule && r != Strangers }
 
+// Lifts tells whether a person may let it go on. The others end when what they wait for has
+// come: a person's word would not make the ledger newer, nor keep held money where it is.
+func (r Reason) Lifts() bool { return r != Behind && r != PayoutSchedule }
+
 // sentences say it to people who wanted to pay.
 var sentences = map[Reason]string{
 	UnknownMoney:   "a payment could not be matched, and is being looked into",
@@ -52,6 +56,19 @@ var sentences = map[Reason]string{
 	PayoutSchedule: "the account at the payment processor is not set up to hold money",
 	Strangers:      "the account at the payment processor is shared with somebody else",
 }
+
+// remedies say it to the operator: what stands still, and what lets it go on.
+var remedies = map[Reason]string{
+	UnknownMoney:   "no money moves: look at what the detail names, then run escrow resume",
+	Conflict:       "no money moves: look at what the detail names, then run escrow resume",
+	Unreconciled:   "no money moves until escrow reconcile finds nothing: look at what it prints, then run escrow resume",
+	Behind:         "no money moves until the ledger has caught up: the lines of component=restored say what it waits for",
+	PayoutSchedule: "nothing can be paid in: set the payouts of the platform's account to manual at the processor",
+	Strangers:      "nothing can be paid in: another business uses the account; see to it that it stops, then run escrow resume",
+}
+
+// Remedy says to the operator what to do.
+func (r Reason) Remedy() string { return remedies[r] }
 
 // Halt is something that stands still.
 type Halt struct {
@@ -140,8 +157,8 @@ func Money(ctx context.Context, q sqlite.Querier) error {
 	return &Error{money}
 }
 
-// Lift ends all that stands still because a person has looked, and returns it. What they
-// looked at stops nothing again. A ledger that is behind is not for people to lift.
+// Lift ends what stands still and a person may let go on, because one has looked, and
+// returns it. What they looked at stops nothing again.
 func Lift(ctx context.Context, tx *store.Tx, because string) ([]Halt, error) {
 	standing, err := Standing(ctx, tx)
 	if err != nil {
@@ -149,7 +166,7 @@ func Lift(ctx context.Context, tx *store.Tx, because string) ([]Halt, error) {
 	}
 	var lifted []Halt
 	for _, h := range standing {
-		if h.Reason == Behind {
+		if !h.Lifts() {
 			continue
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE halt SET lifted_at = $1, lifted_because = $2, accepted = 1 WHERE id = $3`, tx.Now().UnixMilli(), because, h.ID)

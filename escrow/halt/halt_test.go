@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
@@ -133,6 +136,52 @@ func TestLift_NobodyLiftsALedgerThatIsBehind(t *testing.T) {
 	w.want(true, true, "not compared")
 }
 
+// A schedule that empties the balance carries held money away, whoever has looked at it.
+func TestLift_NobodyLiftsAPayoutSchedule(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.stop(PayoutSchedule, "daily")
+	w.stop(UnknownMoney, "txn_1")
+	if lifted := w.lift(); len(lifted) != 1 || lifted[0].Reason != UnknownMoney {
+		t.Errorf("lifted %v", lifted)
+	}
+	w.want(true, false, "daily")
+}
+
+func TestRegister_ShowsWhatStandsStillNow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	registry := prometheus.NewRegistry()
+	Register(registry, w.store)
+	shown := func() map[string]float64 {
+		t.Helper()
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]float64{}
+		for _, m := range families[0].GetMetric() {
+			if n := m.GetGauge().GetValue(); n != 0 {
+				out[m.GetLabel()[0].GetValue()] = n
+			}
+		}
+		return out
+	}
+	if got := shown(); len(got) != 0 {
+		t.Errorf("nothing stands still, and it shows %v", got)
+	}
+	w.stop(Behind, "not compared")
+	w.stop(UnknownMoney, "txn_1")
+	w.stop(UnknownMoney, "txn_2")
+	if got, want := shown(), map[string]float64{"behind": 1, "unknown-money": 2}; !maps.Equal(got, want) {
+		t.Errorf("it shows %v, want %v", got, want)
+	}
+	w.lift()
+	if got, want := shown(), map[string]float64{"behind": 1}; !maps.Equal(got, want) {
+		t.Errorf("after a person looked, it shows %v, want %v", got, want)
+	}
+}
+
 func TestFor_StopsForMoneyThatIsNotWhereItShouldBe(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -165,6 +214,9 @@ func TestReasons_AreThoseOfTheSchemaAndHaveASentence(t *testing.T) {
 	w := newWorld(t)
 	for _, reason := range Reasons() {
 		w.stop(reason, "x")
+		if reason.Remedy() == "" {
+			t.Errorf("nothing says to the operator what to do about %s", reason)
+		}
 		if sentences[reason] == "" {
 			t.Errorf("%s has no sentence", reason)
 		}

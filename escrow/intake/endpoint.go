@@ -5,15 +5,25 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 )
 
+// Of what is not taken the first are logged, and then one now and then: all are counted.
+const (
+	loudFirst = 10
+	loudEvery = time.Minute
+)
+
 // Handler hears the events of an endpoint. It answers 200 once an event is durable, 400
 // to what is not the processor's, and 500 when the processor has to tell again.
 func (w *Worker) Handler(endpoint payments.Endpoint) http.Handler {
+	loud := rate.Sometimes{First: loudFirst, Interval: loudEvery} // anybody can send what is no event
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, payments.MaxEvent))
 		if err != nil {
@@ -28,7 +38,7 @@ func (w *Worker) Handler(endpoint payments.Endpoint) http.Handler {
 			return
 		case err != nil:
 			w.metrics.heard(endpoint, heardRefused)
-			w.log.Warn("an event is not taken", "endpoint", endpoint, "err", err)
+			loud.Do(func() { w.log.Warn("an event is not taken", "endpoint", endpoint, "err", err) })
 			http.Error(rw, "the event is not taken", http.StatusBadRequest)
 			return
 		}

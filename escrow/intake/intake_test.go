@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -462,6 +464,22 @@ func TestEndpoint_TakesOnlyWhatTheProcessorSaysNow(t *testing.T) {
 		if n := w.waiting().Hints; n != int64(c.kept) {
 			t.Errorf("%s: %d hints are kept, want %d", c.name, n, c.kept)
 		}
+	}
+}
+
+// Whoever sends what is no event fills no disk with lines about it.
+func TestEndpoint_WhatIsForgedFillsNoLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var said bytes.Buffer
+	w.Log = slog.New(slog.NewTextHandler(&said, nil))
+	w.restart(nil)
+	hear := w.worker.Handler(payments.EndpointAccount)
+	for range 10 * loudFirst {
+		hear.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/webhooks/stripe", strings.NewReader("{}")))
+	}
+	if n := strings.Count(said.String(), "an event is not taken"); n < loudFirst || n > 2*loudFirst {
+		t.Errorf("%d of %d are in the log", n, 10*loudFirst)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
@@ -164,7 +165,14 @@ func (w *Worker) charge(ctx context.Context, account payments.AccountID, id paym
 		return fmt.Errorf("%w: charge %s", errStranger, id)
 	}
 	err = w.Store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return halt.Stop(ctx, tx, halt.Strangers, string(id))
+		if err := halt.Stop(ctx, tx, halt.Strangers, string(id)); err != nil {
+			return err
+		}
+		standing, err := halt.Standing(ctx, tx)
+		if slices.ContainsFunc(standing, func(h halt.Halt) bool { return h.Detail == string(id) }) { // and no person has looked
+			tx.OnCommit(func() { w.log.Error(halt.Strangers.Remedy(), "charge", id, "amount", c.Amount) })
+		}
+		return err
 	})
 	return errors.Join(err, fmt.Errorf("%w: charge %s", errStranger, id))
 }

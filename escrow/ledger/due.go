@@ -52,6 +52,32 @@ func RefundsOwed(ctx context.Context, q sqlite.Querier) (due, returned int64, er
 	return due, returned, nil
 }
 
+// CameBack is what came back of a hold's refund, and is owed to its payer.
+type CameBack struct {
+	Hold   HoldID
+	Pledge syntax.ATURI
+	Amount money.Money
+}
+
+// RefundsReturned lists what came back and waits for its payer to be found, no more than
+// limit, what is owed longest first.
+func RefundsReturned(ctx context.Context, q sqlite.Querier, limit int) ([]CameBack, error) {
+	list, err := sqlite.Collect(ctx, q, `
+		SELECT hold.id, hold.pledge, -account.balance, account.currency
+		FROM account
+		JOIN hold ON hold.id = substr(path, length(account.currency || '/hold/') + 1, length(path) - length(account.currency || '/hold/' || '/returned'))
+		WHERE account.kind = 'returned' AND account.balance < 0
+		ORDER BY account.id LIMIT $1`,
+		func(rows *sql.Rows) (b CameBack, err error) {
+			err = rows.Scan(&b.Hold, &b.Pledge, &b.Amount.Amount, &b.Amount.Currency)
+			return b, err
+		}, limit)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: list refunds that came back: %w", err)
+	}
+	return list, nil
+}
+
 // PayoutOf names a payout.
 type PayoutOf struct {
 	Hold  HoldID

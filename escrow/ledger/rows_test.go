@@ -190,6 +190,13 @@ func TestRule17_ChargebackBeforeTheDecision(t *testing.T) {
 		{"a part is withdrawn, and all leaves", func(w *world) { w.held("h1", 2500); w.chargeback("h1", 1000) },
 			"h1/chargeback-open 1000, h1/contested 2500, dispute-cost 1500, processing-cost 100, processor -100",
 			"held charged-back(chargeback)"},
+		{"given back in part, and not decided", func(w *world) {
+			w.held("h1", 2500)
+			d := w.chargeback("h1", 2500)
+			d.Reinstated = []Transaction{*w.moved(1000, 0)}
+			w.dispute(d)
+		}, "h1/chargeback-open 1500, h1/contested 2500, dispute-cost 1500, processing-cost 100, processor -600",
+			"held charged-back(chargeback)"},
 		{"won before the decision", func(w *world) { w.held("h1", 2500); w.won(w.chargeback("h1", 2500), 2500) },
 			"h1/held 2500, dispute-cost 1500, processing-cost 100, processor 900", "held charged-back(chargeback) held"},
 		{"won, and the dispute fee comes back", func(w *world) {
@@ -241,6 +248,13 @@ func TestRule17_ChargebackBeforeTheDecision(t *testing.T) {
 			w.won(d, 2500)
 		}, "h1/refund-due 2500, dispute-cost 1500, processing-cost 100, processor 900",
 			"held charged-back(chargeback) refunding(withdrawn)"},
+		{"two at a time: what remains of a lost one waits for the other", func(w *world) {
+			w.held("h1", 2500)
+			first := w.chargeback("h1", 1000)
+			w.dispute(DisputeObject{ID: "dp2", Hold: "h1", Withdrawn: w.moved(-500, 0), State: ChargebackOpen})
+			w.lost(first)
+		}, "h1/chargeback-open 500, h1/contested 1500, dispute-cost 1500, processing-cost 100, processor -600",
+			"held charged-back(chargeback)"},
 		{"two at a time: one won, one lost", func(w *world) {
 			w.held("h1", 2500)
 			first := w.chargeback("h1", 1000)
@@ -276,6 +290,12 @@ func TestRule17_ChargebackBesideARefund(t *testing.T) {
 		{"withdrawn while the refund is in transit", func(w *world) { due(w); w.refundTaken("h1", 2500); w.chargeback("h1", 2500) },
 			"h1/chargeback-open 2500, h1/refund-due 2500, h1/refund-in-transit 2500, dispute-cost 1500, processing-cost 100, processor -4100",
 			"held refunding(withdrawn)"},
+		{"withdrawn after the refund succeeded", func(w *world) {
+			due(w)
+			w.refundSucceeded(w.refundTaken("h1", 2500))
+			w.chargeback("h1", 2500)
+		}, "h1/chargeback-open 2500, dispute-cost 1500, processing-cost 100, processor -4100",
+			"held refunding(withdrawn) refunded(withdrawn)"},
 		{"withdrawn after the refund succeeded, and lost", func(w *world) {
 			due(w)
 			w.refundSucceeded(w.refundTaken("h1", 2500))
@@ -302,6 +322,12 @@ func TestRule17_ChargebackBesideARefund(t *testing.T) {
 			w.refundFailed(r)
 		}, "h1/returned 500, dispute-cost 1500, processing-cost 100, processor -1100",
 			"held refunding(withdrawn) refund-failed(withdrawn)"},
+		{"withdrawn when the refund had come back", func(w *world) {
+			due(w)
+			w.refundFailed(w.refundTaken("h1", 2500))
+			w.chargeback("h1", 2500)
+		}, "h1/chargeback-open 2500, h1/contested 2500, dispute-cost 1500, processing-cost 100, processor -1600",
+			"held refunding(withdrawn) refund-failed(withdrawn) charged-back(chargeback)"},
 		{"withdrawn when the refund had come back, and won", func(w *world) {
 			due(w)
 			w.refundFailed(w.refundTaken("h1", 2500))
@@ -314,6 +340,14 @@ func TestRule17_ChargebackBesideARefund(t *testing.T) {
 func TestRule17_ChargebackAfterTheSettlement(t *testing.T) {
 	t.Parallel()
 	tellStories(t, []story{
+		{"withdrawn after the decision: transfers go on", func(w *world) {
+			w.held("h1", 2500)
+			w.settle()
+			w.chargeback("h1", 2500)
+			w.settled(w.sent("h1", ann))
+			w.settled(w.sent("h1", ben))
+		}, "h1/chargeback-open 2500, dispute-cost 1500, fee-income 125, processing-cost 100, processor -3975",
+			"held releasing released"},
 		{"withdrawn after the release", func(w *world) { w.held("h1", 2500); w.released("h1"); w.chargeback("h1", 2500) },
 			"h1/chargeback-open 2500, dispute-cost 1500, fee-income 125, processing-cost 100, processor -3975",
 			"held releasing released"},

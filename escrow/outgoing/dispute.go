@@ -45,9 +45,20 @@ func (s *Sender) ObserveDispute(ctx context.Context, id payments.DisputeID) erro
 		if err != nil {
 			return err
 		}
-		s.log.Info("chargeback", "hold", hold, "dispute", id, "status", d.Status, "amount", d.Amount)
+		tx.OnCommit(func() { s.say(hold, d) })
 		return told
 	})
+}
+
+// say tells of a dispute, and while its bank waits for an answer, until when somebody has to
+// give it.
+func (s *Sender) say(hold ledger.HoldID, d payments.Dispute) {
+	log := s.log.With("hold", hold, "dispute", d.ID, "status", d.Status, "reason", d.Reason, "amount", d.Amount)
+	if d.Status == payments.DisputeOpen || d.Status == payments.InquiryOpen {
+		log.Warn("a payer's bank waits for evidence: give it at the processor, or the money is lost", "by", d.EvidenceBy)
+		return
+	}
+	log.Info("chargeback")
 }
 
 // refundsOf observes the refunds of a charge that the ledger has not heard of, before it

@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -27,7 +26,6 @@ type metrics struct {
 	open      prometheus.Gauge
 	oldest    prometheus.Gauge
 	following prometheus.Gauge
-	halts     *prometheus.GaugeVec
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -43,12 +41,9 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		open:      gauge("intents_open", "Intents that are neither done nor refused."),
 		oldest:    gauge("intents_oldest_timestamp_seconds", "When the oldest open intent was noted; 0 for none."),
 		following: gauge("following", "Objects at the processor that are looked at until they are settled."),
-		halts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "stratos_escrow_halts", Help: "Why money or checkouts stand still, by reason.",
-		}, []string{"reason"}),
 	}
 	if registry != nil {
-		registry.MustRegister(m.orders, m.due, m.returned, m.open, m.oldest, m.following, m.halts)
+		registry.MustRegister(m.orders, m.due, m.returned, m.open, m.oldest, m.following)
 	}
 	return m
 }
@@ -72,10 +67,6 @@ func (s *Sender) count(ctx context.Context) error {
 		if err := q.QueryRowContext(ctx, `SELECT count(*) FROM follow`).Scan(&following); err != nil {
 			return fmt.Errorf("outgoing: count what is followed: %w", err)
 		}
-		standing, err := halt.Standing(ctx, q)
-		if err != nil {
-			return err
-		}
 		s.metrics.due.Set(float64(due))
 		s.metrics.returned.Set(float64(returned))
 		s.metrics.open.Set(float64(open.Intents))
@@ -84,12 +75,6 @@ func (s *Sender) count(ctx context.Context) error {
 			s.metrics.oldest.Set(float64(open.Oldest.Unix()))
 		}
 		s.metrics.following.Set(float64(following))
-		for _, reason := range halt.Reasons() {
-			s.metrics.halts.WithLabelValues(string(reason)).Set(0)
-		}
-		for _, h := range standing {
-			s.metrics.halts.WithLabelValues(string(h.Reason)).Inc()
-		}
 		return nil
 	})
 }

@@ -112,7 +112,9 @@ func (s *Sender) sendRefund(ctx context.Context, i intent.Intent) error {
 			return follow(ctx, tx, followRefund, string(r.ID))
 		},
 		Refuse: func(ctx context.Context, tx *store.Tx, _ *payments.Failure) error {
-			err := s.ledger.RefuseRefund(ctx, tx, hold, strings.TrimPrefix(string(i.ID), string(hold)+"/"))
+			err := s.watched(ctx, tx, hold, func() error {
+				return s.ledger.RefuseRefund(ctx, tx, hold, strings.TrimPrefix(string(i.ID), string(hold)+"/"))
+			})
 			if errors.Is(err, ledger.ErrNotDue) {
 				return nil // a bank has taken it meanwhile
 			}
@@ -222,7 +224,7 @@ func (s *Sender) ObserveRefund(ctx context.Context, id payments.RefundID) error 
 		if err := s.decideAgain(ctx, tx, hold, r); err != nil {
 			return err
 		}
-		told := s.ledger.Refund(ctx, tx, object)
+		told := s.watched(ctx, tx, hold, func() error { return s.ledger.Refund(ctx, tx, object) })
 		if told != nil && !errors.Is(told, ledger.ErrNotYet) {
 			return told
 		}
@@ -231,6 +233,31 @@ func (s *Sender) ObserveRefund(ctx context.Context, id payments.RefundID) error 
 		}
 		return told
 	})
+}
+
+// watched posts something about a refund, and tells the operator if more is owed by that to
+// somebody whom the processor cannot pay: nobody else would do anything about it.
+func (s *Sender) watched(ctx context.Context, tx *store.Tx, hold ledger.HoldID, post func() error) error {
+	before, err := ledger.LoadHold(ctx, tx, hold)
+	if err != nil {
+		return err
+	}
+	was := before.Balances[ledger.KindReturned] // posting may change the hold that was read
+	posted := post()
+	if posted != nil && !errors.Is(posted, ledger.ErrNotYet) {
+		return posted
+	}
+	now, err := ledger.LoadHold(ctx, tx, hold)
+	if err != nil {
+		return err
+	}
+	if back := now.Balances[ledger.KindReturned]; back > was {
+		tx.OnCommit(func() {
+			s.log.Error("a refund came back, and is owed until somebody acts: escrow retry-refund sends it again, escrow paid-otherwise notes that it was paid from elsewhere",
+				"pledge", now.Pledge, "hold", hold, "amount", money.Money{Amount: back, Currency: now.Value.Currency})
+		})
+	}
+	return posted
 }
 
 // triesBefore observes the refunds of earlier tries, if a database that was restored has

@@ -1,8 +1,11 @@
 package outgoing
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/indexer/sqlite/sqlitetest"
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 const day = 24 * time.Hour
@@ -136,6 +140,50 @@ type faster struct {
 func (p faster) SendRefund(ctx context.Context, o payments.RefundOrder) (payments.Refund, error) {
 	p.take()
 	return p.Processor.SendRefund(ctx, o)
+}
+
+// Nobody but a person can do anything about a refund that came back, so one is told, once.
+func TestRefund_ThatComesBackIsToldToTheOperator(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		card  string
+		after func(*world)
+	}{
+		"it fails weeks later": {processortest.RefundFails, func(w *world) {
+			w.Advance(22 * day)
+			for range 2 {
+				w.OK(w.sender.ObserveRefund(t.Context(), w.oneRefund("h1").ID))
+			}
+		}},
+		"it is refused": {processortest.Pays, func(*world) {}},
+	} {
+		w := newWorld(t)
+		var said bytes.Buffer
+		w.Log = slog.New(slog.NewTextHandler(&said, nil))
+		w.restart(nil)
+		w.Held("h1", amount, c.card)
+		if c.card == processortest.Pays {
+			w.sender.processor = faster{w.Client, func() {
+				_, err := w.Control.Dispute(t.Context(), w.Hold("h1").Charge, simulator.NewDispute{})
+				w.OK(err)
+			}}
+		}
+		w.DecideRefund("h1", ledger.ReasonCancelled)
+		w.pass()
+		c.after(w)
+		w.Want("h1", "refund-failed(cancelled)")
+		if n := strings.Count(said.String(), "a refund came back"); n != 1 || !strings.Contains(said.String(), "escrow retry-refund") || !strings.Contains(said.String(), processortest.PledgeOf("h1").String()) {
+			t.Errorf("%s: it was told %d times: %s", name, n, &said)
+		}
+		w.Read(func(ctx context.Context, q sqlite.Querier) error {
+			list, err := ledger.RefundsReturned(ctx, q, 10)
+			want := ledger.CameBack{Hold: "h1", Pledge: processortest.PledgeOf("h1"), Amount: money.Money{Amount: amount, Currency: "USD"}}
+			if len(list) != 1 || list[0] != want {
+				t.Errorf("%s: %+v came back", name, list)
+			}
+			return err
+		})
+	}
 }
 
 func TestRefund_ThatIsRefusedIsOwed(t *testing.T) {

@@ -1,8 +1,11 @@
 package outgoing
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,6 +148,28 @@ func TestTransfer_MadeByHandIsUnknownMoney(t *testing.T) {
 }
 
 // Each row of the table of chargebacks in docs/escrow.md, told by the simulator.
+
+// Only the operator can answer a bank, and not for ever.
+func TestR17_TheOperatorIsToldWhatABankWaitsFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var said bytes.Buffer
+	w.Log = slog.New(slog.NewTextHandler(&said, nil))
+	w.restart(nil)
+	w.Held("h1", amount, processortest.Pays)
+	id, err := w.Control.Dispute(t.Context(), w.Hold("h1").Charge, simulator.NewDispute{})
+	w.OK(err)
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	due := w.Now().Add(simulator.StripeTerms().EvidenceWithin).UTC().Format("2006-01-02")
+	if text := said.String(); !strings.Contains(text, "waits for evidence") || !strings.Contains(text, "by="+due) || !strings.Contains(text, id) {
+		t.Errorf("it was told %s, want until %s", text, due)
+	}
+	said.Reset()
+	w.win(payments.DisputeID(id), 0)
+	if text := said.String(); strings.Contains(text, "waits for evidence") || !strings.Contains(text, "status=won") {
+		t.Errorf("after it was won, it was told %s", text)
+	}
+}
 
 func TestR17_InquiryMovesNothing(t *testing.T) {
 	t.Parallel()

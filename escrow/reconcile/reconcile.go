@@ -36,8 +36,9 @@ const (
 	rounds = 3
 	// batch bounds what is read of the ledger at a time.
 	batch = 1000
-	// strangers bounds how many are named.
+	// strangers bounds how many are named, and logged how many findings are told each time.
 	strangers = 10
+	logged    = 10
 )
 
 // Processor is what is asked of the payment processor.
@@ -100,8 +101,31 @@ func (r *Reconciler) Run(ctx context.Context) error {
 }
 
 // Pass looks at the account and compares, and returns when to do so again. While something
-// did not agree, all is compared each time: money goes on as soon as it does.
+// did not agree, all is compared each time: money goes on as soon as it does. What stands
+// still is told each hour.
 func (r *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
+	wait, err = r.pass(ctx)
+	if err != nil || wait < hourly {
+		return wait, err
+	}
+	return wait, r.remind(ctx)
+}
+
+// remind tells what stands still, and what to do about it, in a line for each reason.
+func (r *Reconciler) remind(ctx context.Context) error {
+	return r.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
+		standing, err := halt.Standing(ctx, q)
+		for _, reason := range halt.Reasons() {
+			first := slices.IndexFunc(standing, func(h halt.Halt) bool { return h.Reason == reason })
+			if first >= 0 {
+				r.log.Error(reason.Remedy(), "reason", reason, "since", standing[first].Since, "detail", standing[first].Detail)
+			}
+		}
+		return err
+	})
+}
+
+func (r *Reconciler) pass(ctx context.Context) (wait time.Duration, err error) {
 	err = r.Watch(ctx)
 	var wrong bool
 	if err == nil {
@@ -120,11 +144,18 @@ func (r *Reconciler) Pass(ctx context.Context) (wait time.Duration, err error) {
 	return hourly, err
 }
 
-// wrong reports whether money stands still for what was found.
+// wrong reports whether money stands still for what was found, or something was found the
+// last time that a person has lifted: once that is older than the recent movements, they
+// alone would not explain the balance.
 func (r *Reconciler) wrong(ctx context.Context) (wrong bool, err error) {
 	err = r.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
 		standing, err := halt.Standing(ctx, q)
-		wrong = slices.ContainsFunc(standing, func(h halt.Halt) bool { return h.Reason == halt.Unreconciled })
+		if err != nil {
+			return err
+		}
+		last, err := LastOf(ctx, q)
+		wrong = slices.ContainsFunc(standing, func(h halt.Halt) bool { return h.Reason == halt.Unreconciled }) ||
+			slices.ContainsFunc(last, func(l Last) bool { return l.Scope == ScopeAll && l.Findings > 0 })
 		return err
 	})
 	return wrong, err
@@ -144,7 +175,6 @@ func (r *Reconciler) Watch(ctx context.Context) error {
 		if account.HoldsMoney() {
 			err = halt.Clear(ctx, tx, halt.PayoutSchedule, "payouts are manual")
 		} else {
-			r.log.Error("the processor empties the balance on a schedule: set payouts to manual", "schedule", account.Payouts)
 			err = halt.Stop(ctx, tx, halt.PayoutSchedule, account.Payouts)
 		}
 		for _, charge := range strange {
@@ -273,11 +303,14 @@ func (r *Reconciler) unlisted(ctx context.Context, report *Report, listed map[pa
 			}
 			switch _, err := r.processor.Movement(ctx, id); {
 			case errors.Is(err, payments.ErrNotFound):
-				report.wrong(Finding{Kind: KindUnmatched, Movement: id})
 				booked, _, err := r.booked(ctx, id)
 				if err != nil {
 					return err
 				}
+				report.wrong(Finding{
+					Kind: KindUnmatched, Movement: id,
+					Processor: money.Money{Currency: booked.Currency}, Ledger: money.Money{Amount: booked.Net, Currency: booked.Currency},
+				})
 				if err := report.unmatched(money.Money{Amount: -booked.Net, Currency: booked.Currency}); err != nil {
 					return err
 				}
@@ -334,7 +367,7 @@ func (r *Reconciler) balances(ctx context.Context, report *Report, flying map[mo
 // keep notes how it ended, and stops money for what is wrong, or lets it go on.
 func (r *Reconciler) keep(ctx context.Context, report *Report) error {
 	r.metrics.report(report)
-	for _, f := range report.Findings {
+	for _, f := range report.Findings[:min(logged, len(report.Findings))] {
 		r.log.Error("the processor and the ledger do not agree", "finding", f.Kind, "movement", f.Movement, "type", f.Type, "source", f.Source, "processor", f.Processor, "ledger", f.Ledger)
 	}
 	scope := scopeOf(report.Full)

@@ -1,9 +1,13 @@
 package reconcile
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,6 +168,47 @@ func TestPass_WhatCameLateLetsMoneyGoOn(t *testing.T) {
 	w.Want("h1", "held")
 }
 
+// What a person has looked at stops nothing again, however the balance moves and however
+// old it becomes.
+func TestPass_WhatWasLiftedDoesNotStopMoneyAgainAsABalance(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(*world){
+		"a movement that the ledger does not have": func(w *world) {
+			_, err := w.Control.Charge(t.Context(), simulator.StrangerCharge{Amount: 900, Currency: "usd"})
+			w.OK(err)
+		},
+		"a movement that the processor does not have": func(w *world) {
+			w.Update(func(ctx context.Context, tx *store.Tx) error {
+				return w.Ledger.Operator(ctx, tx, ledger.TopUp, ledger.Transaction{ID: "txn_invented", Amount: 100, Currency: "USD"})
+			})
+		},
+	} {
+		w := newWorld(t)
+		begin(w)
+		pass := func() []halt.Halt {
+			t.Helper()
+			_, err := w.reconciler.Pass(t.Context())
+			w.OK(err)
+			return w.halts()
+		}
+		w.Advance(inFlight)
+		if len(pass()) == 0 {
+			t.Fatalf("%s: nothing stands still", name)
+		}
+		w.Update(func(ctx context.Context, tx *store.Tx) error {
+			_, err := halt.Lift(ctx, tx, "looked")
+			return err
+		})
+		for i, wait := range []time.Duration{window, hourly} {
+			w.Advance(wait)
+			w.Held(ledger.HoldID(fmt.Sprintf("h%d", i)), amount, processortest.Pays)
+			if halts := pass(); len(halts) != 0 {
+				t.Errorf("%s: after %s, standing: %v", name, wait, halts)
+			}
+		}
+	}
+}
+
 func TestCompare_TheRecentMovementsAloneLetNothingGoOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -200,7 +245,11 @@ func TestCompare_AMovementOfNobodyIsAFinding(t *testing.T) {
 	w.Update(func(ctx context.Context, tx *store.Tx) error {
 		return w.Ledger.Operator(ctx, tx, ledger.TopUp, ledger.Transaction{ID: "txn_invented", Amount: 100, Currency: "USD"})
 	})
-	w.want(w.compare(true), 0, KindUnmatched, KindBalance)
+	r := w.compare(true)
+	w.want(r, 0, KindUnmatched, KindBalance)
+	if f := r.Findings[0]; f.Ledger != (money.Money{Amount: 100, Currency: "USD"}) || f.Processor != (money.Money{Currency: "USD"}) {
+		t.Errorf("the ledger has %s of it, the processor %s", f.Ledger, f.Processor)
+	}
 }
 
 func TestCompare_AnotherAmountIsAFinding(t *testing.T) {
@@ -258,6 +307,48 @@ func TestWatch_AStrangerStopsCheckouts(t *testing.T) {
 	w.OK(w.reconciler.Watch(t.Context()))
 	if halts := w.halts(); len(halts) != 1 || halts[0].Reason != halt.Strangers {
 		t.Errorf("standing: %v", halts)
+	}
+}
+
+// Whoever reads the log knows from one line what stands still and what to do.
+func TestPass_SaysToTheOperatorWhatStandsStill(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var said bytes.Buffer
+	w.Log = slog.New(slog.NewTextHandler(&said, nil))
+	w.use(w.Client, w.worker.ObserveMovement)
+	pass := func() string {
+		t.Helper()
+		said.Reset()
+		_, err := w.reconciler.Pass(t.Context())
+		w.OK(err)
+		return said.String()
+	}
+	if text := pass(); strings.Contains(text, "level=ERROR") {
+		t.Errorf("nothing stands still, and it says %s", text)
+	}
+	truth, err := w.Control.Truth(t.Context())
+	w.OK(err)
+	w.OK(w.Control.SchedulePayouts(t.Context(), truth.Platform, "daily"))
+	for range logged + 1 {
+		_, err := w.Control.Charge(t.Context(), simulator.StrangerCharge{Amount: 900, Currency: "usd"})
+		w.OK(err)
+	}
+	w.Advance(inFlight)
+	for range 2 {
+		text := pass()
+		for _, words := range []string{
+			"set the payouts of the platform's account to manual", "reason=payout-schedule", "detail=daily",
+			"another business uses the account", "reason=strangers", "detail=ch_",
+			"run escrow resume", "reason=unreconciled", `detail="missing: movement txn_`,
+		} {
+			if !strings.Contains(text, words) {
+				t.Errorf("it does not say %q: %s", words, text)
+			}
+		}
+		if n := strings.Count(text, "do not agree"); n != logged {
+			t.Errorf("%d findings were told, want %d", n, logged)
+		}
 	}
 }
 

@@ -39,12 +39,17 @@ type Finding struct {
 	Ledger    money.Money `json:"ledger"`
 }
 
-// String names the finding, the same each time it is found.
+// String names the finding, the same each time it is found: of balances, which move, by
+// how much they differ.
 func (f Finding) String() string {
-	if f.Kind == KindBalance {
-		return fmt.Sprintf("%s: the processor has %s, the ledger %s", f.Kind, f.Processor, f.Ledger)
+	switch more := f.Processor.Amount - f.Ledger.Amount; {
+	case f.Kind != KindBalance:
+		return fmt.Sprintf("%s: movement %s", f.Kind, f.Movement)
+	case more < 0:
+		return fmt.Sprintf("%s: the processor has %s less than the ledger", f.Kind, money.Money{Amount: -more, Currency: f.Processor.Currency})
+	default:
+		return fmt.Sprintf("%s: the processor has %s more than the ledger", f.Kind, money.Money{Amount: more, Currency: f.Processor.Currency})
 	}
-	return fmt.Sprintf("%s: movement %s", f.Kind, f.Movement)
 }
 
 // kept bounds how many findings a report lists.

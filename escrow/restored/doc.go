@@ -15,6 +15,9 @@
 // were published. Records that are still ahead after
 // that are for a person.
 //
+// The account at the processor is looked at as well, before anybody can pay: a process that
+// has just started does not know whether it still holds money.
+//
 // A database that is not behind publishes at once, also while the processor is away; money
 // waits until the ledger knows what the processor did.
 //

@@ -63,6 +63,10 @@ type Checkouts interface {
 	Finish(context.Context, ledger.AttemptKey) (open int, err error)
 }
 
+// Account looks whether the account at the processor holds money and belongs to this escrow
+// alone, and stops checkouts if not.
+type Account func(context.Context) error
+
 // Guard lets nothing go out before the ledger knows what was published.
 type Guard struct {
 	store      *store.Store
@@ -71,9 +75,11 @@ type Guard struct {
 	campaigns  Campaigns
 	intake     Intake // nil without a processor
 	checkouts  Checkouts
+	account    Account
 	log        *slog.Logger
-	compared   mark // nothing that is published is ahead of the ledger
-	heard      mark // and neither is what the processor did
+	said       map[string]bool // what stays so from pass to pass, and was told
+	compared   mark            // nothing that is published is ahead of the ledger
+	heard      mark            // and neither is what the processor did
 }
 
 // mark is reached once.
@@ -84,10 +90,12 @@ type mark struct {
 
 func (m *mark) reach() { m.once.Do(func() { close(m.reached) }) }
 
-// New wires a guard; in and offers may be nil when there is no processor to catch up with.
-func New(s *store.Store, l *ledger.Ledger, r Repository, c Campaigns, in Intake, offers Checkouts, log *slog.Logger) *Guard {
+// New wires a guard; in, offers and account are nil when there is no processor to catch up
+// with.
+func New(s *store.Store, l *ledger.Ledger, r Repository, c Campaigns, in Intake, offers Checkouts, account Account, log *slog.Logger) *Guard {
 	return &Guard{
-		store: s, ledger: l, repository: r, campaigns: c, intake: in, checkouts: offers, log: log.With("component", "restored"),
+		store: s, ledger: l, repository: r, campaigns: c, intake: in, checkouts: offers, account: account, log: log.With("component", "restored"),
+		said:     map[string]bool{},
 		compared: mark{reached: make(chan struct{})}, heard: mark{reached: make(chan struct{})},
 	}
 }
@@ -144,12 +152,7 @@ func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 	case err != nil:
 		return false, err
 	case ahead.some():
-		for _, a := range ahead.receipts {
-			g.log.Error("a published receipt tells more than the ledger knows", "pledge", a.Pledge, "status", a.Status, "reason", a.Reason, "at", a.At)
-		}
-		for _, c := range ahead.campaigns {
-			g.log.Error("a published campaign is further than the database knows", "development", c.Development.Uri, "phase", c.Phase, "at", c.UpdatedAt)
-		}
+		g.tell(ahead)
 		return false, nil
 	}
 	err = g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
@@ -214,19 +217,48 @@ func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
 			return ahead{}, err
 		}
 	}
+	if err := g.account(ctx); err != nil {
+		return ahead{}, err
+	}
 	if !behind {
 		return ahead{}, nil
 	}
 	return g.look(ctx)
 }
 
+// tell names what is for a person, once, and not at each of the passes until one acts.
+func (g *Guard) tell(ahead ahead) {
+	for _, a := range ahead.receipts {
+		g.once("receipt "+a.Pledge.String()+string(a.Status), func() {
+			g.log.Error("a published receipt tells more than the ledger knows, also after it has caught up: no money moves until a person has seen to it",
+				"pledge", a.Pledge, "status", a.Status, "reason", a.Reason, "at", a.At)
+		})
+	}
+	for _, c := range ahead.campaigns {
+		g.once("campaign "+c.Development.Uri+string(c.Phase), func() {
+			g.log.Error("a published campaign is further than the database knows, also after it has caught up: no money moves until a person has seen to it",
+				"development", c.Development.Uri, "phase", c.Phase, "at", c.UpdatedAt)
+		})
+	}
+}
+
+// once says something that was not said yet.
+func (g *Guard) once(what string, say func()) {
+	if !g.said[what] {
+		g.said[what] = true
+		say()
+	}
+}
+
 // stop says that the database is behind.
 func (g *Guard) stop(ctx context.Context, published ahead) error {
-	g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens",
-		"receipts", len(published.receipts), "campaigns", len(published.campaigns))
+	detail := fmt.Sprintf("%d published receipts and %d campaigns tell more than the database knows", len(published.receipts), len(published.campaigns))
+	g.once(detail, func() {
+		g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens",
+			"receipts", len(published.receipts), "campaigns", len(published.campaigns))
+	})
 	return g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return halt.Stop(ctx, tx, halt.Behind, fmt.Sprintf("%d published receipts and %d campaigns tell more than the database knows",
-			len(published.receipts), len(published.campaigns)))
+		return halt.Stop(ctx, tx, halt.Behind, detail)
 	})
 }
 

@@ -1,9 +1,11 @@
 package restored
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -72,7 +74,8 @@ func (w *world) start() {
 	w.worker = intake.New(intake.Parts{
 		Escrow: processortest.Escrow, Store: w.Store, Ledger: w.Ledger, Processor: w.Client, Outgoing: w.sender, Checkouts: pinning{w},
 	}, intake.Options{Log: w.Log, Clock: w.Now})
-	w.guard = New(w.Store, w.Ledger, w.publisher, w.repo, w.worker, nil, w.Log)
+	account := reconcile.New(processortest.Escrow, w.Store, w.Client, w.worker.ObserveMovement, reconcile.Options{Log: w.Log, Clock: w.Now}).Watch
+	w.guard = New(w.Store, w.Ledger, w.publisher, w.repo, w.worker, nil, account, w.Log)
 	w.OK(w.guard.Raise(w.T.Context()))
 }
 
@@ -228,6 +231,25 @@ func TestGuard_WaitsWhileNobodyKnowsWhatWasPublished(t *testing.T) {
 	w.guarded(true)
 }
 
+// While nobody could look whether the account still holds money, nobody can pay.
+func TestGuard_LooksAtTheAccountBeforeAnybodyCanPay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	truth, err := w.Control.Truth(t.Context())
+	w.OK(err)
+	w.OK(w.Control.SchedulePayouts(t.Context(), truth.Platform, "daily"))
+	w.OK(w.Control.SetFaults(t.Context(), simulator.Faults{Next: []simulator.NextFault{{Fault: simulator.FaultErrorBefore, On: "GET /v1/account"}}}))
+	w.guarded(false)
+	if halts := w.halts(); !slices.Equal(halts, []halt.Reason{halt.Behind}) {
+		t.Errorf("standing while nobody knows: %v", halts)
+	}
+	w.guarded(true)
+	if halts := w.halts(); !slices.Equal(halts, []halt.Reason{halt.PayoutSchedule}) {
+		t.Errorf("standing while the account is emptied: %v", halts)
+	}
+}
+
 func TestGuard_ARestoredLedgerCatchesUpBeforeAnythingGoesOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -313,11 +335,18 @@ func TestGuard_WhatOnlyAPersonCanBringBackStaysStill(t *testing.T) {
 	if got := w.published()["a"]; got != "released" {
 		t.Fatalf("a is %s", got)
 	}
+	var said bytes.Buffer
+	w.Log = slog.New(slog.NewTextHandler(&said, nil))
 	w.restore()
 	w.guarded(false)
 	w.guarded(false)
 	if !slices.Contains(w.halts(), halt.Behind) {
 		t.Errorf("standing: %v", w.halts())
+	}
+	for _, words := range []string{"the ledger is behind", "a published receipt tells more", "until a person has seen to it"} {
+		if n := strings.Count(said.String(), words); n != 1 {
+			t.Errorf("%q was said %d times: %s", words, n, &said)
+		}
 	}
 	w.send()
 	w.Want("a", "held")

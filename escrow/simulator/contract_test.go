@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -271,6 +273,86 @@ func (c *contract) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if err := c.ask(r, form); err != nil {
 		c.wrong = append(c.wrong, fmt.Sprintf("%s %s: stripe-mock: %v", r.Method, r.URL, err))
+	}
+	return response, nil
+}
+
+// TestEveryRefusalHasTheFormThatStripeGivesIt holds what is refused, for whatever reason,
+// against Stripe's schema of an error.
+func TestEveryRefusalHasTheFormThatStripeGivesIt(t *testing.T) {
+	w := start(t)
+	contract := &contract{t: t, spec: loadSpec(t)}
+	judged := &refusals{contract: contract}
+	w.wire.Transport = judged
+	charge := w.paid(5_000, "usd", cardInstant)
+	cases := map[string]struct {
+		fault   simulator.Fault
+		method  string
+		path    string
+		form    url.Values
+		headers map[string]string
+		status  int
+	}{
+		"a key of nobody":           {method: "GET", path: "/v1/balance", headers: map[string]string{"Authorization": "Bearer " + key + "x"}, status: 401},
+		"an account of nobody":      {method: "GET", path: "/v1/balance", headers: map[string]string{"Stripe-Account": "acct_nobody"}, status: 403},
+		"another version":           {method: "GET", path: "/v1/balance", headers: map[string]string{"Stripe-Version": "2020-08-27"}, status: 400},
+		"no such object":            {method: "GET", path: "/v1/refunds/re_nothing", status: 404},
+		"an unknown parameter":      {method: "POST", path: "/v1/refunds", form: url.Values{"colour": {"red"}}, status: 400},
+		"a parameter of another":    {method: "POST", path: "/v1/refunds", form: refundForm("ch_nothing"), status: 404},
+		"more than was paid":        {method: "POST", path: "/v1/refunds", form: url.Values{"charge": {charge.ID}, "amount": {"5001"}}, status: 400},
+		"a key for something else":  {method: "POST", path: "/v1/refunds", form: url.Values{"charge": {charge.ID}, "amount": {"2"}}, headers: map[string]string{"Idempotency-Key": "taken"}, status: 400},
+		"too many requests":         {fault: simulator.FaultRateLimit, method: "GET", path: "/v1/balance", status: 429},
+		"an error before anything":  {fault: simulator.FaultErrorBefore, method: "GET", path: "/v1/balance", status: 500},
+		"an error after everything": {fault: simulator.FaultErrorAfter, method: "GET", path: "/v1/balance", status: 500},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if response, body := w.call("POST", "/v1/refunds", url.Values{"charge": {charge.ID}, "amount": {"1"}}, map[string]string{"Idempotency-Key": "taken"}); response.StatusCode != http.StatusOK {
+				t.Fatalf("the first request under the key: %s", body)
+			}
+			if c.fault != "" {
+				w.next(c.fault, "")
+			}
+			if response, body := w.call(c.method, c.path, c.form, c.headers); response.StatusCode != c.status {
+				t.Errorf("status %d, want %d: %s", response.StatusCode, c.status, body)
+			}
+		})
+	}
+	if judged.count != len(cases) {
+		t.Errorf("%d refusals were judged, want %d", judged.count, len(cases))
+	}
+	for _, wrong := range contract.wrong {
+		t.Error(wrong)
+	}
+}
+
+// refusals holds what is not answered against Stripe's schema.
+type refusals struct {
+	*contract
+	count int
+}
+
+// RoundTrip passes a request on, and judges a refusal.
+func (c *refusals) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil || response.StatusCode == http.StatusOK {
+		return response, err
+	}
+	body, err := io.ReadAll(response.Body)
+	if err = errors.Join(err, response.Body.Close()); err != nil {
+		return nil, err
+	}
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count++
+	_, operation := c.find(r)
+	if operation == nil {
+		c.wrong = append(c.wrong, fmt.Sprintf("%s %s is no call of Stripe's", r.Method, r.URL.Path))
+		return response, nil
+	}
+	if err := c.judge(operation.Responses.Default().Value.Content["application/json"].Schema.Value, body); err != nil {
+		c.wrong = append(c.wrong, fmt.Sprintf("%s %s, status %d: %v: %s", r.Method, r.URL.Path, response.StatusCode, err, body))
 	}
 	return response, nil
 }

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -84,6 +85,9 @@ func Open(ctx context.Context, cfg Config, opts Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) (err error) {
+	if err := ownLog(s.path); err != nil {
+		return err
+	}
 	if s.write, err = sqlite.Open(s.path, url.Values{"_txlock": {"immediate"}, "_synchronous": {"full"}, "_recursive_triggers": {"on"}}); err != nil {
 		return err
 	}
@@ -91,9 +95,13 @@ func (s *Store) open(ctx context.Context) (err error) {
 	// Before anything is changed in a database that is not ours.
 	switch mode, made, err := modeOf(ctx, s.write); {
 	case err != nil:
-		return err
+		return fmt.Errorf("store: %s is no escrow's database: %w", s.path, err)
 	case made && mode != s.mode:
 		return &ModeError{Path: s.path, Have: mode, Want: s.mode}
+	case !made:
+		if err := s.empty(ctx); err != nil {
+			return err
+		}
 	}
 	if err := sqlite.Migrate(ctx, s.write, migrations, "migrations"); err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -111,10 +119,53 @@ func (s *Store) open(ctx context.Context) (err error) {
 	return err
 }
 
+// ownLog returns an error for a backup that was copied over another database whose process
+// was killed: the log of that one lies beside it still, and SQLite would write it into the
+// backup. A backup has no log, and says so in its header until it is opened for writing.
+func ownLog(path string) error {
+	const kept, rollback = 18, 1 // where the header says how the file is kept; by a log is 2
+	header := make([]byte, kept+1)
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	_, readErr := io.ReadFull(f, header)
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	log, err := os.Stat(path + "-wal")
+	if readErr != nil || header[kept] != rollback || err != nil || log.Size() == 0 {
+		return nil // what is wrong with it otherwise, SQLite says
+	}
+	return fmt.Errorf("store: %s is a backup, and beside it lies the log of the database in whose place it was put: remove %s-wal and %s-shm", path, path, path)
+}
+
+// empty returns an error for a database that has tables, of which none is an escrow's: the
+// index, or that of an AppView. One whose first migration was interrupted has only the
+// list of migrations.
+func (s *Store) empty(ctx context.Context) error {
+	var tables int
+	err := s.write.QueryRowContext(ctx, `
+		SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> 'goose_db_version' AND name <> 'instance'`).Scan(&tables)
+	if err == nil && tables > 0 {
+		err = fmt.Errorf("it has %d tables of something else", tables)
+	}
+	if err != nil {
+		return fmt.Errorf("store: %s is no escrow's database: %w", s.path, err)
+	}
+	return nil
+}
+
 // OpenReadOnly opens a database that exists, also while the escrow writes to it.
 func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("store: there is no database to read: %w", err)
+	}
+	if err := ownLog(path); err != nil {
+		return nil, err
 	}
 	s := &Store{path: path, group: newGroup()}
 	var err error

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -359,6 +360,48 @@ func TestOpen_TheModeIsForEver(t *testing.T) {
 	}
 }
 
+// Whoever names the index, or any other file, must not have it changed.
+func TestOpen_AFileOfSomethingElseStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	index := filepath.Join(dir, "index.db")
+	db, err := sqlite.Open(index, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		`CREATE TABLE goose_db_version (id INTEGER PRIMARY KEY, version_id INTEGER, is_applied INTEGER, tstamp TIMESTAMP)`,
+		`INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, 1), (1, 1)`, `CREATE TABLE record (uri TEXT)`,
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text := filepath.Join(dir, "notes.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("not a database at all\n", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{index, text} {
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(t.Context(), Config{Path: path, Mode: payments.Simulator}, Options{Clock: time.Now})
+		if err == nil {
+			t.Errorf("%s was opened", path)
+			_ = s.Close()
+		} else if !strings.Contains(err.Error(), path+" is no escrow's database") {
+			t.Errorf("%s: %v", path, err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s was changed (%v)", path, err)
+		}
+	}
+}
+
 func TestOpenReadOnly_ReadsWhileTheEscrowWritesAndNeverWrites(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "escrow.db")
@@ -392,6 +435,90 @@ func TestOpenReadOnly_ReadsWhileTheEscrowWritesAndNeverWrites(t *testing.T) {
 	}
 	if _, err := OpenReadOnly(t.Context(), other); err == nil {
 		t.Error("opened a database of something else")
+	}
+}
+
+// Whoever looks at a backup leaves it as it was made.
+func TestOpenReadOnly_LeavesABackupAsItIs(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if err := s.Backup(t.Context(), copied); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenReadOnly(t.Context(), copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names(t, r)
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if after, err := os.ReadFile(copied); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the backup was changed (%v)", err)
+	}
+}
+
+// Whoever copies a backup over a ledger whose process was killed would have the log of the
+// old one written into it.
+func TestOpen_ABackupInThePlaceOfADatabaseHasNoLog(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	add := func(name string) {
+		t.Helper()
+		if err := s.Update(t.Context(), func(ctx context.Context, tx *Tx) error { return insert(ctx, tx, name) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("before")
+	dir := t.TempDir()
+	backup := filepath.Join(dir, "backup.db")
+	if err := s.Backup(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	add("after")
+	// The machine dies, and its operator restores.
+	place := filepath.Join(dir, "escrow.db")
+	for from, to := range map[string]string{s.path + "-wal": place + "-wal", backup: place} {
+		content, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Open(t.Context(), Config{Path: place, Mode: payments.Test}, Options{Clock: clock})
+	if err == nil || !strings.Contains(err.Error(), "remove "+place+"-wal") {
+		t.Errorf("opened with the log of another: %v", err)
+	}
+	if _, err := OpenReadOnly(t.Context(), place); err == nil {
+		t.Error("read with the log of another")
+	}
+	if err := os.Remove(place + "-wal"); err != nil {
+		t.Fatal(err)
+	}
+	restored := openTest(t, place, Options{})
+	if got := names(t, restored); !slices.Equal(got, []string{"before"}) {
+		t.Errorf("restored %v", got)
+	}
+	// And a process that was killed goes on with its own log.
+	killed := filepath.Join(t.TempDir(), "escrow.db")
+	for _, suffix := range []string{"", "-wal"} {
+		content, err := os.ReadFile(s.path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(killed+suffix, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := names(t, openTest(t, killed, Options{})); !slices.Equal(got, []string{"after", "before"}) {
+		t.Errorf("after a kill: %v", got)
 	}
 }
 

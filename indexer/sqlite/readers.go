@@ -25,7 +25,8 @@ type Readers struct {
 // OpenReaders opens so many reading connections to the database file at path,
 // which must exist.
 func OpenReaders(ctx context.Context, path string, size int) (*Readers, error) {
-	db, err := Open(path, url.Values{"_query_only": {"true"}})
+	// The writer decides how the file is kept: who only reads a backup leaves it as it is.
+	db, err := Open(path, url.Values{"_query_only": {"true"}, "_journal_mode": nil})
 	if err != nil {
 		return nil, err
 	}
