@@ -99,7 +99,7 @@ func (s site) Backings(ctx context.Context, of syntax.DID, after *acts.After, li
 		for _, row := range rows {
 			out = append(out, acts.Backing{
 				Collection: row.Collection, URI: row.URI, Proposal: row.Proposal, At: time.UnixMilli(row.Value).UTC(),
-				Money: row.Money, Receipt: row.Receipt, Status: row.Status, Test: row.Test, Deleted: row.Deleted,
+				Money: row.Money, Receipt: row.Receipt, Status: row.Status, Test: row.Test, Deleted: row.Deleted, Moved: row.Moved,
 			})
 		}
 		return err

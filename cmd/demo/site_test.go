@@ -115,7 +115,7 @@ func pledgedAndTakenBack(t *testing.T, s *showing) {
 	b.Press("Take it back")
 	b.Arrive(path)
 	b.Go("/me")
-	b.See("(taken back)")
+	b.See("(its record is deleted)")
 	b.SeeAfterReload("refunded")
 	b.Inspect("me-refunded")
 }

@@ -41,6 +41,7 @@ type Backing struct {
 	Status     lifecycle.ReceiptStatus
 	Test       bool
 	Deleted    bool // only the receipt is left
+	Moved      bool // the record names another proposal than was paid for
 }
 
 // After is the end of a page.
@@ -69,6 +70,7 @@ type Entry struct {
 	Receipt string
 	Test    bool
 	Deleted bool
+	Moved   bool
 }
 
 func (a *Acts) me(w http.ResponseWriter, r *http.Request) {
@@ -129,7 +131,7 @@ var statuses = map[lifecycle.ReceiptStatus]string{
 
 func entryOf(b Backing, about Link) Entry {
 	e := Entry{
-		Kind: kinds[b.Collection], About: about, Amount: web.Amount(b.Money.Amount, b.Money.Currency.String()), At: b.At, Receipt: b.Receipt.String(), Test: b.Test, Deleted: b.Deleted,
+		Kind: kinds[b.Collection], About: about, Amount: web.Amount(b.Money.Amount, b.Money.Currency.String()), At: b.At, Receipt: b.Receipt.String(), Test: b.Test, Deleted: b.Deleted, Moved: b.Moved,
 		Status: statuses[b.Status],
 	}
 	if b.Collection == lexicons.CollectionEstimate {
@@ -139,9 +141,7 @@ func entryOf(b Backing, about Link) Entry {
 	if e.Status == "" {
 		e.Status, e.Back = "not paid", web.TakeBackPathOf(b.URI.String())
 	}
-	if !b.Deleted {
-		e.Path = paymentPath(b.URI)
-	}
+	e.Path = paymentPath(b.URI)
 	return e
 }
 

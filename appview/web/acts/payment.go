@@ -42,6 +42,7 @@ type Payment struct {
 	Problem  string  // why it cannot be paid now
 	URI      string
 	Receipt  string // its uri
+	Moved    bool   // the record names another proposal by now
 	PayPath  string // where to pay; empty when that is done
 	TakeBack string // where an unpaid one is deleted
 	Test     bool
@@ -104,7 +105,8 @@ func (a *Acts) showPayment(w http.ResponseWriter, r *http.Request, status int, p
 	a.opts.Render(w, r, status, PagePayment, page)
 }
 
-// follow reads what is known of a payment. The record is nil while nobody has read it.
+// follow reads what is known of a payment. The record is nil while nobody has read it, and
+// once it is deleted.
 func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax.NSID, rkey string) (Payment, *stratos.FeatureDefs_RecordView, error) {
 	uri, err := syntax.ParseATURI("at://" + v.DID.String() + "/" + collection.String() + "/" + rkey)
 	page := Payment{Pledge: collection == lexicons.CollectionPledge, URI: uri.String()}
@@ -112,51 +114,73 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 		return page, nil, xrpc.Named("RecordNotFound", "no record has this address")
 	}
 	found, err := a.opts.Queries.Record(ctx, uri)
-	if isNotFound(err) {
-		page.Sentence = "Your host has your signature. This service has not read it yet, or you deleted it."
-		return page, nil, nil
-	}
-	if err != nil {
+	if err != nil && !isNotFound(err) {
 		return page, nil, err
 	}
-	record, err := readRecord[payable](found.Record)
-	if err != nil {
-		return page, nil, err
-	}
-	page.Amount = web.Amount(record.Value.Amount, record.Value.Currency)
-	if page.About, err = a.linkTo(ctx, syntax.ATURI(record.Proposal.Uri)); err != nil {
-		return page, nil, err
+	var record payable
+	if err == nil {
+		if record, err = readRecord[payable](found.Record); err != nil {
+			return page, nil, err
+		}
 	}
 	receipt, at, err := a.receiptFor(ctx, record.Escrow, uri)
 	if err != nil {
 		return page, nil, err
 	}
-	if receipt == nil {
-		page.Sentence = "It is signed, and not paid. Nothing counts until the escrow has a receipt."
-		page.PayPath, page.TakeBack = paymentPath(uri)+"/pay", web.TakeBackPathOf(uri.String())
-		return page, found, nil
+	if receipt != nil {
+		return page, found, a.addReceipt(ctx, &page, receipt, at, record)
 	}
-	page.Receipt, page.Status, page.Test = at, receipt.Status, receipt.Test != nil && *receipt.Test
-	page.Amount = web.Amount(receipt.Value.Amount, receipt.Value.Currency)
-	page.Sentence = receiptSentences[lifecycle.ReceiptStatus(receipt.Status)]
-	if onItsWay(lifecycle.ReceiptStatus(receipt.Status)) {
-		page.Expected = receipt.ExpectedAt
+	if found == nil {
+		page.Sentence = "Your host has your signature. This service has not read it yet, or you deleted it."
+		return page, nil, nil
 	}
-	return page, found, nil
+	page.Amount = web.Amount(record.Value.Amount, record.Value.Currency)
+	page.Sentence = "It is signed, and not paid. Nothing counts until the escrow has a receipt."
+	page.PayPath, page.TakeBack = paymentPath(uri)+"/pay", web.TakeBackPathOf(uri.String())
+	page.About, err = a.linkTo(ctx, syntax.ATURI(record.Proposal.Uri))
+	return page, found, err
 }
 
-// receiptFor is the receipt that an escrow has for a record; nil for none.
-func (a *Acts) receiptFor(ctx context.Context, escrow string, uri syntax.ATURI) (receipt *stratos.EscrowReceipt, at string, err error) {
-	address := syntax.ATURI("at://" + escrow + "/" + lexicons.CollectionReceipt.String() + "/" + lexicons.DerivedKey(uri).String())
-	found, err := a.opts.Queries.Record(ctx, address)
-	if isNotFound(err) {
-		return nil, "", nil
+// addReceipt says where the money is. What was paid for is what the receipt says, whatever
+// became of the record.
+func (a *Acts) addReceipt(ctx context.Context, page *Payment, receipt *stratos.EscrowReceipt, at string, record payable) (err error) {
+	status := lifecycle.ReceiptStatus(receipt.Status)
+	page.Receipt, page.Status, page.Test = at, receipt.Status, receipt.Test != nil && *receipt.Test
+	page.Amount = web.Amount(receipt.Value.Amount, receipt.Value.Currency)
+	page.Sentence = receiptSentences[status]
+	if onItsWay(status) {
+		page.Expected = receipt.ExpectedAt
 	}
-	if err != nil {
-		return nil, "", err
+	proposal := record.Proposal.Uri
+	if receipt.Proposal != nil {
+		page.Moved = proposal != "" && proposal != receipt.Proposal.Uri
+		proposal = receipt.Proposal.Uri
 	}
-	out, err := readRecord[stratos.EscrowReceipt](found.Record)
-	return &out, found.Uri, err
+	page.About, err = a.linkTo(ctx, syntax.ATURI(proposal))
+	return err
+}
+
+// receiptFor is the receipt that an escrow has for a record: the one that the record names,
+// or one that the operator trusts, since a record may have named another when it was paid.
+// It is nil for none.
+func (a *Acts) receiptFor(ctx context.Context, named string, uri syntax.ATURI) (receipt *stratos.EscrowReceipt, at string, err error) {
+	escrows := a.opts.Escrows
+	if named != "" {
+		escrows = append([]syntax.DID{syntax.DID(named)}, escrows...)
+	}
+	for _, escrow := range escrows {
+		address := syntax.ATURI("at://" + escrow.String() + "/" + lexicons.CollectionReceipt.String() + "/" + lexicons.DerivedKey(uri).String())
+		found, err := a.opts.Queries.Record(ctx, address)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		out, err := readRecord[stratos.EscrowReceipt](found.Record)
+		return &out, found.Uri, err
+	}
+	return nil, "", nil
 }
 
 // pay asks the escrow where to pay, and leads there.
