@@ -29,6 +29,15 @@ type Queries interface {
 	// Built are the proposals at which an account leads attempts, or led them, the newest
 	// first.
 	Built(ctx context.Context, by syntax.DID, limit int) ([]syntax.ATURI, error)
+	// Paying are the proposals at which others lead attempts that name an account as a
+	// payee: first what it agreed to, since anybody can name it, then the newest.
+	Paying(ctx context.Context, whom syntax.DID, limit int) ([]syntax.ATURI, error)
+	// Maintained are the projects of others that name an account as a maintainer, the newest
+	// first.
+	Maintained(ctx context.Context, by syntax.DID, limit int) ([]stratos.ProjectDefs_ProjectView, error)
+	// Earnings are the campaigns of which an account is a payee, newest first, after the end
+	// of the last page.
+	Earnings(ctx context.Context, of syntax.DID, after *After, limit int) ([]Earning, error)
 	// Backings are what an account offered and paid, newest first, after the end of the
 	// last page. They are for the account itself.
 	Backings(ctx context.Context, of syntax.DID, after *After, limit int) ([]Backing, error)
