@@ -20,6 +20,7 @@ import (
 const (
 	ana    syntax.DID = "did:plc:ana"
 	ben    syntax.DID = "did:plc:ben"
+	carol  syntax.DID = "did:plc:carol"
 	broker syntax.DID = "did:plc:broker"
 )
 
