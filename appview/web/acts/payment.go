@@ -3,14 +3,13 @@ package acts
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
-	"github.com/bluesky-social/indigo/atproto/atclient"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/appview/web"
@@ -18,6 +17,7 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/lexicons/money"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
 
@@ -40,6 +40,7 @@ type Payment struct {
 	Sentence string
 	Expected *string // when money that is on its way should arrive; nil where nobody knows
 	Problem  string  // why it cannot be paid now
+	Anew     string  // where to sign another one, when this one cannot be paid
 	URI      string
 	Receipt  string // its uri
 	Moved    bool   // the record names another proposal by now
@@ -137,8 +138,23 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 	page.Amount = web.Amount(record.Value.Amount, record.Value.Currency)
 	page.Sentence = "It is signed, and not paid. Nothing counts until the escrow has a receipt."
 	page.PayPath, page.TakeBack = paymentPath(uri)+"/pay", web.TakeBackPathOf(uri.String())
-	page.About, err = a.linkTo(ctx, syntax.ATURI(record.Proposal.Uri))
-	return page, found, err
+	if page.About, err = a.linkTo(ctx, syntax.ATURI(record.Proposal.Uri)); err != nil {
+		return page, nil, err
+	}
+	return page, found, a.stopUnpayable(ctx, &page, collection, record)
+}
+
+// stopUnpayable offers no payment that is known to be refused.
+func (a *Acts) stopUnpayable(ctx context.Context, page *Payment, collection syntax.NSID, record payable) error {
+	if !slices.Contains(a.opts.Escrows, syntax.DID(record.Escrow)) {
+		page.stop("It names an escrow that this service does not trust, so you cannot pay it from here.", wayOver)
+		return nil
+	}
+	bounds, err := a.boundsOf(ctx, collection, record.Escrow, syntax.ATURI(record.Development.Uri), money.Currency(record.Value.Currency))
+	if err == nil && bounds != nil && !bounds.hold(record.Value.Amount) {
+		page.stop("It cannot be paid: "+bounds.sentence()+" Nothing was charged. Delete this one, and sign a new one with another amount.", wayAnew)
+	}
+	return err
 }
 
 // addReceipt says where the money is. What was paid for is what the receipt says, whatever
@@ -158,6 +174,21 @@ func (a *Acts) addReceipt(ctx context.Context, page *Payment, receipt *stratos.E
 	}
 	page.About, err = a.linkTo(ctx, syntax.ATURI(proposal))
 	return err
+}
+
+// stop says why it cannot be paid as it is, and offers what can be done instead.
+func (page *Payment) stop(problem string, how way) {
+	page.Problem = problem
+	if how != wayAgain {
+		page.PayPath = ""
+	}
+	if how == wayAnew && page.About.Path != "" {
+		act := lifecycle.ActPledge
+		if !page.Pledge {
+			act = lifecycle.ActDonate
+		}
+		page.Anew = page.About.Path + "/" + string(act)
+	}
 }
 
 // receiptFor is the receipt that an escrow has for a record: the one that the record names,
@@ -202,8 +233,8 @@ func (a *Acts) pay(collection syntax.NSID) http.HandlerFunc {
 		}
 		target, err := a.checkout(r.Context(), visitor, record)
 		if err != nil {
-			var status int
-			status, page.Problem = checkoutSentence(err)
+			status, sentence, how := checkoutProblem(err)
+			page.stop(sentence, how)
 			a.log.InfoContext(r.Context(), "checkout not begun", "uri", page.URI, "err", err)
 			a.showPayment(w, r, status, page)
 			return
@@ -241,51 +272,6 @@ func (a *Acts) elsewhere(escrow, address string) (*url.URL, error) {
 		return nil, fmt.Errorf("acts: %s sends people to %q", escrow, address)
 	}
 	return target, nil
-}
-
-// checkoutSentences say why the escrow takes no payment, by the names of its lexicon.
-var checkoutSentences = map[string]string{
-	"SubjectNotFound":      "The escrow does not find what you signed. Nothing was charged. Try again in a minute.",
-	"SubjectChanged":       "What you signed has been changed since. Nothing was charged. Reload this page, and try again.",
-	"SubjectUnproven":      "Your host does not prove to the escrow what you signed. Nothing was charged. Try again in a minute.",
-	"InvalidSubject":       "The escrow does not take what you signed. Nothing was charged.",
-	"NotAuthor":            "This is not yours to pay. Nothing was charged.",
-	"WrongEscrow":          "The developer has chosen another escrow meanwhile. Nothing was charged. Pledge anew.",
-	"CampaignNotFound":     "The escrow does not take pledges for this. Nothing was charged.",
-	"CampaignNotOpen":      "Pledging is not open. Nothing was charged.",
-	"CampaignClosing":      "Pledging ends too soon for another payment. Nothing was charged.",
-	"DevelopmentNotFound":  "The escrow does not know this work. Nothing was charged. If it was only just announced, try again in a minute.",
-	"DonationsClosed":      "The developer takes no donations now. Nothing was charged.",
-	"NotEligible":          "It is your own work: the money would come back to you. Nothing was charged.",
-	"CurrencyMismatch":     "The work is in another currency. Nothing was charged. Pledge anew.",
-	"AmountOutOfRange":     "The escrow does not take so little, or so much. Nothing was charged. Pledge anew, with another amount.",
-	"LimitReached":         "The escrow takes no more from you, or for this work, just now. Nothing was charged. Its terms say how much that is.",
-	"AlreadyPaid":          "You have paid for this already. Its receipt shows here soon.",
-	"PayeeNotReady":        "The developer cannot be paid yet. Nothing was charged. Try again another day.",
-	"FloatExhausted":       "The escrow takes no more payments just now, because it could not pay the costs of refunding everybody. Nothing was charged. Try again later.",
-	"ProcessorUnavailable": "The payment processor does not answer. Nothing was charged. Try again in a minute.",
-}
-
-// checkoutSentence says what is safe and what to do when nobody can pay.
-func checkoutSentence(err error) (status int, sentence string) {
-	if api, ok := errors.AsType[*atclient.APIError](err); ok {
-		if known, ok := checkoutSentences[api.Name]; ok {
-			return http.StatusConflict, known
-		}
-		if !errors.Is(err, session.ErrEnded) && !errors.Is(err, session.ErrNotGranted) {
-			return http.StatusBadGateway, "The escrow does not answer. Nothing was charged, and what you signed stays. Try again in a minute."
-		}
-	}
-	status, _ = sentenceOf(err)
-	switch {
-	case errors.Is(err, session.ErrEnded):
-		return status, "Your host has ended your session. Nothing was charged. Sign in again, and come back to this page."
-	case errors.Is(err, session.ErrNotGranted):
-		return status, "You have not allowed this site to ask the escrow for you. Nothing was charged. Sign in again and agree there."
-	case errors.Is(err, session.ErrUnreachable):
-		return status, "Your host does not answer. Nothing was charged, and what you signed stays. Try again in a minute."
-	}
-	return status, "Something is broken here. Nothing was charged. Try again in a minute."
 }
 
 // linkTo names a proposal. One that nobody knows any more has no page.

@@ -1,12 +1,19 @@
 package acts
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
+	"github.com/bluesky-social/indigo/atproto/atclient"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
@@ -67,5 +74,135 @@ func TestWhatIsYoursLeadsToItsMoney(t *testing.T) {
 	b.Status, b.Receipt, b.Deleted = "", "", false
 	if e = entryOf(b, Link{}); e.Status != "not paid" || e.Back == "" {
 		t.Errorf("what is not paid is %+v", e)
+	}
+}
+
+// priced is a world in which the broker takes from $1 to $500 for a campaign of ben's, and
+// from $2 for donations.
+func priced() (w *world, development syntax.ATURI) {
+	w = newWorld()
+	development = at(ben, lexicons.CollectionDevelopment, "3kd")
+	terms := func(key string, least int64) comatproto.RepoStrongRef {
+		uri := at(broker, lexicons.CollectionTerms, key)
+		w.records[uri] = stratos.EscrowTerms{Currencies: []stratos.EscrowTerms_Currency{
+			{Currency: "EUR", Minimum: 5, Maximum: 6}, {Currency: "USD", Minimum: least, Maximum: 50_000},
+		}}
+		return strong(uri)
+	}
+	w.records[at(broker, lexicons.CollectionService, "self")] = stratos.EscrowService{Name: "The broker", Terms: terms("new", 200)}
+	w.records[at(broker, lexicons.CollectionCampaign, lexicons.DerivedKey(development).String())] = stratos.EscrowCampaign{Terms: terms("old", 100)}
+	w.records[at(ben, lexicons.CollectionProposal, "3kp")] = stratos.FeatureProposal{Title: "Dark mode"}
+	return w, development
+}
+
+func TestR16_NoPaymentIsOfferedThatTheTermsRefuse(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		kind     syntax.NSID
+		cents    int64
+		currency string
+		escrow   syntax.DID
+		offered  bool
+		anew     string
+		says     string
+	}{
+		"a pledge":                  {lexicons.CollectionPledge, 100, "USD", broker, true, "", ""},
+		"the most":                  {lexicons.CollectionPledge, 50_000, "USD", broker, true, "", ""},
+		"too little":                {lexicons.CollectionPledge, 99, "USD", broker, false, "/pledge", "from $1 to $500"},
+		"too much":                  {lexicons.CollectionPledge, 50_001, "USD", broker, false, "/pledge", "from $1 to $500"},
+		"too little to be donated":  {lexicons.CollectionDonation, 199, "USD", broker, false, "/donate", "from $2 to $500"},
+		"in another currency":       {lexicons.CollectionPledge, 1, "GBP", broker, true, "", ""}, // which the escrow is asked
+		"to an escrow of strangers": {lexicons.CollectionPledge, 100, "USD", "did:plc:stranger", false, "", "does not trust"},
+	} {
+		w, development := priced()
+		uri := at(ana, c.kind, "3k")
+		w.records[uri] = payable{
+			Proposal: strong(at(ben, lexicons.CollectionProposal, "3kp")), Development: strong(development),
+			Value: stratos.Defs_Money{Amount: c.cents, Currency: c.currency}, Escrow: c.escrow.String(),
+		}
+		var shown rendered
+		page, _, err := newActs(t, w, &shown).follow(t.Context(), nobody(ana), c.kind, "3k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (page.PayPath != "") != c.offered || page.TakeBack == "" || !strings.HasSuffix(page.Anew, c.anew) || (page.Anew == "") != (c.anew == "") {
+			t.Errorf("%s: it offers %q, or %q", name, page.PayPath, page.Anew)
+		}
+		if (page.Problem == "") != c.offered || !strings.Contains(page.Problem, c.says) {
+			t.Errorf("%s: it says %q", name, page.Problem)
+		}
+	}
+}
+
+func TestR16_AFormToPaySaysHowMuchCanBePaidBeforeAnythingIsSigned(t *testing.T) {
+	t.Parallel()
+	w, development := priced()
+	proposal := at(ben, lexicons.CollectionProposal, "3kp")
+	attempt := &stratos.FeatureDefs_AttemptView{Uri: development.String(), Escrow: broker.String(), Currency: "USD", Trusted: true}
+	w.proposals[proposal] = &stratos.FeatureDefs_ProposalView{
+		Uri: proposal.String(), Record: json.RawMessage(`{"title":"Dark mode"}`), Attempt: attempt,
+	}
+	var shown rendered
+	a := newActs(t, w, &shown)
+	_, r := asked("/p/x/3kp/pledge")
+	r.SetPathValue("actor", ben.String())
+	r.SetPathValue("rkey", "3kp")
+	for one, least := range map[*act]string{&pledge: "$1", &donate: "$2"} {
+		p, err := a.placeOf(r, *one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hint := one.form(p).Fields[0].Hint; !strings.Contains(hint, "from "+least+" to $500") {
+			t.Errorf("to %s one is told %q", one.act, hint)
+		}
+		for amount, fits := range map[string]bool{"0.10": false, "2": true, "500": true, "500.01": false} {
+			in := &input{values: url.Values{fieldAmount: {amount}, fieldPublic: {"yes"}}, problems: map[string]string{}}
+			if one.read(p, in); in.ok() != fits {
+				t.Errorf("to %s %s: %v", one.act, amount, in.problems)
+			}
+		}
+		if why := p.refusal(*one); why != "" {
+			t.Errorf("to %s is refused: %s", one.act, why)
+		}
+	}
+	attempt.Trusted = false
+	p, err := a.placeOf(r, donate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.refusal(donate) == "" {
+		t.Error("people are led to an escrow that nobody trusts")
+	}
+}
+
+func TestWhoCannotPayIsToldHowToGoOn(t *testing.T) {
+	t.Parallel()
+	refused := func(name, message string) error {
+		return fmt.Errorf("acts: ask: %w", &atclient.APIError{StatusCode: http.StatusBadRequest, Name: name, Message: message})
+	}
+	for _, c := range []struct {
+		err  error
+		says string
+		pay  bool
+		anew string
+	}{
+		{refused("AmountOutOfRange", "Between 1 and 5."), "It says: Between 1 and 5.", false, "/p/x/pledge"},
+		{refused("WrongEscrow", "It is <b>theirs</b>."), "sign a new one", false, "/p/x/pledge"},
+		{refused("CampaignNotOpen", ""), "has closed", false, ""},
+		{refused("AlreadyPaid", ""), "Nothing was charged again", false, ""},
+		{refused("ProcessorUnavailable", ""), "Try again in a minute", true, ""},
+		{refused("SomethingElse", "x"), "does not answer", true, ""},
+		{session.ErrUnreachable, "Your host does not answer", true, ""},
+		{errors.New("disk"), "Something is broken here", true, ""},
+	} {
+		page := Payment{Pledge: true, PayPath: "/pay", About: Link{Path: "/p/x"}}
+		status, sentence, how := checkoutProblem(c.err)
+		page.stop(sentence, how)
+		if status < http.StatusBadRequest || !strings.Contains(page.Problem, c.says) || (page.PayPath != "") != c.pay || page.Anew != c.anew {
+			t.Errorf("%v: %d, %+v", c.err, status, page)
+		}
+		if strings.Contains(page.Problem, "theirs") {
+			t.Errorf("%v: the escrow's words are shown where they say no more", c.err)
+		}
 	}
 }

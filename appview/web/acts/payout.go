@@ -132,5 +132,6 @@ func payoutProblem(err error) (status int, sentence string) {
 	if api, ok := errors.AsType[*atclient.APIError](err); ok && api.StatusCode < http.StatusInternalServerError && api.StatusCode != http.StatusUnauthorized {
 		return http.StatusUnprocessableEntity, "The escrow did not begin. It says: " + said(api)
 	}
-	return checkoutSentence(err)
+	status, sentence, _ = checkoutProblem(err)
+	return status, sentence
 }

@@ -34,6 +34,8 @@ const (
 type act struct {
 	act     lifecycle.Act
 	purpose session.Purpose
+	// pays is the collection of the record, where that is paid for next.
+	pays syntax.NSID
 	// may says why it cannot be done now; nil where the AppView does.
 	may func(*place) string
 	// form asks for it.
@@ -68,6 +70,7 @@ type place struct {
 	visitor  *session.Visitor // nil once the session has ended
 	path     string
 	escrows  []Choice
+	bounds   *bounds // of what can be paid; nil where nobody knows, or nothing is
 	now      time.Time
 }
 
@@ -90,6 +93,16 @@ func (a *Acts) place(r *http.Request) (*place, error) {
 	}
 	p.escrows = a.escrowChoices(r.Context())
 	return p, nil
+}
+
+// placeOf finds the proposal and what an act at it needs.
+func (a *Acts) placeOf(r *http.Request, one act) (*place, error) {
+	p, err := a.place(r)
+	if err != nil || one.pays == "" || p.Attempt == nil {
+		return p, err
+	}
+	p.bounds, err = a.boundsOf(r.Context(), one.pays, p.escrow(), syntax.ATURI(p.Attempt.Uri), p.currency())
+	return p, err
 }
 
 // ref is the version of the proposal that is shown.
@@ -141,6 +154,9 @@ func (p *place) refusal(one act) string {
 	if one.may != nil {
 		return one.may(p)
 	}
+	if one.pays != "" && p.Attempt != nil && !p.Attempt.Trusted {
+		return "The developer chose an escrow that this service does not trust, so you cannot pay for it here."
+	}
 	if p.Viewer == nil || slices.Contains(p.Viewer.May, string(one.act)) {
 		return ""
 	}
@@ -165,7 +181,7 @@ func (a *Acts) showAct(one act) http.Handler {
 			toSignIn(w, r, one.purpose)
 			return
 		}
-		p, err := a.place(r)
+		p, err := a.placeOf(r, one)
 		if err != nil {
 			a.opts.Failed(w, r, err)
 			return
@@ -201,7 +217,7 @@ func (a *Acts) sendAct(one act) http.Handler {
 			http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
 			return
 		}
-		p, err := a.place(r)
+		p, err := a.placeOf(r, one)
 		if err != nil {
 			a.opts.Failed(w, r, err)
 			return
