@@ -107,6 +107,7 @@ func pledgedAndTakenBack(t *testing.T, s *showing) {
 	b.Press("Go to 127.0.0.1")
 	b.Reach("/me/pledge/")
 	b.See("Your money is held")
+	b.See("What the escrow signed for you")
 	b.Inspect("pledge-held")
 
 	b.Go(path + "/withdraw")

@@ -43,6 +43,15 @@ type Queries interface {
 	Backings(ctx context.Context, of syntax.DID, after *After, limit int) ([]Backing, error)
 }
 
+// Promises are what escrows signed for visitors before they paid.
+type Promises interface {
+	Keep(ctx context.Context, of syntax.DID, about syntax.ATURI, word string) error
+	// Kept returns them for an account and a record of it, the newest first.
+	Kept(ctx context.Context, of syntax.DID, about syntax.ATURI) ([]string, error)
+}
+
+var _ Promises = (*session.Sessions)(nil)
+
 // Options are what the acts are made of.
 type Options struct {
 	Queries Queries
@@ -50,6 +59,8 @@ type Options struct {
 	Accounts identity.Directory
 	// Escrows are those that the operator trusts, for developers to choose from.
 	Escrows []syntax.DID
+	// Promises are kept where the operator of an escrow cannot take them back.
+	Promises Promises
 	// Origin is where people are signed in: scheme and host.
 	Origin string
 	// Render shows one of the pages of form.go, as a private one.
@@ -68,7 +79,7 @@ type Acts struct {
 
 // New checks the options.
 func New(opts Options) (*Acts, error) {
-	if opts.Queries == nil || opts.Accounts == nil || opts.Render == nil || opts.Failed == nil || opts.Now == nil || opts.Log == nil {
+	if opts.Queries == nil || opts.Promises == nil || opts.Accounts == nil || opts.Render == nil || opts.Failed == nil || opts.Now == nil || opts.Log == nil {
 		return nil, errors.New("acts: options: all but Escrows are required")
 	}
 	if u, err := url.Parse(opts.Origin); err != nil || u.Host == "" {

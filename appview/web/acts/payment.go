@@ -46,6 +46,8 @@ type Payment struct {
 	Moved    bool   // the record names another proposal by now
 	PayPath  string // where to pay; empty when that is done
 	TakeBack string // where an unpaid one is deleted
+	// Promises are what the escrow signed before, the newest first.
+	Promises []string
 	Test     bool
 	Waiting  bool // the page looks again by itself
 }
@@ -113,6 +115,9 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 	page := Payment{Pledge: collection == lexicons.CollectionPledge, URI: uri.String()}
 	if err != nil {
 		return page, nil, xrpc.Named("RecordNotFound", "no record has this address")
+	}
+	if page.Promises, err = a.opts.Promises.Kept(ctx, v.DID, uri); err != nil {
+		return page, nil, err
 	}
 	found, err := a.opts.Queries.Record(ctx, uri)
 	if err != nil && !isNotFound(err) {
@@ -259,6 +264,10 @@ func (a *Acts) checkout(ctx context.Context, v *session.Visitor, record *stratos
 	})
 	if err != nil {
 		return nil, fmt.Errorf("acts: ask %s where to pay for %s: %w", paid.Escrow, uri, err)
+	}
+	// Before anybody pays: it is what they have when no receipt comes.
+	if err := a.opts.Promises.Keep(ctx, v.DID, uri, offer.Acknowledgement); err != nil {
+		return nil, fmt.Errorf("acts: keep what %s signed for %s: %w", paid.Escrow, uri, err)
 	}
 	return a.elsewhere(paid.Escrow, offer.Url)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,26 @@ func TestR9_APaymentIsFollowedWhateverItsRecordSaysByNow(t *testing.T) {
 		}
 		if page.PayPath != "" || page.TakeBack != "" {
 			t.Errorf("%s: it can be paid again, or deleted", name)
+		}
+	}
+}
+
+func TestWhatTheEscrowSignedIsShownToWhomItWasSignedFor(t *testing.T) {
+	t.Parallel()
+	var shown rendered
+	a := newActs(t, newWorld(), &shown)
+	for who, key := range map[syntax.DID]string{ana: "3k", ben: "3k"} {
+		if err := a.opts.Promises.Keep(t.Context(), who, at(who, lexicons.CollectionPledge, key), "eyJ."+who.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for key, want := range map[string][]string{"3k": {"eyJ." + ana.String()}, "3kother": nil} {
+		page, _, err := a.follow(t.Context(), nobody(ana), lexicons.CollectionPledge, key) // no receipt, and no record any more
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(page.Promises, want) {
+			t.Errorf("for %s they have %q, want %q", key, page.Promises, want)
 		}
 	}
 }
