@@ -28,7 +28,7 @@ func (b *bounds) sentence() string {
 // boundsOf reads them from the terms: those that the campaign of a pledge has for good, and
 // for donations those that the escrow has now. They are nil where nobody knows.
 func (a *Acts) boundsOf(ctx context.Context, collection syntax.NSID, escrow string, development syntax.ATURI, currency money.Currency) (*bounds, error) {
-	source := syntax.ATURI("at://" + escrow + "/" + lexicons.CollectionService.String() + "/self")
+	source := serviceOf(escrow)
 	if collection == lexicons.CollectionPledge {
 		source = syntax.ATURI("at://" + escrow + "/" + lexicons.CollectionCampaign.String() + "/" + lexicons.DerivedKey(development).String())
 	}
@@ -46,6 +46,11 @@ func (a *Acts) boundsOf(ctx context.Context, collection syntax.NSID, escrow stri
 		}
 	}
 	return nil, nil
+}
+
+// serviceOf is where an escrow introduces itself.
+func serviceOf(escrow string) syntax.ATURI {
+	return syntax.ATURI("at://" + escrow + "/" + lexicons.CollectionService.String() + "/self")
 }
 
 // recordAt reads a record; ok is false where there is none.

@@ -191,7 +191,7 @@ func (a *Acts) escrowChoices(ctx context.Context) []Choice {
 	var out []Choice
 	for _, did := range a.opts.Escrows {
 		choice := Choice{Value: did.String(), Name: did.String(), Chosen: len(out) == 0}
-		found, err := a.opts.Queries.Record(ctx, syntax.ATURI("at://"+did.String()+"/"+lexicons.CollectionService.String()+"/self"))
+		found, err := a.opts.Queries.Record(ctx, serviceOf(did.String()))
 		var service stratos.EscrowService
 		if err == nil && json.Unmarshal(found.Record, &service) == nil && service.Name != "" {
 			choice.Name = service.Name

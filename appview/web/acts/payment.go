@@ -38,6 +38,7 @@ type Payment struct {
 	Amount   string
 	Status   string // of the receipt; empty without one
 	Sentence string
+	Contact  string  // where the operator of the escrow is reached, when one has to
 	Expected *string // when money that is on its way should arrive; nil where nobody knows
 	Problem  string  // why it cannot be paid now
 	Anew     string  // where to sign another one, when this one cannot be paid
@@ -59,9 +60,9 @@ var receiptSentences = map[lifecycle.ReceiptStatus]string{
 	lifecycle.ReceiptReleased:     "The code is released, and the developers have your money. Thank you.",
 	lifecycle.ReceiptRefunding:    "Your money is on its way back to you. Banks take some days for that.",
 	lifecycle.ReceiptRefunded:     "Your money went back to you in full.",
-	lifecycle.ReceiptRefundFailed: "Your bank did not take your money back. The escrow owes it to you until you claim it: contact the escrow.",
-	lifecycle.ReceiptChargedBack:  "Your bank took the money back.",
-	lifecycle.ReceiptReversed:     "The payment was reversed.",
+	lifecycle.ReceiptRefundFailed: "Your bank did not take your money back. It is still yours, and the escrow owes it to you for as long as it takes: write to its operator, who pays it in another way.",
+	lifecycle.ReceiptChargedBack:  "Your bank took the payment back, so nothing of it is held any more.",
+	lifecycle.ReceiptReversed:     "Your donation went back to you.",
 	lifecycle.ReceiptPaid:         "The developers have your donation. Thank you.",
 }
 
@@ -137,11 +138,11 @@ func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax
 		return page, found, a.addReceipt(ctx, &page, receipt, at, record)
 	}
 	if found == nil {
-		page.Sentence = "Your host has your signature. This service has not read it yet, or you deleted it."
+		page.Sentence = "This service has not read yet what you signed, which can take a minute. If you deleted it, there is nothing to pay."
 		return page, nil, nil
 	}
 	page.Amount = web.Amount(record.Value.Amount, record.Value.Currency)
-	page.Sentence = "It is signed, and not paid. Nothing counts until the escrow has a receipt."
+	page.Sentence = "It is signed, and not paid yet. It counts when the escrow has published a receipt for your payment."
 	page.PayPath, page.TakeBack = paymentPath(uri)+"/pay", web.TakeBackPathOf(uri.String())
 	if page.About, err = a.linkTo(ctx, syntax.ATURI(record.Proposal.Uri)); err != nil {
 		return page, nil, err
@@ -171,6 +172,13 @@ func (a *Acts) addReceipt(ctx context.Context, page *Payment, receipt *stratos.E
 	page.Sentence = receiptSentences[status]
 	if onItsWay(status) {
 		page.Expected = receipt.ExpectedAt
+	}
+	if status == lifecycle.ReceiptRefundFailed {
+		service, _, err := recordAt[stratos.EscrowService](ctx, a, serviceOf(syntax.ATURI(at).Authority().String()))
+		if err != nil {
+			return err
+		}
+		page.Contact = textOf(service.Contact)
 	}
 	proposal := record.Proposal.Uri
 	if receipt.Proposal != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -224,6 +225,64 @@ func TestWhoCannotPayIsToldHowToGoOn(t *testing.T) {
 		}
 		if strings.Contains(page.Problem, "theirs") {
 			t.Errorf("%v: the escrow's words are shown where they say no more", c.err)
+		}
+	}
+}
+
+// Money that a bank returned is owed until it is claimed, so its owner has to know by whom.
+func TestR15_WhoIsOwedARefundIsToldWhomToAsk(t *testing.T) {
+	t.Parallel()
+	for status, asks := range map[lifecycle.ReceiptStatus]bool{lifecycle.ReceiptRefundFailed: true, lifecycle.ReceiptRefunded: false} {
+		w, development := priced()
+		contact := "mailto:help@broker.example"
+		w.records[at(broker, lexicons.CollectionService, "self")] = stratos.EscrowService{Contact: &contact}
+		uri := at(ana, lexicons.CollectionPledge, "3k")
+		w.records[at(broker, lexicons.CollectionReceipt, lexicons.DerivedKey(uri).String())] = stratos.EscrowReceipt{
+			Status: string(status), Development: strong(development), Value: stratos.Defs_Money{Amount: 500, Currency: "USD"},
+		}
+		var shown rendered
+		page, _, err := newActs(t, w, &shown).follow(t.Context(), nobody(ana), lexicons.CollectionPledge, "3k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (page.Contact == contact) != asks {
+			t.Errorf("%s: they reach the operator at %q", status, page.Contact)
+		}
+	}
+}
+
+func TestAFormThatIsTooLongIsAnsweredWithASentence(t *testing.T) {
+	t.Parallel()
+	var shown rendered
+	a := newActs(t, newWorld(), &shown)
+	for name, send := range map[string]http.HandlerFunc{
+		"propose": a.sendPropose, "claim": a.sendClaim, "edit": a.sendEdit, "payout": a.sendPayout, "pledge": a.sendAct(pledge).ServeHTTP,
+	} {
+		shown = rendered{}
+		r := httptest.NewRequest(http.MethodPost, "/x", strings.NewReader(fieldNote+"="+strings.Repeat("x", 1<<20)))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		send(httptest.NewRecorder(), r)
+		if refused, ok := shown.data.(Refused); !ok || shown.status != http.StatusRequestEntityTooLarge || !strings.Contains(refused.Reason, "still there") {
+			t.Errorf("%s: %+v", name, shown)
+		}
+	}
+}
+
+// Nobody is charged where payouts are set up, and nobody is told so.
+func TestPayoutsSpeakOfNoCharge(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		says string
+	}{
+		{&atclient.APIError{StatusCode: http.StatusBadRequest, Name: "InvalidCountry", Message: "No such country."}, "It says: No such country."},
+		{&atclient.APIError{StatusCode: http.StatusBadGateway, Name: "UpstreamFailure"}, "does not answer"},
+		{session.ErrUnreachable, "Your host does not answer"},
+		{session.ErrEnded, "ended your session"},
+		{errors.New("disk"), "Something is broken here"},
+	} {
+		if _, sentence := payoutProblem(c.err); !strings.Contains(sentence, c.says) || strings.Contains(sentence, "charged") {
+			t.Errorf("%v: %q", c.err, sentence)
 		}
 	}
 }

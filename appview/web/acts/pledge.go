@@ -99,7 +99,7 @@ var withdraw = act{act: lifecycle.ActWithdraw, purpose: session.Backing,
 		return Form{
 			Title: "Take your pledge back",
 			Lead: []string{
-				"Your pledge is deleted from your repository, and the escrow returns the money in full. Banks take some days for that.",
+				"Your pledge is deleted, and the escrow returns the money in full. Banks take some days for that.",
 				"That you had pledged, and that it went back, stays public in the escrow's receipt.",
 			},
 			Fields: []Field{{Name: fieldPledge, Label: "Which one", Kind: Choose, Choices: p.pledges()}},

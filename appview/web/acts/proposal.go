@@ -200,6 +200,14 @@ func (a *Acts) refuse(w http.ResponseWriter, r *http.Request, p *place, reason s
 	})
 }
 
+// tooLarge answers a form that is not read to its end.
+func (a *Acts) tooLarge(w http.ResponseWriter, r *http.Request) {
+	a.opts.Render(w, r, http.StatusRequestEntityTooLarge, PageRefused, Refused{
+		Title: "This is too long", Reason: "What you typed is too long to be sent. Go back in your browser: it is still there. Make it shorter, and send it again.",
+		Back: Link{"What is yours", MePath},
+	})
+}
+
 // ask completes an act's form.
 func (a *Acts) ask(p *place, one act, key string) Form {
 	f := one.form(p)
@@ -214,7 +222,7 @@ func (a *Acts) sendAct(one act) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in, err := readInput(w, r)
 		if err != nil {
-			http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
+			a.tooLarge(w, r)
 			return
 		}
 		p, err := a.placeOf(r, one)
