@@ -71,8 +71,13 @@ func paidValue(p *place, in *input) stratos.Defs_Money {
 		in.bad(fieldPublic, "Say that you know it.")
 	}
 	amount := in.money(fieldAmount, p.currency())
-	if amount > 0 && p.bounds != nil && !p.bounds.hold(amount) {
-		in.bad(fieldAmount, p.bounds.sentence())
+	if amount > 0 && p.bounds != nil {
+		switch {
+		case amount < p.bounds.least:
+			in.bad(fieldAmount, "This is less than the escrow takes.")
+		case amount > p.bounds.most:
+			in.bad(fieldAmount, "This is more than the escrow takes at once.")
+		}
 	}
 	return stratos.Defs_Money{Amount: amount, Currency: p.currency().String()}
 }
