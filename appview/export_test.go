@@ -3,6 +3,7 @@ package appview
 import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/appview/web/acts"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 )
@@ -14,6 +15,9 @@ const MostAttempts = mostAttempts
 func NewForgetful(st *store.Store, policy lifecycle.Policy) *API {
 	return &API{store: st, policy: policy, stats: newStatsKeeper()}
 }
+
+// Forms are the API's methods for what visitors do.
+func (a *API) Forms() acts.Queries { return a.forms() }
 
 // PartsReused is how many views were shown again that were made for another answer.
 func PartsReused(a *API) int64 { return a.parts.hits.Load() }

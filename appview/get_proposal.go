@@ -5,6 +5,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
@@ -47,7 +48,7 @@ func (a *API) proposals(ctx context.Context, r *store.Reader, asked []syntax.ATU
 			return nil, err
 		}
 		if ok {
-			view.Viewer = f.viewer.full(details[uri].Facts)
+			view.Viewer = f.viewer.full(details[uri].Facts, lifecycle.Stage(view.Stage))
 			views = append(views, view)
 		}
 	}

@@ -51,7 +51,7 @@ func (s *Service) wirePages(ctx context.Context, api *API, answers xrpc.Answers,
 	}
 	s.sessions.Register(site)
 	forms, err := acts.New(acts.Options{
-		Queries: api.forms(), Accounts: accounts, Escrows: s.cfg.TrustedEscrows, Origin: s.sessions.Origin(),
+		Queries: api.forms(), Accounts: accounts, Escrows: s.cfg.TrustedEscrows, Promises: s.sessions, Origin: s.sessions.Origin(),
 		Render: site.Render, Failed: site.Failed, Now: opts.Clock, Log: opts.Log,
 	})
 	if err != nil {

@@ -90,16 +90,35 @@ func (s site) Similar(ctx context.Context, title, subject string, limit int64) (
 
 // Backings implements [acts.Queries].
 func (s site) Backings(ctx context.Context, of syntax.DID, after *acts.After, limit int) (out []acts.Backing, err error) {
-	var from *store.Key
-	if after != nil {
-		from = &store.Key{Value: after.At.UnixMilli(), URI: after.URI}
-	}
 	err = s.store.Read(ctx, func(r *store.Reader) error {
-		rows, err := r.ListOwn(ctx, of, from, limit)
+		rows, err := r.ListOwn(ctx, of, keyOf(after), limit)
 		for _, row := range rows {
 			out = append(out, acts.Backing{
 				Collection: row.Collection, URI: row.URI, Proposal: row.Proposal, At: time.UnixMilli(row.Value).UTC(),
-				Money: row.Money, Receipt: row.Receipt, Status: row.Status, Test: row.Test, Deleted: row.Deleted,
+				Money: row.Money, Receipt: row.Receipt, Status: row.Status, Test: row.Test, Deleted: row.Deleted, Moved: row.Moved,
+			})
+		}
+		return err
+	})
+	return out, err
+}
+
+// keyOf is where a page of what is the visitor's begins; nil for the first.
+func keyOf(after *acts.After) *store.Key {
+	if after == nil {
+		return nil
+	}
+	return &store.Key{Value: after.At.UnixMilli(), URI: after.URI}
+}
+
+// Earnings implements [acts.Queries].
+func (s site) Earnings(ctx context.Context, of syntax.DID, after *acts.After, limit int) (out []acts.Earning, err error) {
+	err = s.store.Read(ctx, func(r *store.Reader) error {
+		rows, err := r.ListPayouts(ctx, of, keyOf(after), limit)
+		for _, row := range rows {
+			out = append(out, acts.Earning{
+				URI: row.URI, At: time.UnixMilli(row.Value).UTC(), Development: row.Development, Proposal: row.Proposal, Phase: row.Phase, Share: row.Share,
+				Held: row.Held, Releasing: row.Releasing, Released: row.Released, Fee: row.Fee, Expected: row.Expected, Test: row.Test,
 			})
 		}
 		return err
@@ -114,6 +133,28 @@ func (s site) Built(ctx context.Context, by syntax.DID, limit int) (uris []synta
 		return err
 	})
 	return uris, err
+}
+
+// Paying implements [acts.Queries].
+func (s site) Paying(ctx context.Context, whom syntax.DID, limit int) (uris []syntax.ATURI, err error) {
+	err = s.store.Read(ctx, func(r *store.Reader) error {
+		uris, err = r.ListPaying(ctx, whom, limit)
+		return err
+	})
+	return uris, err
+}
+
+// Maintained implements [acts.Queries].
+func (s site) Maintained(ctx context.Context, by syntax.DID, limit int) (views []stratos.ProjectDefs_ProjectView, err error) {
+	err = s.store.Read(ctx, func(r *store.Reader) error {
+		uris, err := r.ListMaintained(ctx, by, limit)
+		if err != nil {
+			return err
+		}
+		views, err = projects(ctx, r, uris)
+		return err
+	})
+	return views, err
 }
 
 // Proposal implements [web.Queries].

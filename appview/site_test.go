@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/appview/web"
+	"github.com/stratosfund/stratosfund/appview/web/acts"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/indexer/store"
 	"github.com/stratosfund/stratosfund/lexicons"
@@ -237,5 +239,55 @@ func BenchmarkPages(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+func TestVisitorsAreToldWhatTheIndexHoldsOfTheirs(t *testing.T) {
+	t.Parallel()
+	l := newLife(t)
+	forms := l.api.Forms()
+	shared := l.record(carol, lexicons.CollectionDevelopment, tid(7), -40, fields{
+		"proposal": refTo(l.proposal), "title": "It", "summary": "All of it.", "currency": "USD", "escrow": broker.String(),
+		"payees": []fields{{"did": carol.String(), "share": 9000}, {"did": bob.String(), "share": 1000}},
+	})
+	project := l.record(carol, lexicons.CollectionProject, "maps", -40, fields{"name": "Maps", "maintainers": []fields{{"did": bob.String()}}})
+	l.put(shared, project)
+
+	backed, err := forms.Backings(t.Context(), alice, nil, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	status := map[syntax.ATURI]lifecycle.ReceiptStatus{}
+	for _, b := range backed {
+		status[b.URI] = b.Status
+		if b.Proposal != l.proposal.URI() || b.Moved || b.Deleted {
+			t.Errorf("what alice paid is %+v", b)
+		}
+	}
+	if len(backed) != 2 || status[l.pledge.URI()] != lifecycle.ReceiptHeld || status[l.donation.URI()] != lifecycle.ReceiptPaid {
+		t.Errorf("what alice paid is %+v", backed)
+	}
+	rest, err := forms.Backings(t.Context(), alice, &acts.After{At: backed[0].At, URI: backed[0].URI}, 10)
+	if err != nil || len(rest) != 1 || rest[0].URI != backed[1].URI {
+		t.Errorf("after the first of them: %+v, %v", rest, err)
+	}
+
+	earned, err := forms.Earnings(t.Context(), bob, nil, 10)
+	if err != nil || len(earned) != 1 {
+		t.Fatalf("bob earned %+v, %v", earned, err)
+	}
+	if e := earned[0]; e.Proposal != l.proposal.URI() || e.Development != l.work.URI() || e.Share != 10_000 || e.Phase != lifecycle.PhaseVerifying ||
+		e.Held.String() != "USD 10.00" || e.Released.Amount != 0 {
+		t.Errorf("bob earned %+v", e)
+	}
+	if built, err := forms.Built(t.Context(), bob, 10); err != nil || !slices.Equal(built, []syntax.ATURI{l.proposal.URI()}) {
+		t.Errorf("bob builds %q, %v", built, err)
+	}
+	if paying, err := forms.Paying(t.Context(), bob, 10); err != nil || !slices.Equal(paying, []syntax.ATURI{l.proposal.URI()}) {
+		t.Errorf("bob is paid for %q, %v", paying, err)
+	}
+	maintained, err := forms.Maintained(t.Context(), bob, 10)
+	if err != nil || len(maintained) != 1 || maintained[0].Uri != project.URI().String() || maintained[0].Author.Did != carol.String() {
+		t.Errorf("bob maintains %+v, %v", maintained, err)
 	}
 }

@@ -2,6 +2,7 @@ package appview
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bluesky-social/indigo/atproto/lexicon"
@@ -54,6 +55,29 @@ func TestEveryWarningHasASentence(t *testing.T) {
 func TestEveryRefusalHasASentence(t *testing.T) {
 	t.Parallel()
 	said(t, lifecycle.Refusals(), refusalText, "refusal", "reason")
+}
+
+// A stage keeps people from something: they are told which one it is, and when they can.
+func TestEveryActThatAStageRefusesSaysWhereTheProposalStandsAndWhenItCanBeDone(t *testing.T) {
+	t.Parallel()
+	for _, stage := range lifecycle.Stages() {
+		for _, act := range lifecycle.Acts() {
+			v := refusalView(lifecycle.Permission{Act: act, Refusal: lifecycle.RefusedStage}, stage)
+			if v.Description == nil || stageText[stage] == "" || actTime[act] == "" ||
+				!strings.HasPrefix(*v.Description, stageText[stage]+" "+actTime[act]) {
+				t.Errorf("to %s something %s: %v", act, stage, v.Description)
+			} else if len(*v.Description) > 300 {
+				t.Errorf("to %s something %s takes %d characters to refuse", act, stage, len(*v.Description))
+			}
+		}
+	}
+	got := notInThisStage(lifecycle.ActEstimate, lifecycle.StagePreview)
+	if want := "Its public preview is open. Estimates are taken until a preview opens. Pledge for its release instead: your money is held until then."; got != want {
+		t.Errorf("who is too late to estimate is told %q, want %q", got, want)
+	}
+	if got := notInThisStage(lifecycle.ActPledge, "a new one"); got != actTime[lifecycle.ActPledge] {
+		t.Errorf("in a stage that is not known it says %q", got)
+	}
 }
 
 func TestTheLexiconKnowsEveryActAndPhase(t *testing.T) {

@@ -78,8 +78,8 @@ func (v *viewer) basic(uri syntax.ATURI) *stratos.FeatureDefs_ViewerState {
 	return v.state(f, f, func(p lifecycle.Payment) bool { return p.Recorded })
 }
 
-// full is what a proposal is to the viewer, by all that is known of it.
-func (v *viewer) full(f lifecycle.Facts) *stratos.FeatureDefs_ViewerState {
+// full is what a proposal in a stage is to the viewer, by all that is known of it.
+func (v *viewer) full(f lifecycle.Facts, stage lifecycle.Stage) *stratos.FeatureDefs_ViewerState {
 	if v == nil {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (v *viewer) full(f lifecycle.Facts) *stratos.FeatureDefs_ViewerState {
 			state.May = append(state.May, string(p.Act))
 			continue
 		}
-		state.MayNot = append(state.MayNot, refusalView(p))
+		state.MayNot = append(state.MayNot, refusalView(p, stage))
 	}
 	return state
 }
@@ -117,29 +117,4 @@ func viewerPledge(p lifecycle.Payment) stratos.FeatureDefs_ViewerPledge {
 		Uri: p.Subject.String(), Status: string(p.Status),
 		Value: stratos.Defs_Money{Amount: p.Value.Amount, Currency: string(p.Value.Currency)},
 	}
-}
-
-func refusalView(p lifecycle.Permission) stratos.FeatureDefs_Refusal {
-	v := stratos.FeatureDefs_Refusal{Act: string(p.Act), Reason: string(p.Refusal)}
-	if text, ok := refusalText[p.Refusal]; ok {
-		v.Description = &text
-	}
-	return v
-}
-
-// refusalText says for people why they may not do something.
-var refusalText = map[lifecycle.Refusal]string{
-	lifecycle.RefusedStage:             "The proposal is not in a stage for it.",
-	lifecycle.RefusedNotDeveloper:      "Only those who act for the project may do it.",
-	lifecycle.RefusedNotAuthor:         "Only the developer of the attempt may do it.",
-	lifecycle.RefusedOwnWork:           "It is your own work: the money would come back to you.",
-	lifecycle.RefusedClosing:           "The preview closes too soon for another payment.",
-	lifecycle.RefusedClosed:            "The time for it is over.",
-	lifecycle.RefusedNoPledge:          "You have no pledge that could be taken back.",
-	lifecycle.RefusedReleaseSeen:       "The code is released, so pledges stay.",
-	lifecycle.RefusedNoHeldPledge:      "Only who has money held for the release may dispute it.",
-	lifecycle.RefusedAlreadyDisputed:   "You disputed this release before.",
-	lifecycle.RefusedAlreadyDeveloping: "You have an attempt at it that is not over.",
-	lifecycle.RefusedNotPayee:          "The attempt does not name you as a payee.",
-	lifecycle.RefusedAlreadyConsented:  "You agreed before.",
 }

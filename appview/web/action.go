@@ -55,6 +55,9 @@ func actionsOf(v *stratos.FeatureDefs_ProposalView, path string) []action {
 	}
 	var out []action
 	for _, a := range actNames {
+		if (a.act == lifecycle.ActPledge || a.act == lifecycle.ActDonate) && (v.Attempt == nil || !v.Attempt.Trusted) {
+			continue // nobody is led to pay where this service trusts nobody
+		}
 		if may(a.act) {
 			out = append(out, action{a.name, path + "/" + string(a.act), a.note, len(out) == 0})
 		}

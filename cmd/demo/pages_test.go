@@ -46,6 +46,8 @@ func everyPage(t *testing.T, s *showing) {
 	for _, who := range []string{"maya-builds.test", "ana-backs.test", "lin-builds.test", "chloe-backs.test"} {
 		b := s.visit(t, who, "/me")
 		b.Inspect("me-of-" + who)
+		b.Go("/me/work")
+		b.Inspect("work-of-" + who)
 		for _, stage := range lifecycle.Stages() {
 			for _, proposal := range s.allInStage(t, stage) {
 				lookAtForms(b, pagePath(proposal.Uri), asked)

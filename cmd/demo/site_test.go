@@ -107,6 +107,7 @@ func pledgedAndTakenBack(t *testing.T, s *showing) {
 	b.Press("Go to 127.0.0.1")
 	b.Reach("/me/pledge/")
 	b.See("Your money is held")
+	b.See("What the escrow signed for you")
 	b.Inspect("pledge-held")
 
 	b.Go(path + "/withdraw")
@@ -115,7 +116,7 @@ func pledgedAndTakenBack(t *testing.T, s *showing) {
 	b.Press("Take it back")
 	b.Arrive(path)
 	b.Go("/me")
-	b.See("(taken back)")
+	b.See("(its record is deleted)")
 	b.SeeAfterReload("refunded")
 	b.Inspect("me-refunded")
 }
@@ -126,13 +127,11 @@ func givenUp(t *testing.T, s *showing) {
 	b.Fill("Amount", "0.10")
 	b.Choose("I know that this stays public")
 	b.Press("Sign the pledge")
-	b.Press("Go on to pay")
-	b.See("does not take so little")
+	b.See("nothing was written")
+	b.See("The escrow takes from $1")
 	b.Inspect("pledge-too-little")
 
-	b.Go(path + "/pledge")
 	b.Fill("Amount", "30")
-	b.Choose("I know that this stays public")
 	b.Press("Sign the pledge")
 	b.Press("Go on to pay $30")
 	payCard(b, cardDeclined)

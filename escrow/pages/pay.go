@@ -149,7 +149,7 @@ func told(o checkout.Offer) (head, sentence string) {
 	case "reversed":
 		return "Your donation went back", "It was returned from the developer's account to you."
 	case "held":
-		return "Your pledge is held", "It is paid out when the feature is released, and goes back to you in full otherwise. Until the campaign closes you can take it back by deleting your pledge."
+		return "Your pledge is held", "It is paid out when the feature is released, and goes back to you in full otherwise. While the preview is open you can take it back, where you made it."
 	case "releasing":
 		return "On its way to the developers", "The feature was released. The money is on its way."
 	case "released":
@@ -171,9 +171,9 @@ func told(o checkout.Offer) (head, sentence string) {
 func ended(why checkout.Ending) string {
 	switch why {
 	case checkout.EndingEdited:
-		return "The record was changed meanwhile. Nothing was charged. Go back, and pay for what it says now."
+		return "What you signed was changed meanwhile. Nothing was charged. Go back, and pay for what it says now."
 	case checkout.EndingWithdrawn:
-		return "The record was deleted. Nothing was charged."
+		return "What you signed was deleted meanwhile. Nothing was charged."
 	case checkout.EndingClosed:
 		return "Nothing is taken for this work any more. Nothing was charged."
 	default:

@@ -76,8 +76,7 @@ func (tx *tx) putCampaign(ctx context.Context, row typedRow, rec *stratos.Escrow
 	}
 	for _, p := range rec.Payees {
 		err := tx.exec(ctx, `
-			INSERT INTO campaign_payee (record_id, did) VALUES ($1, $2)
-			ON CONFLICT DO NOTHING`, row.id, p.Did)
+			INSERT INTO campaign_payee (record_id, did, share) VALUES ($1, $2, $3)`, row.id, p.Did, p.Share)
 		if err != nil {
 			return err
 		}

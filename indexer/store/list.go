@@ -410,6 +410,21 @@ func (r *Reader) ListProjects(ctx context.Context, owner syntax.DID, after *Key,
 	return keys, nil
 }
 
+// ListMaintained returns the visible projects of others of which an account is a
+// maintainer, newest first.
+func (r *Reader) ListMaintained(ctx context.Context, did syntax.DID, limit int) ([]syntax.ATURI, error) {
+	var c clauses
+	c.add(`SELECT j.uri FROM project_maintainer m JOIN project j ON j.record_id = m.record_id JOIN repo a ON a.did = j.owner
+		WHERE m.did = ? AND j.owner <> ? AND a.status = 'active' AND j.created_at <= ?
+		ORDER BY j.created_at DESC, j.uri DESC`, did, did, millis(r.now.Add(lifecycle.FutureTolerance)))
+	c.limit(limit)
+	uris, err := collect(ctx, r.tx, c.text.String(), scanURI, c.args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: list what %s maintains: %w", did, err)
+	}
+	return uris, nil
+}
+
 func scanKey(rows *sql.Rows) (k Key, err error) {
 	err = rows.Scan(&k.Value, &k.URI)
 	return k, err

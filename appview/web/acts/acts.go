@@ -29,10 +29,28 @@ type Queries interface {
 	// Built are the proposals at which an account leads attempts, or led them, the newest
 	// first.
 	Built(ctx context.Context, by syntax.DID, limit int) ([]syntax.ATURI, error)
+	// Paying are the proposals at which others lead attempts that name an account as a
+	// payee: first what it agreed to, since anybody can name it, then the newest.
+	Paying(ctx context.Context, whom syntax.DID, limit int) ([]syntax.ATURI, error)
+	// Maintained are the projects of others that name an account as a maintainer, the newest
+	// first.
+	Maintained(ctx context.Context, by syntax.DID, limit int) ([]stratos.ProjectDefs_ProjectView, error)
+	// Earnings are the campaigns of which an account is a payee, newest first, after the end
+	// of the last page.
+	Earnings(ctx context.Context, of syntax.DID, after *After, limit int) ([]Earning, error)
 	// Backings are what an account offered and paid, newest first, after the end of the
 	// last page. They are for the account itself.
 	Backings(ctx context.Context, of syntax.DID, after *After, limit int) ([]Backing, error)
 }
+
+// Promises are what escrows signed for visitors before they paid.
+type Promises interface {
+	Keep(ctx context.Context, of syntax.DID, about syntax.ATURI, word string) error
+	// Kept returns them for an account and a record of it, the newest first.
+	Kept(ctx context.Context, of syntax.DID, about syntax.ATURI) ([]string, error)
+}
+
+var _ Promises = (*session.Sessions)(nil)
 
 // Options are what the acts are made of.
 type Options struct {
@@ -41,6 +59,8 @@ type Options struct {
 	Accounts identity.Directory
 	// Escrows are those that the operator trusts, for developers to choose from.
 	Escrows []syntax.DID
+	// Promises are kept where the operator of an escrow cannot take them back.
+	Promises Promises
 	// Origin is where people are signed in: scheme and host.
 	Origin string
 	// Render shows one of the pages of form.go, as a private one.
@@ -59,7 +79,7 @@ type Acts struct {
 
 // New checks the options.
 func New(opts Options) (*Acts, error) {
-	if opts.Queries == nil || opts.Accounts == nil || opts.Render == nil || opts.Failed == nil || opts.Now == nil || opts.Log == nil {
+	if opts.Queries == nil || opts.Promises == nil || opts.Accounts == nil || opts.Render == nil || opts.Failed == nil || opts.Now == nil || opts.Log == nil {
 		return nil, errors.New("acts: options: all but Escrows are required")
 	}
 	if u, err := url.Parse(opts.Origin); err != nil || u.Host == "" {

@@ -53,11 +53,11 @@ func TestEveryRefusalOfTheEscrowIsASentence(t *testing.T) {
 	named := map[string]bool{"InvalidReturnUri": true} // which would be our own mistake
 	for _, e := range schema.Def.(lexicon.SchemaProcedure).Errors {
 		named[e.Name] = true
-		if checkoutSentences[e.Name] == "" && e.Name != "InvalidReturnUri" {
+		if (noCheckouts[e.Name].sentence == "" || noCheckouts[e.Name].way == "") && e.Name != "InvalidReturnUri" {
 			t.Errorf("nobody is told of %s", e.Name)
 		}
 	}
-	for name := range checkoutSentences {
+	for name := range noCheckouts {
 		if !named[name] {
 			t.Errorf("the escrow never says %s", name)
 		}

@@ -191,7 +191,7 @@ func (a *Acts) escrowChoices(ctx context.Context) []Choice {
 	var out []Choice
 	for _, did := range a.opts.Escrows {
 		choice := Choice{Value: did.String(), Name: did.String(), Chosen: len(out) == 0}
-		found, err := a.opts.Queries.Record(ctx, syntax.ATURI("at://"+did.String()+"/"+lexicons.CollectionService.String()+"/self"))
+		found, err := a.opts.Queries.Record(ctx, serviceOf(did.String()))
 		var service stratos.EscrowService
 		if err == nil && json.Unmarshal(found.Record, &service) == nil && service.Name != "" {
 			choice.Name = service.Name
@@ -203,10 +203,16 @@ func (a *Acts) escrowChoices(ctx context.Context) []Choice {
 
 var consent = act{act: lifecycle.ActConsent, purpose: session.Building,
 	form: func(p *place) Form {
+		part := "a part"
+		if p.Attempt != nil && p.visitor != nil {
+			if own := shareOf(p.Attempt.Payees, p.visitor.DID); own != nil {
+				part = web.Share(own.Share)
+			}
+		}
 		return Form{
 			Title: "Agree to be a payee",
 			Lead: []string{
-				"The developer names you as one who gets a part of what is paid. If you agree, your part goes to the payment account that you set up with the escrow.",
+				"The developer names you as one who gets " + part + " of what is paid, after the escrow's fee. If you agree, it goes to the payment account that you set up with the escrow.",
 				"Your agreement is for this version of the work. Whoever leads it cannot change your part once the preview has opened.",
 			},
 			Button: "Sign that you agree",

@@ -27,7 +27,7 @@ var estimate = act{act: lifecycle.ActEstimate, purpose: session.Backing,
 			Lead: []string{
 				"Say what you would pay if this were built. It costs nothing and binds you to nothing; it tells developers what to build next.",
 			},
-			Public: "Your name and the amount are public, in your own repository. You can delete them there.",
+			Public: "Your name and the amount are public. You can take the estimate back at any time.",
 			Button: "Sign the estimate",
 		}
 		if sentence := capSentence(p); sentence != "" {

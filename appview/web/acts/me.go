@@ -41,6 +41,7 @@ type Backing struct {
 	Status     lifecycle.ReceiptStatus
 	Test       bool
 	Deleted    bool // only the receipt is left
+	Moved      bool // the record names another proposal than was paid for
 }
 
 // After is the end of a page.
@@ -54,7 +55,10 @@ type Me struct {
 	DID, Handle string
 	Entries     []Entry
 	More        string // address of the next page
-	CSV         string
+	// Earned is what people pay for the visitor's own work; it stands on the first page.
+	Earned     []Earned
+	MoreEarned bool // there is more of it in the file
+	CSV        string
 }
 
 // Entry is one of them.
@@ -69,6 +73,7 @@ type Entry struct {
 	Receipt string
 	Test    bool
 	Deleted bool
+	Moved   bool
 }
 
 func (a *Acts) me(w http.ResponseWriter, r *http.Request) {
@@ -90,7 +95,7 @@ func (a *Acts) me(w http.ResponseWriter, r *http.Request) {
 	page := Me{DID: visitor.DID.String(), Handle: visitor.Handle.String(), CSV: csvPath}
 	if len(found) > perPage {
 		found = found[:perPage]
-		page.More = MePath + "?" + afterOf(found[perPage-1]).Encode()
+		page.More = MePath + "?" + found[perPage-1].end().query().Encode()
 	}
 	titles := map[syntax.ATURI]Link{}
 	for _, b := range found {
@@ -103,6 +108,12 @@ func (a *Acts) me(w http.ResponseWriter, r *http.Request) {
 			titles[b.Proposal] = about
 		}
 		page.Entries = append(page.Entries, entryOf(b, about))
+	}
+	if after == nil {
+		if err := a.addEarned(r.Context(), &page, visitor.DID); err != nil {
+			a.opts.Failed(w, r, err)
+			return
+		}
 	}
 	a.opts.Render(w, r, http.StatusOK, PageMe, page)
 }
@@ -129,7 +140,7 @@ var statuses = map[lifecycle.ReceiptStatus]string{
 
 func entryOf(b Backing, about Link) Entry {
 	e := Entry{
-		Kind: kinds[b.Collection], About: about, Amount: web.Amount(b.Money.Amount, b.Money.Currency.String()), At: b.At, Receipt: b.Receipt.String(), Test: b.Test, Deleted: b.Deleted,
+		Kind: kinds[b.Collection], About: about, Amount: web.Amount(b.Money.Amount, b.Money.Currency.String()), At: b.At, Receipt: b.Receipt.String(), Test: b.Test, Deleted: b.Deleted, Moved: b.Moved,
 		Status: statuses[b.Status],
 	}
 	if b.Collection == lexicons.CollectionEstimate {
@@ -139,9 +150,7 @@ func entryOf(b Backing, about Link) Entry {
 	if e.Status == "" {
 		e.Status, e.Back = "not paid", web.TakeBackPathOf(b.URI.String())
 	}
-	if !b.Deleted {
-		e.Path = paymentPath(b.URI)
-	}
+	e.Path = paymentPath(b.URI)
 	return e
 }
 
@@ -161,8 +170,23 @@ func afterIn(query url.Values) (*After, error) {
 	return &After{At: time.UnixMilli(millis), URI: uri}, nil
 }
 
-func afterOf(b Backing) url.Values {
-	return url.Values{"at": {strconv.FormatInt(b.At.UnixMilli(), 10)}, "uri": {b.URI.String()}}
+func (a After) query() url.Values {
+	return url.Values{"at": {strconv.FormatInt(a.At.UnixMilli(), 10)}, "uri": {a.URI.String()}}
+}
+
+// columns are those of the file. What is offered or paid has an amount; what is earned has
+// what all payees share instead.
+var columns = []string{
+	"kind", "date", "amount", "currency", "status", "test", "deleted", "proposal", "record", "receipt",
+	"held", "releasing", "released", "fee", "share_percent",
+}
+
+func (b Backing) row() []string {
+	return []string{
+		kinds[b.Collection], stamp(b.At), amountDigits(b.Money), b.Money.Currency.String(), string(b.Status),
+		strconv.FormatBool(b.Test), strconv.FormatBool(b.Deleted), b.Proposal.String(), b.URI.String(), b.Receipt.String(),
+		"", "", "", "", "",
+	}
 }
 
 // export is all of it as a file.
@@ -172,28 +196,57 @@ func (a *Acts) export(w http.ResponseWriter, r *http.Request) {
 		toSignIn(w, r, session.Backing)
 		return
 	}
-	rows := [][]string{{"kind", "date", "amount", "currency", "status", "test", "deleted", "proposal", "record", "receipt"}}
-	var after *After
-	for len(rows) <= mostExported {
-		found, err := a.opts.Queries.Backings(r.Context(), visitor.DID, after, perPage)
-		if err != nil {
-			a.opts.Failed(w, r, err)
-			return
-		}
-		for _, b := range found {
-			rows = append(rows, []string{
-				kinds[b.Collection], stamp(b.At), amountDigits(b.Money), b.Money.Currency.String(), string(b.Status),
-				strconv.FormatBool(b.Test), strconv.FormatBool(b.Deleted), b.Proposal.String(), b.URI.String(), b.Receipt.String(),
-			})
-		}
-		if len(found) < perPage {
-			break
-		}
-		after = &After{At: found[len(found)-1].At, URI: found[len(found)-1].URI}
+	rows, err := a.rowsOf(r.Context(), visitor.DID)
+	if err != nil {
+		a.opts.Failed(w, r, err)
+		return
 	}
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="stratosfund.csv"`)
-	if err := csv.NewWriter(w).WriteAll(rows); err != nil {
+	if err := csv.NewWriter(w).WriteAll(append([][]string{columns}, rows...)); err != nil {
 		a.log.InfoContext(r.Context(), "export not sent", "err", err)
 	}
+}
+
+// rowsOf are those of the file.
+func (a *Acts) rowsOf(ctx context.Context, did syntax.DID) ([][]string, error) {
+	backed, err := pages(func(after *After) ([]Backing, error) { return a.opts.Queries.Backings(ctx, did, after, perPage) })
+	if err != nil {
+		return nil, err
+	}
+	earned, err := pages(func(after *After) ([]Earning, error) { return a.opts.Queries.Earnings(ctx, did, after, perPage) })
+	if err != nil {
+		return nil, err
+	}
+	rows := make([][]string, 0, len(backed)+len(earned))
+	for _, b := range backed {
+		rows = append(rows, b.row())
+	}
+	for _, e := range earned {
+		rows = append(rows, e.row())
+	}
+	return rows, nil
+}
+
+// listed is something in a list by pages.
+type listed interface{ end() After }
+
+// end is where a page that ends with it ends.
+func (b Backing) end() After { return After{b.At, b.URI} }
+
+// pages reads a list from one end to the other, as far as a file goes.
+func pages[T listed](read func(*After) ([]T, error)) (all []T, err error) {
+	var after *After
+	for len(all) < mostExported {
+		page, err := read(after)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < perPage {
+			break
+		}
+		after = new(page[len(page)-1].end())
+	}
+	return all, nil
 }

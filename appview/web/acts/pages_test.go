@@ -25,8 +25,8 @@ var ours = map[string]string{
 	"Path": "/x", "Action": "/x", "CSV": "/x", "More": "/x", "Board": "/x", "PayPath": "/x", "TakeBack": "/x", "SignIn": "/x",
 	"Entry.Back": "/x", "Written.Back": "/x", "Receipt": "at://did:plc:x/fund.stratos.escrow.receipt/x", "Payment.Expected": "2026-06-03T00:00:00Z",
 	"Form.Title": "", "Form.Lead": "", "Form.Public": "", "Form.Button": "", "Field.Name": "", "Field.Label": "", "Field.Hint": "", "Field.Before": "",
-	"Hidden.Name": "", "Value": "", "Refused.Title": "", "Payment.Sentence": "", "Payment.Problem": "", "PayoutAccount.Sentence": "", "PayoutAccount.Begin": "",
-	"URI": "", "DID": "", "Me.Handle": "", "Kind": "", "Amount": "", "Status": "", "Stage": "", "Money": "", "Share": "", "Worth": "", "PayoutAccount.Escrow": "",
+	"Hidden.Name": "", "Value": "", "Refused.Title": "", "Payment.Sentence": "", "Anew": "/x", "PayoutAccount.Sentence": "", "PayoutAccount.Begin": "",
+	"URI": "", "DID": "", "Me.Handle": "", "Kind": "", "Amount": "", "Status": "", "Stage": "", "Money": "", "Share": "", "Worth": "", "Earned.Nothing": "", "Record": "at://did:plc:x/fund.stratos.escrow.campaign/x", "PayoutAccount.Escrow": "",
 }
 
 // own is what a test puts into a field that is ours.

@@ -3,14 +3,13 @@ package acts
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
-	"github.com/bluesky-social/indigo/atproto/atclient"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/appview/web"
@@ -18,6 +17,7 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
 	"github.com/stratosfund/stratosfund/lexicons"
 	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
+	"github.com/stratosfund/stratosfund/lexicons/money"
 	"github.com/stratosfund/stratosfund/xrpc"
 )
 
@@ -38,12 +38,17 @@ type Payment struct {
 	Amount   string
 	Status   string // of the receipt; empty without one
 	Sentence string
+	Contact  string  // where the operator of the escrow is reached, when one has to
 	Expected *string // when money that is on its way should arrive; nil where nobody knows
 	Problem  string  // why it cannot be paid now
+	Anew     string  // where to sign another one, when this one cannot be paid
 	URI      string
 	Receipt  string // its uri
+	Moved    bool   // the record names another proposal by now
 	PayPath  string // where to pay; empty when that is done
 	TakeBack string // where an unpaid one is deleted
+	// Promises are what the escrow signed before, the newest first.
+	Promises []string
 	Test     bool
 	Waiting  bool // the page looks again by itself
 }
@@ -55,9 +60,9 @@ var receiptSentences = map[lifecycle.ReceiptStatus]string{
 	lifecycle.ReceiptReleased:     "The code is released, and the developers have your money. Thank you.",
 	lifecycle.ReceiptRefunding:    "Your money is on its way back to you. Banks take some days for that.",
 	lifecycle.ReceiptRefunded:     "Your money went back to you in full.",
-	lifecycle.ReceiptRefundFailed: "Your bank did not take your money back. The escrow owes it to you until you claim it: contact the escrow.",
-	lifecycle.ReceiptChargedBack:  "Your bank took the money back.",
-	lifecycle.ReceiptReversed:     "The payment was reversed.",
+	lifecycle.ReceiptRefundFailed: "Your bank did not take your money back. It is still yours, and the escrow owes it to you for as long as it takes: write to its operator, who pays it in another way.",
+	lifecycle.ReceiptChargedBack:  "Your bank took the payment back, so nothing of it is held any more.",
+	lifecycle.ReceiptReversed:     "Your donation went back to you.",
 	lifecycle.ReceiptPaid:         "The developers have your donation. Thank you.",
 }
 
@@ -104,59 +109,122 @@ func (a *Acts) showPayment(w http.ResponseWriter, r *http.Request, status int, p
 	a.opts.Render(w, r, status, PagePayment, page)
 }
 
-// follow reads what is known of a payment. The record is nil while nobody has read it.
+// follow reads what is known of a payment. The record is nil while nobody has read it, and
+// once it is deleted.
 func (a *Acts) follow(ctx context.Context, v *session.Visitor, collection syntax.NSID, rkey string) (Payment, *stratos.FeatureDefs_RecordView, error) {
 	uri, err := syntax.ParseATURI("at://" + v.DID.String() + "/" + collection.String() + "/" + rkey)
 	page := Payment{Pledge: collection == lexicons.CollectionPledge, URI: uri.String()}
 	if err != nil {
 		return page, nil, xrpc.Named("RecordNotFound", "no record has this address")
 	}
+	if page.Promises, err = a.opts.Promises.Kept(ctx, v.DID, uri); err != nil {
+		return page, nil, err
+	}
 	found, err := a.opts.Queries.Record(ctx, uri)
-	if isNotFound(err) {
-		page.Sentence = "Your host has your signature. This service has not read it yet, or you deleted it."
-		return page, nil, nil
-	}
-	if err != nil {
+	if err != nil && !isNotFound(err) {
 		return page, nil, err
 	}
-	record, err := readRecord[payable](found.Record)
-	if err != nil {
-		return page, nil, err
-	}
-	page.Amount = web.Amount(record.Value.Amount, record.Value.Currency)
-	if page.About, err = a.linkTo(ctx, syntax.ATURI(record.Proposal.Uri)); err != nil {
-		return page, nil, err
+	var record payable
+	if err == nil {
+		if record, err = readRecord[payable](found.Record); err != nil {
+			return page, nil, err
+		}
 	}
 	receipt, at, err := a.receiptFor(ctx, record.Escrow, uri)
 	if err != nil {
 		return page, nil, err
 	}
-	if receipt == nil {
-		page.Sentence = "It is signed, and not paid. Nothing counts until the escrow has a receipt."
-		page.PayPath, page.TakeBack = paymentPath(uri)+"/pay", web.TakeBackPathOf(uri.String())
-		return page, found, nil
+	if receipt != nil {
+		return page, found, a.addReceipt(ctx, &page, receipt, at, record)
 	}
-	page.Receipt, page.Status, page.Test = at, receipt.Status, receipt.Test != nil && *receipt.Test
-	page.Amount = web.Amount(receipt.Value.Amount, receipt.Value.Currency)
-	page.Sentence = receiptSentences[lifecycle.ReceiptStatus(receipt.Status)]
-	if onItsWay(lifecycle.ReceiptStatus(receipt.Status)) {
-		page.Expected = receipt.ExpectedAt
+	if found == nil {
+		page.Sentence = "This service has not read yet what you signed, which can take a minute. If you deleted it, there is nothing to pay."
+		return page, nil, nil
 	}
-	return page, found, nil
+	page.Amount = web.Amount(record.Value.Amount, record.Value.Currency)
+	page.Sentence = "It is signed, and not paid yet. It counts when the escrow has published a receipt for your payment."
+	page.PayPath, page.TakeBack = paymentPath(uri)+"/pay", web.TakeBackPathOf(uri.String())
+	if page.About, err = a.linkTo(ctx, syntax.ATURI(record.Proposal.Uri)); err != nil {
+		return page, nil, err
+	}
+	return page, found, a.stopUnpayable(ctx, &page, collection, record)
 }
 
-// receiptFor is the receipt that an escrow has for a record; nil for none.
-func (a *Acts) receiptFor(ctx context.Context, escrow string, uri syntax.ATURI) (receipt *stratos.EscrowReceipt, at string, err error) {
-	address := syntax.ATURI("at://" + escrow + "/" + lexicons.CollectionReceipt.String() + "/" + lexicons.DerivedKey(uri).String())
-	found, err := a.opts.Queries.Record(ctx, address)
-	if isNotFound(err) {
-		return nil, "", nil
+// stopUnpayable offers no payment that is known to be refused.
+func (a *Acts) stopUnpayable(ctx context.Context, page *Payment, collection syntax.NSID, record payable) error {
+	if !slices.Contains(a.opts.Escrows, syntax.DID(record.Escrow)) {
+		page.stop("It names an escrow that this service does not trust, so you cannot pay it from here.", wayOver)
+		return nil
 	}
-	if err != nil {
-		return nil, "", err
+	bounds, err := a.boundsOf(ctx, collection, record.Escrow, syntax.ATURI(record.Development.Uri), money.Currency(record.Value.Currency))
+	if err == nil && bounds != nil && !bounds.hold(record.Value.Amount) {
+		page.stop("It cannot be paid: "+bounds.sentence()+" Nothing was charged. Delete this one, and sign a new one with another amount.", wayAnew)
 	}
-	out, err := readRecord[stratos.EscrowReceipt](found.Record)
-	return &out, found.Uri, err
+	return err
+}
+
+// addReceipt says where the money is. What was paid for is what the receipt says, whatever
+// became of the record.
+func (a *Acts) addReceipt(ctx context.Context, page *Payment, receipt *stratos.EscrowReceipt, at string, record payable) (err error) {
+	status := lifecycle.ReceiptStatus(receipt.Status)
+	page.Receipt, page.Status, page.Test = at, receipt.Status, receipt.Test != nil && *receipt.Test
+	page.Amount = web.Amount(receipt.Value.Amount, receipt.Value.Currency)
+	page.Sentence = receiptSentences[status]
+	if onItsWay(status) {
+		page.Expected = receipt.ExpectedAt
+	}
+	if status == lifecycle.ReceiptRefundFailed {
+		service, _, err := recordAt[stratos.EscrowService](ctx, a, serviceOf(syntax.ATURI(at).Authority().String()))
+		if err != nil {
+			return err
+		}
+		page.Contact = textOf(service.Contact)
+	}
+	proposal := record.Proposal.Uri
+	if receipt.Proposal != nil {
+		page.Moved = proposal != "" && proposal != receipt.Proposal.Uri
+		proposal = receipt.Proposal.Uri
+	}
+	page.About, err = a.linkTo(ctx, syntax.ATURI(proposal))
+	return err
+}
+
+// stop says why it cannot be paid as it is, and offers what can be done instead.
+func (page *Payment) stop(problem string, how way) {
+	page.Problem = problem
+	if how != wayAgain {
+		page.PayPath = ""
+	}
+	if how == wayAnew && page.About.Path != "" {
+		act := lifecycle.ActPledge
+		if !page.Pledge {
+			act = lifecycle.ActDonate
+		}
+		page.Anew = page.About.Path + "/" + string(act)
+	}
+}
+
+// receiptFor is the receipt that an escrow has for a record: the one that the record names,
+// or one that the operator trusts, since a record may have named another when it was paid.
+// It is nil for none.
+func (a *Acts) receiptFor(ctx context.Context, named string, uri syntax.ATURI) (receipt *stratos.EscrowReceipt, at string, err error) {
+	escrows := a.opts.Escrows
+	if named != "" {
+		escrows = append([]syntax.DID{syntax.DID(named)}, escrows...)
+	}
+	for _, escrow := range escrows {
+		address := syntax.ATURI("at://" + escrow.String() + "/" + lexicons.CollectionReceipt.String() + "/" + lexicons.DerivedKey(uri).String())
+		found, err := a.opts.Queries.Record(ctx, address)
+		if isNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		out, err := readRecord[stratos.EscrowReceipt](found.Record)
+		return &out, found.Uri, err
+	}
+	return nil, "", nil
 }
 
 // pay asks the escrow where to pay, and leads there.
@@ -178,8 +246,8 @@ func (a *Acts) pay(collection syntax.NSID) http.HandlerFunc {
 		}
 		target, err := a.checkout(r.Context(), visitor, record)
 		if err != nil {
-			var status int
-			status, page.Problem = checkoutSentence(err)
+			status, sentence, how := checkoutProblem(err)
+			page.stop(sentence, how)
 			a.log.InfoContext(r.Context(), "checkout not begun", "uri", page.URI, "err", err)
 			a.showPayment(w, r, status, page)
 			return
@@ -205,6 +273,10 @@ func (a *Acts) checkout(ctx context.Context, v *session.Visitor, record *stratos
 	if err != nil {
 		return nil, fmt.Errorf("acts: ask %s where to pay for %s: %w", paid.Escrow, uri, err)
 	}
+	// Before anybody pays: it is what they have when no receipt comes.
+	if err := a.opts.Promises.Keep(ctx, v.DID, uri, offer.Acknowledgement); err != nil {
+		return nil, fmt.Errorf("acts: keep what %s signed for %s: %w", paid.Escrow, uri, err)
+	}
 	return a.elsewhere(paid.Escrow, offer.Url)
 }
 
@@ -217,51 +289,6 @@ func (a *Acts) elsewhere(escrow, address string) (*url.URL, error) {
 		return nil, fmt.Errorf("acts: %s sends people to %q", escrow, address)
 	}
 	return target, nil
-}
-
-// checkoutSentences say why the escrow takes no payment, by the names of its lexicon.
-var checkoutSentences = map[string]string{
-	"SubjectNotFound":      "The escrow does not find what you signed. Nothing was charged. Try again in a minute.",
-	"SubjectChanged":       "What you signed has been changed since. Nothing was charged. Reload this page, and try again.",
-	"SubjectUnproven":      "Your host does not prove to the escrow what you signed. Nothing was charged. Try again in a minute.",
-	"InvalidSubject":       "The escrow does not take what you signed. Nothing was charged.",
-	"NotAuthor":            "This is not yours to pay. Nothing was charged.",
-	"WrongEscrow":          "The developer has chosen another escrow meanwhile. Nothing was charged. Pledge anew.",
-	"CampaignNotFound":     "The escrow does not take pledges for this. Nothing was charged.",
-	"CampaignNotOpen":      "Pledging is not open. Nothing was charged.",
-	"CampaignClosing":      "Pledging ends too soon for another payment. Nothing was charged.",
-	"DevelopmentNotFound":  "The escrow does not know this work. Nothing was charged. If it was only just announced, try again in a minute.",
-	"DonationsClosed":      "The developer takes no donations now. Nothing was charged.",
-	"NotEligible":          "It is your own work: the money would come back to you. Nothing was charged.",
-	"CurrencyMismatch":     "The work is in another currency. Nothing was charged. Pledge anew.",
-	"AmountOutOfRange":     "The escrow does not take so little, or so much. Nothing was charged. Pledge anew, with another amount.",
-	"LimitReached":         "The escrow takes no more from you, or for this work, just now. Nothing was charged. Its terms say how much that is.",
-	"AlreadyPaid":          "You have paid for this already. Its receipt shows here soon.",
-	"PayeeNotReady":        "The developer cannot be paid yet. Nothing was charged. Try again another day.",
-	"FloatExhausted":       "The escrow takes no more payments just now, because it could not pay the costs of refunding everybody. Nothing was charged. Try again later.",
-	"ProcessorUnavailable": "The payment processor does not answer. Nothing was charged. Try again in a minute.",
-}
-
-// checkoutSentence says what is safe and what to do when nobody can pay.
-func checkoutSentence(err error) (status int, sentence string) {
-	if api, ok := errors.AsType[*atclient.APIError](err); ok {
-		if known, ok := checkoutSentences[api.Name]; ok {
-			return http.StatusConflict, known
-		}
-		if !errors.Is(err, session.ErrEnded) && !errors.Is(err, session.ErrNotGranted) {
-			return http.StatusBadGateway, "The escrow does not answer. Nothing was charged, and what you signed stays. Try again in a minute."
-		}
-	}
-	status, _ = sentenceOf(err)
-	switch {
-	case errors.Is(err, session.ErrEnded):
-		return status, "Your host has ended your session. Nothing was charged. Sign in again, and come back to this page."
-	case errors.Is(err, session.ErrNotGranted):
-		return status, "You have not allowed this site to ask the escrow for you. Nothing was charged. Sign in again and agree there."
-	case errors.Is(err, session.ErrUnreachable):
-		return status, "Your host does not answer. Nothing was charged, and what you signed stays. Try again in a minute."
-	}
-	return status, "Something is broken here. Nothing was charged. Try again in a minute."
 }
 
 // linkTo names a proposal. One that nobody knows any more has no page.

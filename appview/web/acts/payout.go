@@ -44,8 +44,8 @@ type PayoutAccount struct {
 var payoutSentences = map[string]string{
 	"ready":      "You can be paid.",
 	"onboarding": "The payment processor needs more from you before you can be paid.",
-	"restricted": "The payment processor does not pay you as things are.",
-	"rejected":   "The payment processor has refused to pay you.",
+	"restricted": "The payment processor does not pay you as things are. Go on there to see what it needs.",
+	"rejected":   "The payment processor has refused to pay you. Its support can tell you why; until then somebody else has to be paid for your work.",
 }
 
 func (a *Acts) showPayout(w http.ResponseWriter, r *http.Request) {
@@ -85,7 +85,7 @@ func (a *Acts) payoutPage(ctx context.Context, visitor *session.Visitor) Payout 
 func (a *Acts) sendPayout(w http.ResponseWriter, r *http.Request) {
 	in, err := readInput(w, r)
 	if err != nil {
-		http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
+		a.tooLarge(w, r)
 		return
 	}
 	visitor := session.From(r.Context())
@@ -129,8 +129,11 @@ func (a *Acts) onboard(ctx context.Context, visitor *session.Visitor, in *input)
 
 // payoutProblem says why nothing was begun.
 func payoutProblem(err error) (status int, sentence string) {
-	if api, ok := errors.AsType[*atclient.APIError](err); ok && api.StatusCode < http.StatusInternalServerError && api.StatusCode != http.StatusUnauthorized {
-		return http.StatusUnprocessableEntity, "The escrow did not begin. It says: " + said(api)
+	if api, ok := errors.AsType[*atclient.APIError](err); ok && !errors.Is(err, session.ErrEnded) && !errors.Is(err, session.ErrNotGranted) {
+		if api.StatusCode < http.StatusInternalServerError && api.StatusCode != http.StatusUnauthorized {
+			return http.StatusUnprocessableEntity, fmt.Sprintf("The escrow did not begin. It says: %.300s", said(api))
+		}
+		return http.StatusBadGateway, "The escrow does not answer. Nothing was changed. Try again in a minute."
 	}
-	return checkoutSentence(err)
+	return sentenceOf(err)
 }

@@ -13,7 +13,7 @@ import (
 
 const fieldPublic = "public"
 
-var pledge = act{act: lifecycle.ActPledge, purpose: session.Backing,
+var pledge = act{act: lifecycle.ActPledge, purpose: session.Backing, pays: lexicons.CollectionPledge,
 	form: func(p *place) Form {
 		f := paidForm(p, lexicons.CollectionPledge)
 		f.Title = "Pledge for its release"
@@ -33,7 +33,7 @@ var pledge = act{act: lifecycle.ActPledge, purpose: session.Backing,
 	},
 }
 
-var donate = act{act: lifecycle.ActDonate, purpose: session.Backing,
+var donate = act{act: lifecycle.ActDonate, purpose: session.Backing, pays: lexicons.CollectionDonation,
 	form: func(p *place) Form {
 		f := paidForm(p, lexicons.CollectionDonation)
 		f.Title = "Donate to the developer"
@@ -55,8 +55,12 @@ var donate = act{act: lifecycle.ActDonate, purpose: session.Backing,
 
 // paidForm asks for what is really paid, in the currency of the work.
 func paidForm(p *place, collection syntax.NSID) Form {
+	hint := ""
+	if p.bounds != nil {
+		hint = p.bounds.sentence()
+	}
 	return Form{Fields: []Field{
-		{Name: fieldAmount, Label: "Amount", Kind: Amount, Before: p.currency().String()},
+		{Name: fieldAmount, Label: "Amount", Hint: hint, Kind: Amount, Before: p.currency().String()},
 		noteField(collection),
 		{Name: fieldPublic, Label: "I know that this stays public", Kind: Check},
 	}}
@@ -66,7 +70,16 @@ func paidValue(p *place, in *input) stratos.Defs_Money {
 	if !in.checked(fieldPublic) {
 		in.bad(fieldPublic, "Say that you know it.")
 	}
-	return stratos.Defs_Money{Amount: in.money(fieldAmount, p.currency()), Currency: p.currency().String()}
+	amount := in.money(fieldAmount, p.currency())
+	if amount > 0 && p.bounds != nil {
+		switch {
+		case amount < p.bounds.least:
+			in.bad(fieldAmount, "This is less than the escrow takes.")
+		case amount > p.bounds.most:
+			in.bad(fieldAmount, "This is more than the escrow takes at once.")
+		}
+	}
+	return stratos.Defs_Money{Amount: amount, Currency: p.currency().String()}
 }
 
 // currency is that of the current attempt.
@@ -91,7 +104,7 @@ var withdraw = act{act: lifecycle.ActWithdraw, purpose: session.Backing,
 		return Form{
 			Title: "Take your pledge back",
 			Lead: []string{
-				"Your pledge is deleted from your repository, and the escrow returns the money in full. Banks take some days for that.",
+				"Your pledge is deleted, and the escrow returns the money in full. Banks take some days for that.",
 				"That you had pledged, and that it went back, stays public in the escrow's receipt.",
 			},
 			Fields: []Field{{Name: fieldPledge, Label: "Which one", Kind: Choose, Choices: p.pledges()}},

@@ -88,7 +88,7 @@ const maxSlug = 64
 func (a *Acts) sendClaim(w http.ResponseWriter, r *http.Request) {
 	in, err := readInput(w, r)
 	if err != nil {
-		http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
+		a.tooLarge(w, r)
 		return
 	}
 	visitor := session.From(r.Context())
@@ -163,7 +163,7 @@ func (a *Acts) notYours(w http.ResponseWriter, r *http.Request) {
 func (a *Acts) sendEdit(w http.ResponseWriter, r *http.Request) {
 	in, err := readInput(w, r)
 	if err != nil {
-		http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
+		a.tooLarge(w, r)
 		return
 	}
 	visitor := session.From(r.Context())

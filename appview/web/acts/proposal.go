@@ -34,6 +34,8 @@ const (
 type act struct {
 	act     lifecycle.Act
 	purpose session.Purpose
+	// pays is the collection of the record, where that is paid for next.
+	pays syntax.NSID
 	// may says why it cannot be done now; nil where the AppView does.
 	may func(*place) string
 	// form asks for it.
@@ -68,6 +70,7 @@ type place struct {
 	visitor  *session.Visitor // nil once the session has ended
 	path     string
 	escrows  []Choice
+	bounds   *bounds // of what can be paid; nil where nobody knows, or nothing is
 	now      time.Time
 }
 
@@ -90,6 +93,16 @@ func (a *Acts) place(r *http.Request) (*place, error) {
 	}
 	p.escrows = a.escrowChoices(r.Context())
 	return p, nil
+}
+
+// placeOf finds the proposal and what an act at it needs.
+func (a *Acts) placeOf(r *http.Request, one act) (*place, error) {
+	p, err := a.place(r)
+	if err != nil || one.pays == "" || p.Attempt == nil {
+		return p, err
+	}
+	p.bounds, err = a.boundsOf(r.Context(), one.pays, p.escrow(), syntax.ATURI(p.Attempt.Uri), p.currency())
+	return p, err
 }
 
 // ref is the version of the proposal that is shown.
@@ -141,6 +154,9 @@ func (p *place) refusal(one act) string {
 	if one.may != nil {
 		return one.may(p)
 	}
+	if one.pays != "" && p.Attempt != nil && !p.Attempt.Trusted {
+		return "The developer chose an escrow that this service does not trust, so you cannot pay for it here."
+	}
 	if p.Viewer == nil || slices.Contains(p.Viewer.May, string(one.act)) {
 		return ""
 	}
@@ -165,7 +181,7 @@ func (a *Acts) showAct(one act) http.Handler {
 			toSignIn(w, r, one.purpose)
 			return
 		}
-		p, err := a.place(r)
+		p, err := a.placeOf(r, one)
 		if err != nil {
 			a.opts.Failed(w, r, err)
 			return
@@ -184,6 +200,14 @@ func (a *Acts) refuse(w http.ResponseWriter, r *http.Request, p *place, reason s
 	})
 }
 
+// tooLarge answers a form that is not read to its end.
+func (a *Acts) tooLarge(w http.ResponseWriter, r *http.Request) {
+	a.opts.Render(w, r, http.StatusRequestEntityTooLarge, PageRefused, Refused{
+		Title: "This is too long", Reason: "What you typed is too long to be sent. Go back in your browser: it is still there. Make it shorter, and send it again.",
+		Back: Link{"What is yours", MePath},
+	})
+}
+
 // ask completes an act's form.
 func (a *Acts) ask(p *place, one act, key string) Form {
 	f := one.form(p)
@@ -198,10 +222,10 @@ func (a *Acts) sendAct(one act) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in, err := readInput(w, r)
 		if err != nil {
-			http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
+			a.tooLarge(w, r)
 			return
 		}
-		p, err := a.place(r)
+		p, err := a.placeOf(r, one)
 		if err != nil {
 			a.opts.Failed(w, r, err)
 			return

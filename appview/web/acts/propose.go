@@ -119,7 +119,7 @@ func (a *Acts) similarTo(ctx context.Context, title string, itself syntax.ATURI)
 func (a *Acts) sendPropose(w http.ResponseWriter, r *http.Request) {
 	in, err := readInput(w, r)
 	if err != nil {
-		http.Error(w, http.StatusText(http.StatusRequestEntityTooLarge), http.StatusRequestEntityTooLarge)
+		a.tooLarge(w, r)
 		return
 	}
 	visitor := session.From(r.Context())

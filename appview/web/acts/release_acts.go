@@ -68,7 +68,7 @@ var dispute = act{act: lifecycle.ActDispute, purpose: session.Backing,
 			Title: "Dispute the release",
 			Lead: []string{
 				"The payout waits until the escrow has ruled, in public and with reasons. If it rules for you, everybody who paid is refunded in full; if not, the payout goes on.",
-				"You can dispute a release once. Deleting the dispute withdraws it.",
+				"You can dispute a release once, and withdraw the dispute later.",
 			},
 			Fields: []Field{
 				{Name: fieldReason, Label: "What is wrong", Kind: Choose, Choices: disputeReasons},

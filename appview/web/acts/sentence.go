@@ -21,7 +21,7 @@ func clockID() uint { return rand.UintN(clockIDs) }
 // sentenceOf says to a person what happened, what is safe, and what to do.
 func sentenceOf(err error) (status int, sentence string) {
 	if invalid, ok := errors.AsType[*lexicons.InvalidError](err); ok {
-		return http.StatusUnprocessableEntity, "Nothing was written, because a record cannot be like this: " + invalid.Detail + ". Change it and send it again."
+		return http.StatusUnprocessableEntity, "Nothing was written, because it cannot be published like this: " + invalid.Detail + ". Change it and send it again."
 	}
 	switch {
 	case errors.Is(err, session.ErrEnded):

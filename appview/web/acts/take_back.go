@@ -32,17 +32,17 @@ var takeBacks = map[syntax.NSID]takeBack{
 	lexicons.CollectionEstimate: {
 		title: "Take your estimate back", button: "Take it back", purpose: session.Backing,
 		lead: []string{
-			"It is deleted from your repository, and counts no more. If you gave an earlier one for the same proposal, that one counts again.",
+			"It is deleted, and counts no more. If you gave an earlier one for the same proposal, that one counts again.",
 			"To change what it is worth to you, give a new estimate instead: the newest counts.",
 		},
 	},
 	lexicons.CollectionDispute: {
 		title: "Withdraw your dispute", button: "Withdraw it", purpose: session.Backing,
-		lead: []string{"It is deleted from your repository, and the clock goes on. You cannot dispute this release again."},
+		lead: []string{"It is deleted, and the clock goes on. You cannot dispute this release again."},
 	},
 	lexicons.CollectionVerification: {
 		title: "Take back what you found", button: "Take it back", purpose: session.Backing,
-		lead: []string{"What you said about the release is deleted from your repository. You can look again, and say something else."},
+		lead: []string{"What you said about the release is deleted. You can look again, and say something else."},
 	},
 	lexicons.CollectionPledge: {
 		title: "Delete your unpaid pledge", button: "Delete it", purpose: session.Backing, never: paid,
@@ -54,11 +54,11 @@ var takeBacks = map[syntax.NSID]takeBack{
 	},
 	lexicons.CollectionResponse: {
 		title: "Take your answer back", button: "Take it back", purpose: session.Building,
-		lead: []string{"Your answer to the proposal is deleted from your repository. If developers of the project gave another one before, that stands again."},
+		lead: []string{"Your answer to the proposal is deleted. If developers of the project gave another one before, that stands again."},
 	},
 	lexicons.CollectionProposal: {
 		title: "Delete your proposal", button: "Delete it", purpose: session.Backing, never: attempted,
-		lead: []string{"Its page is gone then, and what others said about it is shown nowhere. Their estimates stay in their own repositories."},
+		lead: []string{"Its page is gone then, and what others said about it is shown nowhere. Their estimates stay theirs, and count for nothing."},
 	},
 }
 
@@ -70,9 +70,9 @@ func paid(ctx context.Context, a *Acts, v *session.Visitor, record *stratos.Feat
 	case err != nil || page.Status == "":
 		return "", err
 	case page.Pledge:
-		return "It is paid. While the preview is open, you can take it back on the page of the proposal; afterwards deleting the record would change nothing about the money.", nil
+		return "It is paid. While the preview is open, you can take it back on the page of the proposal; afterwards deleting it changes nothing about the money.", nil
 	}
-	return "It is paid. What you donate goes straight to the developer, and deleting the record would not bring it back.", nil
+	return "It is paid. What you donate goes straight to the developer, and deleting it would not bring it back.", nil
 }
 
 // attempted says why a proposal cannot be deleted: others build on it.

@@ -19,7 +19,8 @@ import (
 const WorkPath = "/me/work"
 
 const (
-	// mostWork is how many proposals with own attempts are shown, the newest.
+	// mostWork is how many proposals are shown with own attempts, and how many with those of
+	// others that pay the visitor.
 	mostWork = 20
 	// mostProjects and mostWanted are how many projects are looked at, and how many
 	// proposals for each.
@@ -30,7 +31,8 @@ const (
 // Work is what a developer builds, and what people would pay for next.
 type Work struct {
 	Attempts []OwnAttempt
-	// Wanted is what people ask of the visitor's projects and account; Elsewhere of others.
+	// Wanted is what people ask of the projects that the visitor acts for, and of their
+	// account; Elsewhere of others.
 	Wanted    []WantedFor
 	Elsewhere []Wanted
 	Board     string // where all of it is
@@ -40,10 +42,12 @@ type Work struct {
 	SignIn string
 }
 
-// OwnAttempt is one that the visitor leads.
+// OwnAttempt is one that the visitor leads, or is a payee of.
 type OwnAttempt struct {
 	About  Link
 	Title  string
+	Leader string // who leads it; empty for the visitor
+	Share  string // of a payee
 	Stage  string // its name
 	Over   bool
 	Money  string // what counts for it so far
@@ -64,6 +68,7 @@ type Payee struct {
 // WantedFor are the proposals for one project or account.
 type WantedFor struct {
 	About Link
+	Owner string // of a project that the visitor maintains for somebody else
 	All   []Wanted
 }
 
@@ -92,14 +97,27 @@ var upToDeveloper = map[lifecycle.Stage]string{
 	lifecycle.StageSettling:     "Wait: the money is on its way.",
 }
 
-// developerActs are the acts of developers, by what their links say.
-var developerActs = []struct {
+// The next steps of a payee.
+const (
+	doAgree      = "You are to be paid for it, and have not agreed yet. The preview cannot open before you do."
+	doAgreeLater = "You are to be paid for it, and have not agreed yet. You can when no other attempt at this proposal is ahead of it."
+	doGetReady   = "You agreed to be paid for it. The preview cannot open before the escrow can pay you, too."
+)
+
+// namedAct is one, and what its link says.
+type namedAct struct {
 	act  lifecycle.Act
 	name string
-}{
+}
+
+// developerActs are the acts of who leads an attempt.
+var developerActs = []namedAct{
 	{lifecycle.ActRelease, "Release the code"}, {lifecycle.ActPreview, "Announce or change the preview"},
 	{lifecycle.ActRespond, "Answer the proposal"}, {lifecycle.ActCancel, "Give the attempt up"},
 }
+
+// payeeActs are the acts of who is paid for one.
+var payeeActs = []namedAct{{lifecycle.ActConsent, "Agree to be a payee"}}
 
 func (a *Acts) work(w http.ResponseWriter, r *http.Request) {
 	visitor := session.From(r.Context())
@@ -128,6 +146,15 @@ func (a *Acts) workOf(ctx context.Context, did syntax.DID) (Work, error) {
 	if err != nil {
 		return page, err
 	}
+	paying, err := a.opts.Queries.Paying(ctx, did, mostWork)
+	if err != nil {
+		return page, err
+	}
+	for _, uri := range paying {
+		if !slices.Contains(built, uri) {
+			built = append(built, uri)
+		}
+	}
 	for _, uri := range built {
 		view, err := a.opts.Queries.Proposal(ctx, uri)
 		if isNotFound(err) {
@@ -154,19 +181,20 @@ func (a *Acts) workOf(ctx context.Context, did syntax.DID) (Work, error) {
 	return page, a.addWanted(ctx, &page, did)
 }
 
-// attemptsOf are those at a proposal that an account leads.
+// attemptsOf are those at a proposal that an account leads, or is a payee of.
 func attemptsOf(view *stratos.FeatureDefs_ProposalView, did syntax.DID) ([]OwnAttempt, error) {
 	proposal, err := readRecord[stratos.FeatureProposal](view.Record)
 	if err != nil {
 		return nil, err
 	}
-	path := pathOf(syntax.ATURI(view.Uri))
 	var out []OwnAttempt
 	for _, v := range view.Attempts {
-		if v.Author.Did != did.String() {
+		share := shareOf(v.Payees, did)
+		// Anybody can announce work for a project of others, and say who is to be paid.
+		if v.Author.Did != did.String() && (share == nil || !v.Authorized && v.Campaign == nil) {
 			continue
 		}
-		own := OwnAttempt{About: Link{proposal.Title, path}, Title: proposal.Title, Over: v.Over, Money: moneyFor(view.Funding)}
+		own := OwnAttempt{About: Link{proposal.Title, pathOf(syntax.ATURI(view.Uri))}, Title: proposal.Title, Over: v.Over, Money: moneyFor(view.Funding)}
 		if v.Record != nil {
 			record, err := readRecord[stratos.WorkDevelopment](*v.Record)
 			if err != nil {
@@ -177,38 +205,86 @@ func attemptsOf(view *stratos.FeatureDefs_ProposalView, did syntax.DID) ([]OwnAt
 		for _, p := range v.Payees {
 			own.Payees = append(own.Payees, Payee{web.NameOf(p.Actor), web.Share(p.Share), p.Consented})
 		}
-		switch {
-		case v.Over:
-			own.Stage = "Over"
-		case !v.Current:
-			own.Stage, own.Do = "Waiting", "Another attempt at this proposal came first. Yours counts when that one is over."
-		default:
-			own.Stage, own.Do = web.StageName(view.Stage), upToDeveloper[lifecycle.Stage(view.Stage)]
-			addNext(&own, view)
-		}
-		if !v.Over && v.Campaign == nil && v.Record != nil {
-			own.Acts = append(own.Acts, Link{"Change what you announced", path + "/" + string(web.ActRevise)})
+		if v.Author.Did == did.String() {
+			own.asLeader(view, v)
+		} else {
+			own.asPayee(view, v, *share)
 		}
 		out = append(out, own)
 	}
 	return out, nil
 }
 
-// addNext adds what comes next for the current attempt, and what its leader may do.
-func addNext(own *OwnAttempt, view *stratos.FeatureDefs_ProposalView) {
-	if next := view.Next; next != nil && next.Description != nil && next.At != nil {
-		if at, err := syntax.ParseDatetimeLenient(*next.At); err == nil {
-			own.Next, own.By = *next.Description, at.Time().UTC()
+// shareOf is an account among payees; nil when it is none.
+func shareOf(payees []stratos.FeatureDefs_PayeeView, did syntax.DID) *stratos.FeatureDefs_PayeeView {
+	i := slices.IndexFunc(payees, func(p stratos.FeatureDefs_PayeeView) bool { return p.Actor.Did == did.String() })
+	if i < 0 {
+		return nil
+	}
+	return &payees[i]
+}
+
+// asLeader says where an attempt stands to who leads it.
+func (own *OwnAttempt) asLeader(view *stratos.FeatureDefs_ProposalView, v stratos.FeatureDefs_AttemptView) {
+	switch {
+	case v.Over:
+		own.Stage = "Over"
+	case !v.Current:
+		own.Stage, own.Do = "Waiting", "Another attempt at this proposal came first. Yours counts when that one is over."
+	default:
+		own.Stage, own.Do = web.StageName(view.Stage), upToDeveloper[lifecycle.Stage(view.Stage)]
+		own.addNext(view)
+		if waiting := notAgreed(own.Payees); waiting != "" && lifecycle.Stage(view.Stage) == lifecycle.StageDevelopment {
+			own.Do += " Before it can open, these have to agree to be paid: " + waiting + "."
 		}
+		own.addActs(view, developerActs)
 	}
-	if waiting := notAgreed(own.Payees); waiting != "" && lifecycle.Stage(view.Stage) == lifecycle.StageDevelopment {
-		own.Do += " Before it can open, these have to agree to be paid: " + waiting + "."
+	if !v.Over && v.Campaign == nil && v.Record != nil {
+		own.Acts = append(own.Acts, Link{"Change what you announced", own.About.Path + "/" + string(web.ActRevise)})
 	}
-	if view.Viewer == nil {
+}
+
+// asPayee says where an attempt stands to somebody who is paid for it.
+func (own *OwnAttempt) asPayee(view *stratos.FeatureDefs_ProposalView, v stratos.FeatureDefs_AttemptView, p stratos.FeatureDefs_PayeeView) {
+	own.Leader, own.Share = web.NameOf(v.Author), web.Share(p.Share)
+	if v.Over {
+		own.Stage = "Over"
 		return
 	}
-	for _, one := range developerActs {
-		if slices.Contains(view.Viewer.May, string(one.act)) {
+	own.Stage = "Waiting"
+	if v.Current {
+		own.Stage = web.StageName(view.Stage)
+		own.addNext(view)
+	}
+	switch {
+	case !p.Consented && v.Current:
+		own.Do = doAgree
+		own.addActs(view, payeeActs)
+	case !p.Consented:
+		own.Do = doAgreeLater
+	case v.Campaign == nil:
+		own.Do = doGetReady
+	}
+	if v.Campaign == nil {
+		own.Acts = append(own.Acts, Link{"Set up how you are paid", PayoutPath})
+	}
+}
+
+// addNext adds what comes next for the current attempt.
+func (own *OwnAttempt) addNext(view *stratos.FeatureDefs_ProposalView) {
+	next := view.Next
+	if next == nil || next.Description == nil || next.At == nil {
+		return
+	}
+	if at, err := syntax.ParseDatetimeLenient(*next.At); err == nil {
+		own.Next, own.By = *next.Description, at.Time().UTC()
+	}
+}
+
+// addActs adds those of some acts that the visitor may do.
+func (own *OwnAttempt) addActs(view *stratos.FeatureDefs_ProposalView, acts []namedAct) {
+	for _, one := range acts {
+		if view.Viewer != nil && slices.Contains(view.Viewer.May, string(one.act)) {
 			own.Acts = append(own.Acts, Link{one.name, own.About.Path + "/" + string(one.act)})
 		}
 	}
@@ -224,15 +300,19 @@ func notAgreed(payees []Payee) string {
 	return strings.Join(out, ", ")
 }
 
-// addWanted adds what people would pay for: of the visitor's projects and account, and of
-// everybody's.
+// addWanted adds what people would pay for: of the visitor's projects, of those that they
+// maintain for others, of their account, and of everybody's.
 func (a *Acts) addWanted(ctx context.Context, page *Work, did syntax.DID) error {
 	projects, err := a.opts.Queries.Projects(ctx, web.ProjectsQuery{Owner: did.AtIdentifier(), Limit: mostProjects})
 	if err != nil {
 		return err
 	}
+	maintained, err := a.opts.Queries.Maintained(ctx, did, mostProjects)
+	if err != nil {
+		return err
+	}
 	own := map[string]bool{}
-	for _, p := range projects.Projects {
+	for _, p := range append(projects.Projects, maintained...) {
 		record, err := readRecord[stratos.ProjectProfile](p.Record)
 		if err != nil {
 			return err
@@ -244,7 +324,11 @@ func (a *Acts) addWanted(ctx context.Context, page *Work, did syntax.DID) error 
 		for _, one := range wanted {
 			own[one.About.Path] = true
 		}
-		page.Wanted = append(page.Wanted, WantedFor{Link{record.Name, web.ProjectPath(p.Uri)}, wanted})
+		one := WantedFor{About: Link{record.Name, web.ProjectPath(p.Uri)}, All: wanted}
+		if p.Author.Did != did.String() {
+			one.Owner = web.NameOf(p.Author)
+		}
+		page.Wanted = append(page.Wanted, one)
 	}
 	wanted, err := a.wanted(ctx, web.ProposalsQuery{Subject: did.String()}, nil)
 	if err != nil {
@@ -254,7 +338,7 @@ func (a *Acts) addWanted(ctx context.Context, page *Work, did syntax.DID) error 
 		own[one.About.Path] = true
 	}
 	if len(wanted) > 0 {
-		page.Wanted = append(page.Wanted, WantedFor{Link{"You, without a project", "/@" + did.String()}, wanted})
+		page.Wanted = append(page.Wanted, WantedFor{About: Link{"You, without a project", "/@" + did.String()}, All: wanted})
 	}
 	page.Elsewhere, err = a.wanted(ctx, web.ProposalsQuery{}, own)
 	return err

@@ -20,13 +20,25 @@ import (
 // building is a world in which ana builds.
 type building struct {
 	*world
-	built []syntax.ATURI
-	asked []web.ProposalsQuery
-	lists map[string][]stratos.FeatureDefs_ProposalViewBasic // by project or account
+	built  []syntax.ATURI
+	paying []syntax.ATURI
+	asked  []web.ProposalsQuery
+	lists  map[string][]stratos.FeatureDefs_ProposalViewBasic // by project or account
 }
 
 func (b *building) Built(context.Context, syntax.DID, int) ([]syntax.ATURI, error) {
 	return b.built, b.err
+}
+
+func (b *building) Paying(context.Context, syntax.DID, int) ([]syntax.ATURI, error) {
+	return b.paying, b.err
+}
+
+func (b *building) Maintained(context.Context, syntax.DID, int) ([]stratos.ProjectDefs_ProjectView, error) {
+	return []stratos.ProjectDefs_ProjectView{{
+		Uri: at(ben, lexicons.CollectionProject, "shared").String(), Record: json.RawMessage(`{"name":"Shared"}`),
+		Author: stratos.ActorDefs_ProfileBasic{Did: ben.String(), Handle: "ben.example"},
+	}}, b.err
 }
 
 func (b *building) Projects(_ context.Context, q web.ProjectsQuery) (*stratos.ProjectListProjects_Output, error) {
@@ -34,8 +46,8 @@ func (b *building) Projects(_ context.Context, q web.ProjectsQuery) (*stratos.Pr
 		return nil, errors.New("whose projects?")
 	}
 	return &stratos.ProjectListProjects_Output{Projects: []stratos.ProjectDefs_ProjectView{
-		{Uri: at(ana, lexicons.CollectionProject, "maps").String(), Record: json.RawMessage(`{"name":"Maps"}`)},
-		{Uri: at(ana, lexicons.CollectionProject, "quiet").String(), Record: json.RawMessage(`{"name":"Quiet"}`)},
+		{Uri: at(ana, lexicons.CollectionProject, "maps").String(), Record: json.RawMessage(`{"name":"Maps"}`), Author: stratos.ActorDefs_ProfileBasic{Did: ana.String()}},
+		{Uri: at(ana, lexicons.CollectionProject, "quiet").String(), Record: json.RawMessage(`{"name":"Quiet"}`), Author: stratos.ActorDefs_ProfileBasic{Did: ana.String()}},
 	}}, nil
 }
 
@@ -53,8 +65,9 @@ func asksFor(rkey string, cents int64, people int64) stratos.FeatureDefs_Proposa
 
 func TestADeveloperSeesWhatPeopleWouldPayForTheirOwnProjectsFirst(t *testing.T) {
 	t.Parallel()
-	maps := at(ana, lexicons.CollectionProject, "maps").String()
+	maps, shared := at(ana, lexicons.CollectionProject, "maps").String(), at(ben, lexicons.CollectionProject, "shared").String()
 	b := &building{world: newWorld(), lists: map[string][]stratos.FeatureDefs_ProposalViewBasic{
+		shared:       {asksFor("legend", 300, 1)},
 		maps:         {asksFor("layers", 42000, 37), asksFor("tiles", 100, 1)},
 		ana.String(): {asksFor("anything", 500, 2)},
 		"":           {asksFor("layers", 42000, 37), asksFor("night", 900, 3), asksFor("anything", 500, 2), asksFor("new", 0, 0)},
@@ -73,9 +86,9 @@ func TestADeveloperSeesWhatPeopleWouldPayForTheirOwnProjectsFirst(t *testing.T) 
 	}
 	var got []string
 	for _, w := range page.Wanted {
-		got = append(got, w.About.Name+": "+say(w.All))
+		got = append(got, w.About.Name+" "+w.Owner+": "+say(w.All))
 	}
-	want := []string{"Maps: layers $420 37; tiles $1 1", "Quiet: ", "You, without a project: anything $5 2"}
+	want := []string{"Maps : layers $420 37; tiles $1 1", "Quiet : ", "Shared @ben.example: legend $3 1", "You, without a project : anything $5 2"}
 	if !slices.Equal(got, want) {
 		t.Errorf("they would pay for %q, want %q", got, want)
 	}
@@ -141,6 +154,67 @@ func TestADeveloperSeesWhatIsUpToThem(t *testing.T) {
 	b.err = errors.New("disk")
 	if _, err := a.workOf(t.Context(), ana); err == nil {
 		t.Error("what cannot be read is shown as nothing")
+	}
+}
+
+func TestR8_APayeeSeesTheirShareAndWhereToAgree(t *testing.T) {
+	t.Parallel()
+	proposal := at(carol, lexicons.CollectionProposal, "3kp")
+	profile := func(did syntax.DID, handle string) stratos.ActorDefs_ProfileBasic {
+		return stratos.ActorDefs_ProfileBasic{Did: did.String(), Handle: handle}
+	}
+	attempt := func(change func(*stratos.FeatureDefs_AttemptView)) stratos.FeatureDefs_AttemptView {
+		v := stratos.FeatureDefs_AttemptView{
+			Uri: at(ben, lexicons.CollectionDevelopment, "3kd").String(), Author: profile(ben, "ben.example"), Authorized: true, Current: true,
+			Payees: []stratos.FeatureDefs_PayeeView{{Actor: profile(ben, "ben.example"), Share: 7500, Consented: true}, {Actor: profile(ana, "ana.example"), Share: 2500}},
+		}
+		change(&v)
+		return v
+	}
+	const agree, setUp = "Agree to be a payee", "Set up how you are paid"
+	for name, c := range map[string]struct {
+		change func(*stratos.FeatureDefs_AttemptView)
+		shown  bool
+		do     string
+		acts   []string
+	}{
+		"not agreed":           {func(*stratos.FeatureDefs_AttemptView) {}, true, doAgree, []string{agree, setUp}},
+		"behind another":       {func(v *stratos.FeatureDefs_AttemptView) { v.Current = false }, true, doAgreeLater, []string{setUp}},
+		"agreed":               {func(v *stratos.FeatureDefs_AttemptView) { v.Payees[1].Consented = true }, true, doGetReady, []string{setUp}},
+		"over":                 {func(v *stratos.FeatureDefs_AttemptView) { v.Over, v.Current = true, false }, true, "", nil},
+		"of a stranger":        {func(v *stratos.FeatureDefs_AttemptView) { v.Authorized, v.Current = false, false }, false, "", nil},
+		"that pays only other": {func(v *stratos.FeatureDefs_AttemptView) { v.Payees = v.Payees[:1] }, false, "", nil},
+		"opened": {func(v *stratos.FeatureDefs_AttemptView) {
+			v.Payees[1].Consented, v.Authorized, v.Campaign = true, false, &stratos.FeatureDefs_RecordView{}
+		}, true, "", nil},
+	} {
+		b := &building{world: newWorld(), paying: []syntax.ATURI{proposal}}
+		b.proposals[proposal] = &stratos.FeatureDefs_ProposalView{
+			Uri: proposal.String(), Record: json.RawMessage(`{"title":"Dark mode"}`), Stage: string(lifecycle.StageDevelopment),
+			Attempts: []stratos.FeatureDefs_AttemptView{attempt(c.change)}, Viewer: &stratos.FeatureDefs_ViewerState{May: []string{"estimate", "consent"}},
+		}
+		var shown rendered
+		page, err := newActs(t, b, &shown).workOf(t.Context(), ana)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Attempts) != map[bool]int{true: 1}[c.shown] {
+			t.Errorf("%s: they see %+v", name, page.Attempts)
+		}
+		if !c.shown || len(page.Attempts) == 0 {
+			continue
+		}
+		own := page.Attempts[0]
+		var acts []string
+		for _, link := range own.Acts {
+			acts = append(acts, link.Name)
+		}
+		if own.Leader != "@ben.example" || !strings.HasPrefix(own.Share, "25") || own.Do != c.do || !slices.Equal(acts, c.acts) {
+			t.Errorf("%s: it is %+v", name, own)
+		}
+		if slices.Contains(acts, agree) && own.Acts[0].Path != pathOf(proposal)+"/consent" {
+			t.Errorf("%s: they agree at %s", name, own.Acts[0].Path)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package acts
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +21,7 @@ import (
 const (
 	ana    syntax.DID = "did:plc:ana"
 	ben    syntax.DID = "did:plc:ben"
+	carol  syntax.DID = "did:plc:carol"
 	broker syntax.DID = "did:plc:broker"
 )
 
@@ -60,6 +62,21 @@ func (w *world) Proposal(_ context.Context, uri syntax.ATURI) (*stratos.FeatureD
 	return nil, xrpc.Named("ProposalNotFound", "no such proposal is indexed")
 }
 
+// promises are those of a test, by what they are about.
+type promises map[syntax.ATURI][]string
+
+func (p promises) Keep(_ context.Context, _ syntax.DID, about syntax.ATURI, word string) error {
+	p[about] = append(p[about], word)
+	return nil
+}
+
+func (p promises) Kept(_ context.Context, of syntax.DID, about syntax.ATURI) ([]string, error) {
+	if about.Authority().String() != of.String() {
+		return nil, errors.New("what another one was promised is asked for")
+	}
+	return p[about], nil
+}
+
 // rendered is the page that was shown last.
 type rendered struct {
 	status int
@@ -71,7 +88,7 @@ func newActs(t *testing.T, w Queries, shown *rendered) *Acts {
 	t.Helper()
 	accounts := identity.NewMockDirectory()
 	a, err := New(Options{
-		Queries: w, Accounts: accounts, Escrows: []syntax.DID{broker}, Origin: "https://fund.example", Now: func() time.Time { return today }, Log: slog.New(slog.DiscardHandler),
+		Queries: w, Accounts: accounts, Escrows: []syntax.DID{broker}, Promises: promises{}, Origin: "https://fund.example", Now: func() time.Time { return today }, Log: slog.New(slog.DiscardHandler),
 		Render: func(_ http.ResponseWriter, _ *http.Request, status int, page string, data any) {
 			*shown = rendered{status, page, data}
 		},

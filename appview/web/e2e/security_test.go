@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stratosfund/stratosfund/appview/web"
 	"github.com/stratosfund/stratosfund/appview/web/session/sessiontest"
 	"github.com/stratosfund/stratosfund/indexer/atmosphere"
 	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
@@ -90,12 +91,16 @@ func (v *visitor) signIn(as *atmosphere.Account) {
 	}
 }
 
+// unknownEstimate is where one would be taken back that is not there.
+const unknownEstimate = "/me/take-back/fund.stratos.feature.estimate/3kabcdefghijk"
+
 // forms are all addresses that a form can be sent to.
 func forms() []string {
 	out := []string{
 		"/sign-in", "/sign-out", "/propose", "/claim", "/me/payout", "/me/pledge/3kabc/pay", "/me/donation/3kabc/pay", "/project/x.test/y/edit",
+		unknownEstimate,
 	}
-	for _, act := range lifecycle.Acts() {
+	for _, act := range append(lifecycle.Acts(), web.ActRevise) {
 		out = append(out, "/p/x.test/3kabc/"+string(act))
 	}
 	return out
@@ -139,7 +144,7 @@ func TestPrivatePagesAreKeptAndFramedByNobody(t *testing.T) {
 	ana := atmospheretest.NewAccount(t, s.network, "ana")
 	v := s.visitor(t)
 	v.signIn(ana)
-	for _, path := range []string{"/", "/me", "/me.csv", "/propose", "/claim", "/me/payout", "/sign-in", "/about", "/me/pledge/3kabcdefghijk"} {
+	for _, path := range []string{"/", "/me", "/me.csv", "/propose", "/claim", "/me/payout", "/sign-in", "/about", "/me/pledge/3kabcdefghijk", "/me/work", unknownEstimate} {
 		resp, _ := v.get(path)
 		h := resp.Header
 		if !strings.Contains(h.Get("Cache-Control"), "no-store") || !strings.Contains(h.Get("Vary"), "Cookie") {
@@ -157,7 +162,7 @@ func TestPrivatePagesAreKeptAndFramedByNobody(t *testing.T) {
 func TestPrivatePagesAreForWhoIsSignedIn(t *testing.T) {
 	s := newSite(t)
 	v := s.visitor(t)
-	for _, path := range []string{"/me", "/me.csv", "/propose", "/claim", "/me/payout", "/me/pledge/3kabcdefghijk", "/me/written?uri=at://did:plc:x/a.b.c/d", "/p/x.test/3kabc/pledge"} {
+	for _, path := range []string{"/me", "/me.csv", "/propose", "/claim", "/me/payout", "/me/pledge/3kabcdefghijk", "/me/written?uri=at://did:plc:x/a.b.c/d", "/p/x.test/3kabc/pledge", "/p/x.test/3kabc/revise", "/me/work", unknownEstimate} {
 		resp, _ := v.get(path)
 		if resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(resp.Header.Get("Location"), "/sign-in?") {
 			t.Errorf("%s answers %d, and leads to %q", path, resp.StatusCode, resp.Header.Get("Location"))
@@ -170,7 +175,7 @@ func TestAddressesOfNothingAreNobodysFault(t *testing.T) {
 	ana := atmospheretest.NewAccount(t, s.network, "ana")
 	v := s.visitor(t)
 	v.signIn(ana)
-	for _, path := range []string{"/p/x.test/3kabc/pledge", "/p/no%20handle/3kabc/pledge", "/p/x.test/%00/pledge", "/project/x.test/y/edit", "/project/%3C/y/edit", "/me/pledge/%3C", "/me/written?uri=x"} {
+	for _, path := range []string{"/p/x.test/3kabc/pledge", "/p/no%20handle/3kabc/pledge", "/p/x.test/%00/pledge", "/project/x.test/y/edit", "/project/%3C/y/edit", "/me/pledge/%3C", "/me/written?uri=x", "/p/x.test/3kabc/revise", "/me/take-back/fund.stratos.feature.estimate/%3C", "/me/take-back/x.y.z/3kabcdefghijk", unknownEstimate} {
 		if resp, text := v.get(path); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s answers %d: %.200s", path, resp.StatusCode, text)
 		}

@@ -22,6 +22,9 @@
 // refresh token once, and the outcome is stored whether or not the visitor still waits.
 // Records are checked against their lexicons before they are sent.
 //
+// For accounts it keeps what services signed for them, [Sessions.Keep], which they may need
+// when the service denies it.
+//
 // It does not know pages: what they look like is the business of Options.Render. What
 // records mean is the business of whoever writes them. Requests have passed
 // http.CrossOriginProtection before they get here. A [Sessions] may be shared between

@@ -193,6 +193,7 @@ func forgetOver(ctx context.Context, tx *sql.Tx, now time.Time) error {
 	for _, statement := range []string{
 		`DELETE FROM sign_in WHERE expires_at <= $1`,
 		`DELETE FROM session WHERE expires_at <= $1`,
+		`DELETE FROM promise WHERE expires_at <= $1`,
 	} {
 		if _, err := tx.ExecContext(ctx, statement, now.UnixMilli()); err != nil {
 			return err

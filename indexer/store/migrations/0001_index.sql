@@ -69,6 +69,7 @@ CREATE TABLE project_maintainer (
     did       TEXT NOT NULL,
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX project_maintainer_did ON project_maintainer (did);
 
 CREATE TABLE proposal (
     record_id       INTEGER PRIMARY KEY REFERENCES record (id) ON DELETE CASCADE,
@@ -166,6 +167,7 @@ CREATE TABLE development_payee (
     did       TEXT NOT NULL,
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX development_payee_did ON development_payee (did);
 
 -- The preview, release and cancellation of an attempt, and its payees' consents.
 CREATE TABLE attempt_part (
@@ -222,8 +224,10 @@ CREATE INDEX campaign_terms ON campaign (terms_uri);
 CREATE TABLE campaign_payee (
     record_id INTEGER NOT NULL REFERENCES campaign (record_id) ON DELETE CASCADE,
     did       TEXT NOT NULL,
+    share     INTEGER NOT NULL CHECK (share > 0), -- basis points
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX campaign_payee_did ON campaign_payee (did);
 
 -- What an escrow says of one payment, with everything that it said before.
 CREATE TABLE receipt (

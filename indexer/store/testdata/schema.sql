@@ -56,8 +56,10 @@ CREATE INDEX campaign_terms ON campaign (terms_uri);
 CREATE TABLE campaign_payee (
     record_id INTEGER NOT NULL REFERENCES campaign (record_id) ON DELETE CASCADE,
     did       TEXT NOT NULL,
+    share     INTEGER NOT NULL CHECK (share > 0), -- basis points
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX campaign_payee_did ON campaign_payee (did);
 CREATE TABLE claim (
     project     TEXT NOT NULL, -- at-uri
     uri         TEXT NOT NULL, -- as in project_uri
@@ -111,6 +113,7 @@ CREATE TABLE development_payee (
     did       TEXT NOT NULL,
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX development_payee_did ON development_payee (did);
 CREATE TABLE dirty_estimate (
     author       TEXT NOT NULL,
     proposal_uri TEXT NOT NULL,
@@ -258,6 +261,7 @@ CREATE TABLE project_maintainer (
     did       TEXT NOT NULL,
     PRIMARY KEY (record_id, did)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX project_maintainer_did ON project_maintainer (did);
 CREATE TABLE project_uri (
     record_id  INTEGER NOT NULL REFERENCES project (record_id) ON DELETE CASCADE,
     uri        TEXT NOT NULL,
