@@ -90,6 +90,8 @@ type boardPage struct {
 	Tabs    []boardTab
 	Orders  []order
 	Query   boardQuery
+	// Heading says which stages are shown.
+	Heading string
 	// First is whether nothing was asked for: the page introduces the site.
 	First bool
 	Stats stats
@@ -209,10 +211,13 @@ func (s *Site) board(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := boardPage{Listing: list, Orders: orders, Query: q, First: len(q.values()) == 0, Stats: statsOf(numbers)}
+	page := boardPage{Listing: list, Orders: orders, Query: q, Heading: "What should be built next", First: len(q.values()) == 0, Stats: statsOf(numbers)}
 	page.Tabs = append(page.Tabs, boardTab{"All", q.in(nil).path(), numbers.Proposals, len(q.Stages) == 0})
 	for _, t := range tabs {
 		page.Tabs = append(page.Tabs, boardTab{t.Name, q.in(names(t.Stages)).path(), countIn(numbers, t), t.is(q.Stages)})
+		if t.is(q.Stages) && !slices.Contains(t.Stages, lifecycle.StageProposed) {
+			page.Heading = t.Name
+		}
 	}
 	return s.render(w, r, http.StatusOK, "board", head{
 		Description: "What people want built as open source, what it is worth to them, and what is being built, shown, released and paid for.",

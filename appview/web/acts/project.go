@@ -32,7 +32,7 @@ const (
 // What an address of a project is: the first word of its line.
 var uriKinds = []string{"repository", "website", "documentation", "issues", "chat"}
 
-func projectForm(was stratos.ProjectProfile, proof string) Form {
+func projectForm(was stratos.ProjectProfile, proof []string) Form {
 	var uris, maintainers []string
 	for _, u := range was.Uris {
 		uris = append(uris, u.Kind+" "+u.Uri)
@@ -42,10 +42,9 @@ func projectForm(was stratos.ProjectProfile, proof string) Form {
 	}
 	return Form{
 		Title: "Introduce your project",
-		Lead: []string{
+		Lead: append([]string{
 			"Proposals for your project's addresses become yours to answer and to build, once the addresses are proved.",
-			proof,
-		},
+		}, proof...),
 		Fields: []Field{
 			{Name: fieldName, Label: "Name", Kind: Text, Value: was.Name, Most: longest(lexicons.CollectionProject, "name"), Spelling: true},
 			{Name: fieldDescription, Label: "What it is", Kind: Long, Optional: true, Value: textOf(was.Description), Most: longest(lexicons.CollectionProject, "description"), Spelling: true},
@@ -58,10 +57,14 @@ func projectForm(was stratos.ProjectProfile, proof string) Form {
 	}
 }
 
-// proofSentence says how an account proves that an address is its project's.
-func proofSentence(did syntax.DID) string {
-	return "To prove a repository, commit a file .well-known/atproto-did to its default branch with this line in it: " + did.String() +
-		" To prove a site, let its host have that line at /.well-known/atproto-did, or make it your handle."
+// proofSentences say how an account proves that an address is its project's. The line to be
+// copied stands alone.
+func proofSentences(did syntax.DID) []string {
+	return []string{
+		"To prove a repository, commit a file .well-known/atproto-did to its default branch, with this line in it:",
+		did.String(),
+		"To prove a site, let its host have that line at /.well-known/atproto-did, or make it your handle.",
+	}
 }
 
 func (a *Acts) showClaim(w http.ResponseWriter, r *http.Request) {
@@ -75,7 +78,7 @@ func (a *Acts) showClaim(w http.ResponseWriter, r *http.Request) {
 
 // newProjectForm also asks for the project's short name, which stays.
 func newProjectForm(did syntax.DID) Form {
-	form := projectForm(stratos.ProjectProfile{}, proofSentence(did))
+	form := projectForm(stratos.ProjectProfile{}, proofSentences(did))
 	form.Action = ClaimPath
 	slug := Field{Name: fieldSlug, Label: "Short name", Hint: "Letters, digits and dashes, for its address here. It cannot be changed.", Kind: Text, Most: maxSlug}
 	form.Fields = slices.Insert(form.Fields, 1, slug)
@@ -125,7 +128,7 @@ func editForm(r *http.Request, visitor *session.Visitor, view *stratos.ProjectDe
 	if err != nil {
 		return Form{}, was, err
 	}
-	form := projectForm(was, proofSentence(visitor.DID))
+	form := projectForm(was, proofSentences(visitor.DID))
 	form.Title, form.Action, form.Hidden = "Change your project", r.URL.Path, []Hidden{{fieldWas, view.Cid}}
 	return form, was, nil
 }
@@ -168,7 +171,7 @@ func (a *Acts) sendEdit(w http.ResponseWriter, r *http.Request) {
 	}
 	visitor := session.From(r.Context())
 	if visitor == nil {
-		form := projectForm(stratos.ProjectProfile{}, "").filled(in)
+		form := projectForm(stratos.ProjectProfile{}, nil).filled(in)
 		form.Action, form.Hidden = r.URL.Path, []Hidden{{fieldWas, in.values.Get(fieldWas)}}
 		a.opts.Render(w, r, http.StatusUnauthorized, PageForm, form.signInAgain(session.Building))
 		return

@@ -23,6 +23,9 @@ for (const form of document.querySelectorAll("form[data-live]")) {
 	form.elements.sort.addEventListener("change", show);
 }
 
+// On narrow screens the stage that is shown may be beyond the edge.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Copy what is long to type.
 for (const button of document.querySelectorAll("button[data-copy]")) {
 	if (!navigator.clipboard) break;
