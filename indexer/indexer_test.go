@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -243,10 +244,10 @@ func TestACommitThatTheUpstreamWithheldIsFetchedFromThePDS(t *testing.T) {
 	network := atmospheretest.Shared(t)
 	author := atmospheretest.NewAccount(t, network, "withheld")
 
-	withhold := syntax.ATURI("at://" + author.DID.String() + "/fund.stratos.feature.proposal/3aaaaaaaaaa2a")
+	hidden := lexicons.CollectionProposal.String() + "/3aaaaaaaaaa"
 	relay := httptest.NewServer(&meddler{pds: network.PDSURL(), meddle: func(frame []byte) [][]byte {
 		ev, err := firehose.Parse(frame)
-		if err == nil && ev.Commit != nil && len(ev.Commit.Ops) == 1 && ev.Commit.Ops[0].Path == withhold.Path() {
+		if err == nil && ev.Commit != nil && len(ev.Commit.Ops) == 1 && strings.HasPrefix(ev.Commit.Ops[0].Path, hidden) {
 			return nil
 		}
 		return [][]byte{frame}
@@ -259,20 +260,26 @@ func TestACommitThatTheUpstreamWithheldIsFetchedFromThePDS(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the first record is indexed", func() bool { return index.holds(t, first, cid) })
-	_, hiddenCID, err := author.PutRecord(t.Context(), lexicons.CollectionProposal, withhold.RecordKey(), proposal("Hidden by the relay"))
-	if err != nil {
-		t.Fatal(err)
+	// A new account is also asked about, and then nobody needs the gap to find it.
+	noticed := func() bool { return index.counted(t, "stratos_indexer_changes_total", "outcome", "desynchronized") > 0 }
+	for _, last := range "234567abcdefghijklmnop" {
+		rkey := syntax.RecordKey("3aaaaaaaaaa2" + string(last))
+		withheld, hiddenCID, err := author.PutRecord(t.Context(), lexicons.CollectionProposal, rkey, proposal("Hidden by the relay"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, nextCID, err := author.CreateRecord(t.Context(), lexicons.CollectionProposal, proposal("Next"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "what was withheld is there as well", func() bool {
+			return index.holds(t, next, nextCID) && index.holds(t, withheld, hiddenCID)
+		})
+		if noticed() {
+			return
+		}
 	}
-	next, nextCID, err := author.CreateRecord(t.Context(), lexicons.CollectionProposal, proposal("Next"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "what was withheld is there as well", func() bool {
-		return index.holds(t, next, nextCID) && index.holds(t, withhold, hiddenCID)
-	})
-	if index.counted(t, "stratos_indexer_changes_total", "outcome", "desynchronized") == 0 {
-		t.Error("the gap was not noticed")
-	}
+	t.Error("no gap was noticed")
 }
 
 func TestTheNextUpstreamTakesOverFromOneThatIsGone(t *testing.T) {

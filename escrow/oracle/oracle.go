@@ -161,6 +161,7 @@ func (w *World) weather() simulator.Faults {
 	return simulator.Faults{Seed: w.seed, Probability: map[simulator.Fault]float64{
 		simulator.FaultRateLimit: often(.02), simulator.FaultErrorBefore: often(.02), simulator.FaultCloseBefore: often(.02),
 		simulator.FaultErrorAfter: often(.03), simulator.FaultCloseAfter: often(.03), simulator.FaultTruncateAfter: often(.03), simulator.FaultHangAfter: often(.006),
+		simulator.FaultRepeated:    often(.03),
 		simulator.FaultWebhookLost: often(.3), simulator.FaultWebhookDuplicate: often(.3), simulator.FaultWebhookLate: often(.3),
 		simulator.FaultRefundPending: often(.5), simulator.FaultRefundFails: often(.2),
 		simulator.FaultRestrict: often(.3),

@@ -29,6 +29,9 @@ const (
 	FaultTruncateAfter Fault = "truncate-after"
 	// FaultHangAfter does it and says nothing until the client gives up.
 	FaultHangAfter Fault = "hang-after"
+	// FaultRepeated lets the request come twice, as something between might send it again;
+	// the first answer is given. Only its key tells that both are one.
+	FaultRepeated Fault = "repeated"
 )
 
 // Faults of a delivery of a webhook.
@@ -60,7 +63,7 @@ const (
 )
 
 var requestFaults = []Fault{
-	FaultRateLimit, FaultErrorBefore, FaultCloseBefore, FaultErrorAfter, FaultCloseAfter, FaultTruncateAfter, FaultHangAfter,
+	FaultRateLimit, FaultErrorBefore, FaultCloseBefore, FaultErrorAfter, FaultCloseAfter, FaultTruncateAfter, FaultHangAfter, FaultRepeated,
 }
 
 // AllFaults lists each fault once.

@@ -53,6 +53,7 @@ func TestAFaultBeforeDoesNothingAndOneAfterDoesItOnce(t *testing.T) {
 		simulator.FaultCloseAfter:    {0, true, 200},
 		simulator.FaultTruncateAfter: {0, true, 200},
 		simulator.FaultHangAfter:     {0, true, 200},
+		simulator.FaultRepeated:      {200, true, 200},
 	} {
 		t.Run(string(fault), func(t *testing.T) {
 			w := start(t, func(c *simulator.Config) { c.Terms.HangFor = time.Millisecond })
@@ -81,6 +82,20 @@ func TestAFaultBeforeDoesNothingAndOneAfterDoesItOnce(t *testing.T) {
 			w.sums()
 		})
 	}
+}
+
+func TestARequestThatComesTwiceWithoutAKeyIsDoneTwice(t *testing.T) {
+	w := start(t)
+	charge := w.paid(5_000, "usd", cardInstant).ID
+	w.next(simulator.FaultRepeated, "POST /v1/refunds")
+	form := url.Values{"charge": {charge}, "amount": {"1000"}}
+	if status, body, err := w.try(t.Context(), "/v1/refunds", form, ""); err != nil || status != http.StatusOK {
+		t.Errorf("status %d: %s %v", status, body, err)
+	}
+	if got := w.charge(charge).AmountRefunded; got != 2_000 {
+		t.Errorf("refunded %d", got)
+	}
+	w.sums()
 }
 
 func TestAClientThatHangsLeavesByItself(t *testing.T) {
@@ -165,7 +180,7 @@ func TestFaultsOfTheWorldFireAndAreCounted(t *testing.T) {
 	truth := w.truth()
 	ofRequests := []simulator.Fault{
 		simulator.FaultRateLimit, simulator.FaultErrorBefore, simulator.FaultCloseBefore, simulator.FaultErrorAfter,
-		simulator.FaultCloseAfter, simulator.FaultTruncateAfter, simulator.FaultHangAfter,
+		simulator.FaultCloseAfter, simulator.FaultTruncateAfter, simulator.FaultHangAfter, simulator.FaultRepeated,
 	}
 	for _, fault := range simulator.AllFaults {
 		if (truth.Fired[fault] == 0) != slices.Contains(ofRequests, fault) {

@@ -34,7 +34,7 @@ const (
 	longPatience = 2 * time.Minute
 	// days is how many may pass until what failed at one repository by chance is
 	// right.
-	days = 2
+	days = 3
 	// catchUp is how long a run waits, at times, for the index to catch up.
 	catchUp = 250 * time.Millisecond
 	// tail is how much of what happened a failure shows.
@@ -320,7 +320,7 @@ func (r *run) quiet(ctx context.Context, when string, work func(context.Context)
 }
 
 // settle lets days pass until the index has nothing left to do. What went wrong
-// at one repository by chance may take it to the next day, and no longer.
+// at one repository or address by chance may take it to the next day, and no longer.
 func (r *run) settle(ctx context.Context) error {
 	for day := 1; ; day++ {
 		known, err := query(ctx, r.db, `SELECT did FROM repo`)
@@ -333,7 +333,9 @@ func (r *run) settle(ctx context.Context) error {
 		}
 		healed := r.born
 		busy := func(ctx context.Context) ([]string, error) { return r.busy(ctx, known, healed) }
-		byChance := func(left []string) bool { return day < days && strings.HasPrefix(left[0], "repo: ") }
+		byChance := func(left []string) bool {
+			return day < days && (strings.HasPrefix(left[0], "repo: ") || strings.HasPrefix(left[0], "claim: "))
+		}
 		left, err := r.rest(ctx, r.Patience, busy)
 		if err == nil && len(left) > 0 && !byChance(left) {
 			left, err = r.rest(ctx, longPatience, busy)
