@@ -158,15 +158,21 @@ func (w *World) begin(ctx context.Context) error {
 // weather is how the processor misbehaves in this world.
 func (w *World) weather() simulator.Faults {
 	often := func(most float64) float64 { return pick(w.dice, []float64{0, most / 3, most}) }
-	return simulator.Faults{Seed: w.seed, Probability: map[simulator.Fault]float64{
+	faults := simulator.Faults{Seed: w.seed, Probability: map[simulator.Fault]float64{
 		simulator.FaultRateLimit: often(.02), simulator.FaultErrorBefore: often(.02), simulator.FaultCloseBefore: often(.02),
 		simulator.FaultErrorAfter: often(.03), simulator.FaultCloseAfter: often(.03), simulator.FaultTruncateAfter: often(.03), simulator.FaultHangAfter: often(.006),
-		simulator.FaultRepeated:    often(.03),
+		simulator.FaultCloseLate:   often(.03),
 		simulator.FaultWebhookLost: often(.3), simulator.FaultWebhookDuplicate: often(.3), simulator.FaultWebhookLate: often(.3),
 		simulator.FaultRefundPending: often(.5), simulator.FaultRefundFails: often(.2),
 		simulator.FaultRestrict: often(.3),
 		simulator.FaultDispute:  often(.2), simulator.FaultDisputeWon: often(.5), simulator.FaultInquiry: often(.2), simulator.FaultFraudWarning: often(.1),
 	}}
+	if w.one(2) { // of what is rarely ordered, one is done late for certain
+		for _, route := range []string{"POST /v1/accounts", "POST /v1/transfers"} {
+			faults.Next = append(faults.Next, simulator.NextFault{Fault: simulator.FaultCloseLate, On: route})
+		}
+	}
+	return faults
 }
 
 // preview is the time in which people pledge and pay, until after the closing.

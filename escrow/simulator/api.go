@@ -121,6 +121,9 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, route string,
 	case FaultErrorBefore:
 		writeAnswer(w, no(brokenDown()))
 		return
+	case FaultCloseLate:
+		s.delayed.put(call, do, s.clock.now())
+		panic(http.ErrAbortHandler)
 	case FaultCloseBefore:
 		panic(http.ErrAbortHandler)
 	}
@@ -129,11 +132,9 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, route string,
 		s.refuse(w, r, err)
 		return
 	}
-	if fault == FaultRepeated {
-		if err := s.repeat(w, r, route, do); err != nil {
-			s.refuse(w, r, err)
-			return
-		}
+	if err := s.catchUp(r.Context(), call); err != nil {
+		s.refuse(w, r, err)
+		return
 	}
 	if replayed {
 		w.Header().Set("Idempotent-Replayed", "true")
@@ -150,16 +151,6 @@ func (s *Server) serveCall(w http.ResponseWriter, r *http.Request, route string,
 		panic(http.ErrAbortHandler)
 	}
 	writeAnswer(w, given)
-}
-
-// repeat answers the same request once more, to nobody.
-func (s *Server) repeat(w http.ResponseWriter, r *http.Request, route string, do handler) error {
-	call, err := s.parse(w, r, route)
-	if err != nil {
-		return err
-	}
-	_, _, err = s.perform(r.Context(), call, do, false)
-	return err
 }
 
 // brokenDown is what Stripe says when it is at fault itself.

@@ -29,9 +29,10 @@ const (
 	FaultTruncateAfter Fault = "truncate-after"
 	// FaultHangAfter does it and says nothing until the client gives up.
 	FaultHangAfter Fault = "hang-after"
-	// FaultRepeated lets the request come twice, as something between might send it again;
-	// the first answer is given. Only its key tells that both are one.
-	FaultRepeated Fault = "repeated"
+	// FaultCloseLate closes the connection, and does it only once the same was ordered again
+	// and done, within the hour: whoever asks before that finds nothing, and only the key
+	// tells that both orders are one.
+	FaultCloseLate Fault = "close-late"
 )
 
 // Faults of a delivery of a webhook.
@@ -63,7 +64,7 @@ const (
 )
 
 var requestFaults = []Fault{
-	FaultRateLimit, FaultErrorBefore, FaultCloseBefore, FaultErrorAfter, FaultCloseAfter, FaultTruncateAfter, FaultHangAfter, FaultRepeated,
+	FaultRateLimit, FaultErrorBefore, FaultCloseBefore, FaultErrorAfter, FaultCloseAfter, FaultTruncateAfter, FaultHangAfter, FaultCloseLate,
 }
 
 // AllFaults lists each fault once.

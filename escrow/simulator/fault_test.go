@@ -53,7 +53,7 @@ func TestAFaultBeforeDoesNothingAndOneAfterDoesItOnce(t *testing.T) {
 		simulator.FaultCloseAfter:    {0, true, 200},
 		simulator.FaultTruncateAfter: {0, true, 200},
 		simulator.FaultHangAfter:     {0, true, 200},
-		simulator.FaultRepeated:      {200, true, 200},
+		simulator.FaultCloseLate:     {0, false, 200},
 	} {
 		t.Run(string(fault), func(t *testing.T) {
 			w := start(t, func(c *simulator.Config) { c.Terms.HangFor = time.Millisecond })
@@ -84,18 +84,37 @@ func TestAFaultBeforeDoesNothingAndOneAfterDoesItOnce(t *testing.T) {
 	}
 }
 
-func TestARequestThatComesTwiceWithoutAKeyIsDoneTwice(t *testing.T) {
-	w := start(t)
-	charge := w.paid(5_000, "usd", cardInstant).ID
-	w.next(simulator.FaultRepeated, "POST /v1/refunds")
-	form := url.Values{"charge": {charge}, "amount": {"1000"}}
-	if status, body, err := w.try(t.Context(), "/v1/refunds", form, ""); err != nil || status != http.StatusOK {
-		t.Errorf("status %d: %s %v", status, body, err)
+func TestAnOrderThatIsDoneLateIsTheSameUnderItsKeyOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		again    string        // the key of the second try
+		pass     time.Duration // between both
+		refunded int64
+	}{
+		"the same key":               {"r-1", time.Second, 1_000},
+		"another key":                {"r-2", time.Second, 2_000},
+		"after it has been given up": {"r-2", 2 * time.Hour, 1_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			charge := w.paid(5_000, "usd", cardInstant).ID
+			form := url.Values{"charge": {charge}, "amount": {"1000"}}
+			w.next(simulator.FaultCloseLate, "POST /v1/refunds")
+			if _, _, err := w.try(t.Context(), "/v1/refunds", form, "r-1"); err == nil {
+				t.Error("it was answered")
+			}
+			if got := w.charge(charge).AmountRefunded; got != 0 {
+				t.Errorf("refunded %d at once", got)
+			}
+			w.advance(c.pass)
+			if status, body, err := w.try(t.Context(), "/v1/refunds", form, c.again); err != nil || status != http.StatusOK {
+				t.Errorf("status %d: %s %v", status, body, err)
+			}
+			if got := w.charge(charge).AmountRefunded; got != c.refunded {
+				t.Errorf("refunded %d", got)
+			}
+			w.sums()
+		})
 	}
-	if got := w.charge(charge).AmountRefunded; got != 2_000 {
-		t.Errorf("refunded %d", got)
-	}
-	w.sums()
 }
 
 func TestAClientThatHangsLeavesByItself(t *testing.T) {
@@ -180,7 +199,7 @@ func TestFaultsOfTheWorldFireAndAreCounted(t *testing.T) {
 	truth := w.truth()
 	ofRequests := []simulator.Fault{
 		simulator.FaultRateLimit, simulator.FaultErrorBefore, simulator.FaultCloseBefore, simulator.FaultErrorAfter,
-		simulator.FaultCloseAfter, simulator.FaultTruncateAfter, simulator.FaultHangAfter, simulator.FaultRepeated,
+		simulator.FaultCloseAfter, simulator.FaultTruncateAfter, simulator.FaultHangAfter, simulator.FaultCloseLate,
 	}
 	for _, fault := range simulator.AllFaults {
 		if (truth.Fired[fault] == 0) != slices.Contains(ofRequests, fault) {

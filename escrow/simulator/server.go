@@ -32,6 +32,7 @@ type Server struct {
 	clock    *clock
 	dice     *dice
 	inFlight inFlight
+	delayed  delayed
 	hooks    *http.Client
 
 	tag      string // of this database, in every id
