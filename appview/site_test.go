@@ -98,6 +98,8 @@ func TestEachStageOfTheIndexIsAPage(t *testing.T) {
 		}
 		if status, list := page(pages, "/?stage="+string(stage)); status != http.StatusOK || strings.Count(list, `class="entry"`) != 1 {
 			t.Errorf("the board of what is %s: %d, %d entries", stage, status, strings.Count(list, `class="entry"`))
+		} else if got := strings.Contains(list, "<h1>What should be built next</h1>"); got != (stage == lifecycle.StageProposed) {
+			t.Errorf("the heading says of what is %s that it should be built next: %t", stage, got)
 		}
 		acts := map[lifecycle.Stage]string{lifecycle.StageProposed: "/estimate", lifecycle.StageDevelopment: "/donate", lifecycle.StagePreview: "/pledge", lifecycle.StageVerification: "/verify"}
 		if act := acts[stage]; act != "" && !strings.Contains(body, proposalPath(proposal)+act) {

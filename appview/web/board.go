@@ -211,18 +211,31 @@ func (s *Site) board(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := boardPage{Listing: list, Orders: orders, Query: q, Heading: "What should be built next", First: len(q.values()) == 0, Stats: statsOf(numbers)}
+	page := boardPage{Listing: list, Orders: orders, Query: q, Heading: headingOf(q.Stages), First: len(q.values()) == 0, Stats: statsOf(numbers)}
 	page.Tabs = append(page.Tabs, boardTab{"All", q.in(nil).path(), numbers.Proposals, len(q.Stages) == 0})
 	for _, t := range tabs {
 		page.Tabs = append(page.Tabs, boardTab{t.Name, q.in(names(t.Stages)).path(), countIn(numbers, t), t.is(q.Stages)})
-		if t.is(q.Stages) && !slices.Contains(t.Stages, lifecycle.StageProposed) {
-			page.Heading = t.Name
-		}
 	}
 	return s.render(w, r, http.StatusOK, "board", head{
 		Description: "What people want built as open source, what it is worth to them, and what is being built, shown, released and paid for.",
 		Path:        q.path(), Feed: "/feed.atom", FeedTitle: "New proposals", JSON: q.data(), Hidden: q.Cursor != "" || q.Words != "",
 	}, page)
+}
+
+// headingOf says which stages are shown.
+func headingOf(stages []string) string {
+	if slices.Contains(stages, string(lifecycle.StageProposed)) {
+		stages = nil
+	}
+	for _, t := range tabs {
+		if t.is(stages) {
+			return t.Name
+		}
+	}
+	if len(stages) == 1 {
+		return StageName(stages[0])
+	}
+	return "What should be built next"
 }
 
 // boardList is the list alone, for the script that searches while one types.
