@@ -409,7 +409,7 @@ func goBack(reason Reason) change {
 }
 
 func (d *Driver) decideRefunds(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
-	return c, d.ledger.DecideRefunds(ctx, tx, c.Attempt, c.Reason.ofRefunds())
+	return c, d.ledger.DecideRefunds(ctx, tx, c.Attempt, c.Reason.OfRefunds())
 }
 
 // save writes where a campaign stands, and has its record published.

@@ -31,9 +31,9 @@ func Reasons() []Reason {
 	}
 }
 
-// ofRefunds is what the receipts say. Where nothing was pledged there are none, but one
+// OfRefunds is what the receipts say. Where nothing was pledged there are none, but one
 // may come back from its bank.
-func (r Reason) ofRefunds() ledger.Reason {
+func (r Reason) OfRefunds() ledger.Reason {
 	if r == ReasonNothingPledged {
 		return ledger.ReasonNotReleased
 	}

@@ -148,7 +148,7 @@ func TestPhases_EachIsKnownAndHasItsFollowers(t *testing.T) {
 		}
 	}
 	for _, reason := range Reasons() {
-		if !slices.Contains(ledger.Reasons(), reason.ofRefunds()) {
+		if !slices.Contains(ledger.Reasons(), reason.OfRefunds()) {
 			t.Errorf("the ledger has no word for %s", reason)
 		}
 	}

@@ -34,7 +34,7 @@ func WindDown(ctx context.Context, tx *store.Tx, l *ledger.Ledger, attempt ledge
 	if reason == "" {
 		reason = ReasonWindDown
 	}
-	if err := l.DecideRefunds(ctx, tx, attempt, reason.ofRefunds()); err != nil {
+	if err := l.DecideRefunds(ctx, tx, attempt, reason.OfRefunds()); err != nil {
 		return err
 	}
 	if c, err = goBack(reason)(ctx, tx, c); err != nil {

@@ -168,7 +168,9 @@ func (d *Desk) hold(ctx context.Context, tx *store.Tx, p Payment, charge payment
 }
 
 // returns says why a charge cannot be held (rule 10): its pledge was taken back, or the
-// campaign had closed. A pledge that was edited is held as the version that was paid for.
+// campaign had closed. Who paid in time, but was heard of only when everybody's money goes
+// back, is told what everybody is. A pledge that was edited is held as the version that was
+// paid for.
 func (d *Desk) returns(ctx context.Context, q sqlite.Querier, p Payment, charge payments.Charge) (ledger.Reason, error) {
 	if p.Ending == EndingWithdrawn {
 		return ledger.ReasonWithdrawn, nil
@@ -177,10 +179,15 @@ func (d *Desk) returns(ctx context.Context, q sqlite.Querier, p Payment, charge 
 	if err != nil {
 		return "", err
 	}
-	if c.Phase != lifecycle.PhaseOpen || charge.CreatedAt.After(c.ClosesAt) {
+	switch {
+	case charge.CreatedAt.After(c.ClosesAt):
 		return ledger.ReasonLate, nil
+	case c.Phase == lifecycle.PhaseOpen:
+		return "", nil
+	case c.Reason != "":
+		return c.Reason.OfRefunds(), nil
 	}
-	return "", nil
+	return ledger.ReasonLate, nil
 }
 
 // sentBack is a donation that its developer refunded. A part is a matter between the two.

@@ -212,6 +212,17 @@ func TestR10_WhatIsPaidLateGoesBack(t *testing.T) {
 		w.want(p.ID, StatePaid, EndingNone, "refunding")
 		w.left(p, ledger.ReasonLate)
 	})
+	t.Run("in time, and heard of when everybody's goes back", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		p := w.begin(w.pledge(1, 2500))
+		session := w.agreed(p)
+		w.pay(session)
+		w.phase(lifecycle.PhaseRefunding)
+		w.observe(session)
+		w.want(p.ID, StatePaid, EndingNone, "refunding")
+		w.left(p, ledger.ReasonCancelled)
+	})
 	t.Run("after its hold was voided", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
