@@ -59,7 +59,7 @@ type Parts struct {
 	// Donee finds the account at the processor of somebody who receives donations. It
 	// returns ErrNoAccount for who has none.
 	Donee func(context.Context, syntax.DID) (payments.AccountID, error)
-	// Halted is why nothing is taken in for now, in a sentence for people; nil while it is.
+	// Halted is why nothing is taken in, in a sentence for people; nil while it is.
 	Halted func(context.Context, sqlite.Querier) error
 	// Alarm is told, in a transaction, of money that does not fit: no other money may go
 	// out until a person has looked.

@@ -201,28 +201,25 @@ func TestObserve_WhatIsNotOurs(t *testing.T) {
 // TestR10_WhatIsPaidLateGoesBack: the session was believed dead, or the campaign closed.
 func TestR10_WhatIsPaidLateGoesBack(t *testing.T) {
 	t.Parallel()
-	t.Run("after the closing", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t)
-		p := w.begin(w.pledge(1, 2500))
-		session := w.agreed(p)
-		w.pay(session)
-		w.phase(lifecycle.PhaseClosed)
-		w.observe(session)
-		w.want(p.ID, StatePaid, EndingNone, "refunding")
-		w.left(p, ledger.ReasonLate)
-	})
-	t.Run("in time, and heard of when everybody's goes back", func(t *testing.T) {
-		t.Parallel()
-		w := newWorld(t)
-		p := w.begin(w.pledge(1, 2500))
-		session := w.agreed(p)
-		w.pay(session)
-		w.phase(lifecycle.PhaseRefunding)
-		w.observe(session)
-		w.want(p.ID, StatePaid, EndingNone, "refunding")
-		w.left(p, ledger.ReasonCancelled)
-	})
+	for name, c := range map[string]struct {
+		phase lifecycle.Phase
+		why   ledger.Reason
+	}{
+		"after the closing": {lifecycle.PhaseClosed, ledger.ReasonLate},
+		"in time, and heard of when everybody's goes back": {lifecycle.PhaseRefunding, ledger.ReasonCancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			p := w.begin(w.pledge(1, 2500))
+			session := w.agreed(p)
+			w.pay(session)
+			w.phase(c.phase)
+			w.observe(session)
+			w.want(p.ID, StatePaid, EndingNone, "refunding")
+			w.left(p, c.why)
+		})
+	}
 	t.Run("after its hold was voided", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
