@@ -19,8 +19,9 @@ func Backup(ctx context.Context, path, file string) (err error) {
 	if _, err := os.Stat(file); err == nil {
 		return fmt.Errorf("sqlite: back up: %s exists already", file)
 	}
-	// Read-only as a whole: query_only would refuse to write the copy as well.
-	db, err := Open(path, url.Values{"mode": {"ro"}})
+	// Read-only as a whole: query_only would refuse to write the copy as well. A copy that
+	// nobody ran on yet has no log, and is not given one here.
+	db, err := Open(path, url.Values{"mode": {"ro"}, "_journal_mode": nil})
 	if err != nil {
 		return err
 	}

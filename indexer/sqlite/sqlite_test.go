@@ -46,7 +46,12 @@ func TestBackup_IsWholeOrNotThere(t *testing.T) {
 	if err := Backup(t.Context(), path, file); err != nil {
 		t.Fatal(err)
 	}
-	copied, err := Open(file, url.Values{})
+	// A copy that was put back, and that nobody has opened since.
+	again := filepath.Join(dir, "copy of the copy.db")
+	if err := Backup(t.Context(), file, again); err != nil {
+		t.Fatal(err)
+	}
+	copied, err := Open(again, url.Values{})
 	if err != nil {
 		t.Fatal(err)
 	}
