@@ -72,11 +72,12 @@ soak: ## half an hour (SOAK_FOR) of events as fast as the indexer reads: is its 
 	go run ./indexer/bench/cmd soak --for $(SOAK_FOR)
 
 SEEDS ?= 200
-oracle: ## the indexer against SEEDS (200) simulated networks full of faults
-	ORACLE_SEEDS=$(SEEDS) go test ./indexer/oracle -run '^TestOracle$$' -timeout 60m -count 1
+SEED ?= 0
+oracle: ## the indexer against SEEDS (200) simulated networks full of faults; SEED=24 is that one alone
+	ORACLE_SEEDS=$(SEEDS) ORACLE_SEED=$(SEED) go test ./indexer/oracle -run '^TestOracle$$' -timeout 60m -count 1
 
-oracle-escrow: ## the escrow in SEEDS (200) simulated societies, killed and lied to; SEEDS=1 SEED=24 is one of them
-	ESCROW_ORACLE_SEEDS=$(SEEDS) ESCROW_ORACLE_SEED=$(or $(SEED),0) go test ./escrow/oracle -run '^TestOracle$$' -timeout 120m -count 1 -v
+oracle-escrow: ## the escrow in SEEDS (200) simulated societies, killed and lied to; SEED=24 is that one alone
+	ESCROW_ORACLE_SEEDS=$(SEEDS) ESCROW_ORACLE_SEED=$(SEED) go test ./escrow/oracle -run '^TestOracle$$' -timeout 120m -count 1 -v
 
 STATES ?= 4000000
 model: ## all states of campaigns (STATES, 4000000, at most), whoever acts and whatever fails: each ends, and nothing is paid twice (a minute)

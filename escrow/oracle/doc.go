@@ -60,9 +60,9 @@
 //
 // # To reproduce
 //
-//	ESCROW_ORACLE_SEED=24 go test ./escrow/oracle     # one seed
-//	ESCROW_ORACLE_SEEDS=100 go test ./escrow/oracle   # many
-//	ESCROW_ORACLE_KEEP=FOLDER ...                     # keep databases and logs
+//	make oracle-escrow SEED=24           # one seed
+//	make oracle-escrow SEEDS=100         # many
+//	ESCROW_ORACLE_KEEP=FOLDER make ...   # keep databases and logs
 //
 // A seed takes the same decisions as long as the escrow answers in the same way. How its
 // parts are interleaved with them is up to the machine, so a rare failure may need some

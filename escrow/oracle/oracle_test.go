@@ -93,7 +93,7 @@ func TestOracle(t *testing.T) {
 					if failFast {
 						end()
 					}
-					t.Fatalf("%v\nreproduce: ESCROW_ORACLE_SEED=%d go test ./escrow/oracle", err, seed)
+					t.Fatalf("%v\nreproduce: make oracle-escrow SEED=%d", err, seed)
 				}
 				mu.Lock()
 				defer mu.Unlock()

@@ -63,9 +63,9 @@
 //
 // # To reproduce
 //
-//	ORACLE_SEED=24 go test ./indexer/oracle     # one seed
-//	ORACLE_SEEDS=200 go test ./indexer/oracle   # many
-//	ORACLE_LOGS=FOLDER ...                      # keep what the indexer says
+//	make oracle SEED=24           # one seed
+//	make oracle SEEDS=200         # many
+//	ORACLE_LOGS=FOLDER make ...   # keep what the indexer says
 //
 // A seed takes the same decisions every time. How the index is interleaved with
 // them is up to the machine, so a rare failure may need some runs.

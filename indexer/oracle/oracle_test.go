@@ -70,7 +70,7 @@ func TestOracle(t *testing.T) {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				report, err := oracle.Run(t.Context(), oracle.Options{Seed: seed, Folder: t.TempDir(), Log: logger(t)})
 				if err != nil {
-					t.Fatalf("%v\nreproduce: ORACLE_SEED=%d go test ./indexer/oracle", err, seed)
+					t.Fatalf("%v\nreproduce: make oracle SEED=%d", err, seed)
 				}
 				mu.Lock()
 				defer mu.Unlock()
