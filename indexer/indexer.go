@@ -199,7 +199,7 @@ type Progress struct {
 	Cursor    int64
 	// Received is the sequence number of the last event that was read; 0 for none yet.
 	Received int64
-	// EventAt is when the last applied event happened, by its upstream's clock; zero
+	// EventAt is when the last applied event happened, as its PDS wrote it; zero
 	// before there was one.
 	EventAt time.Time
 	// Lag is how old the last applied event was when it was applied.

@@ -15,6 +15,9 @@ const (
 	// leftAfterRejection is how much of verification is left at least when a dispute was
 	// rejected, as far as the reserve goes (rule 13).
 	leftAfterRejection = 72 * time.Hour
+	// mostUnheard is how long a deadline waits for repositories that the index lost, or has
+	// not fetched yet.
+	mostUnheard = 24 * time.Hour
 )
 
 func latest(a, b time.Time) time.Time {
@@ -33,6 +36,17 @@ func earliest(a, b time.Time) time.Time {
 
 // ReleaseDue is until when a release has to be there.
 func (c Campaign) ReleaseDue() time.Time { return latest(c.ReleaseBy, c.CorrectBy) }
+
+// unheardFor is how long a deadline waits for what those who pledged may have said in time,
+// where the index is out of step with one of them. It is bounded, since that may be
+// somebody's own doing, and leaves time before the final date.
+func (c Campaign) unheardFor() time.Duration {
+	deadline := c.ClosesAt
+	if c.Accepted != nil {
+		deadline = c.Accepted.EndsAt
+	}
+	return min(mostUnheard, max(0, c.FinalAt.Sub(deadline)/2))
+}
 
 // failed is the campaign once a release has failed its checks: there is time to correct
 // it, some of it after the window, but not for ever (rule 12).

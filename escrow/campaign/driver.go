@@ -182,15 +182,12 @@ func (d *Driver) advance(ctx context.Context, key ledger.AttemptKey, known time.
 	if err != nil {
 		return err
 	}
-	if !t.follows {
-		known = time.Time{}
-	}
 	for range stepsAtOnce {
 		c, s, err := d.see(ctx, key, t)
 		if err != nil {
 			return err
 		}
-		s.Known, s.Certain = known, certain
+		s.Known, s.Certain = t.known(c, known), certain
 		step := Next(c, s, d.now())
 		if step.Act == ActNone {
 			return nil

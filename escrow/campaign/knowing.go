@@ -24,6 +24,10 @@ const (
 	// leap is how much the clock may go on from one look to the next: more is a clock
 	// that was set, or a process that slept.
 	leap = time.Minute
+	// agreeing is how many looks in a row have to find an event of the present, after one
+	// that was not. An event's time is what its PDS writes: while what was missed is read,
+	// a single one may lie.
+	agreeing = 3
 	// evenFor is how long the clock must have gone on evenly to be believed where no
 	// event says what time it is.
 	evenFor = time.Hour
@@ -38,6 +42,7 @@ type knowing struct {
 	calm     time.Duration // how long nothing has come
 	even     time.Duration // how long the clock has gone on evenly, and no event denied it
 	agreed   bool          // an event confirmed the clock since it leapt last
+	owed     int           // how many looks in a row have to find an event of the present
 }
 
 // look returns up to when the index knows what happened, zero when it does not know; and
@@ -45,7 +50,15 @@ type knowing struct {
 func (w *knowing) look(p Progress, now time.Time) (known time.Time, certain bool) {
 	step, came := now.Sub(w.looked), p.Received != w.received
 	off := now.Sub(p.EventAt)
-	agrees := p.Connected && off >= -tolerance && off <= tolerance
+	ofNow := p.Connected && off >= -tolerance && off <= tolerance
+	switch {
+	case !came || !p.Connected:
+	case !ofNow:
+		w.owed = agreeing
+	case w.owed > 0:
+		w.owed--
+	}
+	agrees := ofNow && (w.owed == 0 || w.calm >= calmFor) // what was missed comes without a pause
 	switch {
 	case w.looked.IsZero() || step < 0 || step > leap:
 		w.calm, w.even, w.agreed = 0, 0, false
@@ -57,10 +70,13 @@ func (w *knowing) look(p Progress, now time.Time) (known time.Time, certain bool
 	switch {
 	case agrees:
 		w.agreed = true
-	case came && p.Connected:
+	case came && p.Connected && !ofNow:
 		w.even, w.agreed = 0, false // of another time: the index is behind, or the clock is wrong
 	}
 	w.looked, w.received = now, p.Received
+	if p.EventAt.After(now) {
+		p.EventAt = now // what happens from now on is not known yet
+	}
 	certain = w.agreed || w.even >= evenFor
 	switch {
 	case agrees && p.EventAt.After(now.Add(-calmFor)):

@@ -30,6 +30,37 @@ func TestWatch_AnIndexThatCatchesUpKnowsNothing(t *testing.T) {
 	}
 }
 
+func TestWatch_OneEventThatLiesIsNotBelievedWhileTheIndexCatchesUp(t *testing.T) {
+	t.Parallel()
+	var w knowing
+	for i := range 100 {
+		now := noon.Add(time.Duration(i) * time.Second)
+		p := Progress{Connected: true, Received: int64(i), Applied: int64(i), EventAt: noon.Add(-5 * hours)}
+		if i%10 == 4 || i%10 == 5 {
+			p.EventAt = now
+		}
+		if got, certain := w.look(p, now); !got.IsZero() || certain {
+			t.Fatalf("five hours behind, after %d looks, it knows until %s, certain %v", i, got, certain)
+		}
+	}
+	for i := range agreeing {
+		now := noon.Add(time.Duration(100+i) * time.Second)
+		got, _ := w.look(Progress{Connected: true, Received: int64(100 + i), Applied: int64(100 + i), EventAt: now}, now)
+		if got.IsZero() != (i < agreeing-1) {
+			t.Errorf("after %d events of the present it knows until %s", i+1, got)
+		}
+	}
+}
+
+func TestWatch_NothingIsKnownOfWhatIsStillToCome(t *testing.T) {
+	t.Parallel()
+	var w knowing
+	ahead := Progress{Connected: true, Received: 7, Applied: 7, EventAt: noon.Add(tolerance)}
+	if got, _ := w.look(ahead, noon); !got.Equal(noon) {
+		t.Errorf("at %s it knows until %s", noon, got)
+	}
+}
+
 // until looks every two seconds, for two hours, and returns after how long it knows.
 func (w *knowing) until(p Progress, from time.Time) (knows time.Duration) {
 	for at := time.Duration(0); at < 2*hours; at += 2 * time.Second {

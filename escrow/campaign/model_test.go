@@ -292,6 +292,9 @@ func (m *model) do(w *modelWorld, c Campaign, s Seen, step Step) bool {
 		if w.on&faultUnpayable != 0 {
 			return false
 		}
+		if w.now >= modelFinal {
+			m.broken("it is decided at %d to pay, and the final date is %d", w.now, modelFinal)
+		}
 		a.decided = true
 		for i := range a.pledges {
 			if p := &a.pledges[i]; p.state == pledgeHeld {
@@ -796,6 +799,12 @@ func TestModel_NoticesEachBrokenRule(t *testing.T) {
 		"refunds at the final date what is paid out": func(c Campaign, s Seen, now time.Time) Step {
 			if c.Phase == lifecycle.PhaseSettling && final(c, s, now) {
 				return Step{ActRefund, ReasonPayeeUnpayable}
+			}
+			return Next(c, s, now)
+		},
+		"pays after the final date by a clock that nobody confirms": func(c Campaign, s Seen, now time.Time) Step {
+			if c.Phase == lifecycle.PhaseSettling && !s.Certain && s.Money.Decision == nil && s.Money.Holds > 0 && s.Money.Pending == 0 {
+				return Step{Act: ActPay}
 			}
 			return Next(c, s, now)
 		},

@@ -298,5 +298,6 @@ func (d *Driver) accept(ctx context.Context, tx *store.Tx, c Campaign) (Campaign
 	if newest.verdict() != VerdictPassed {
 		return c, fmt.Errorf("%w: the release of %s is another one", ErrMoved, c.Development.Uri)
 	}
-	return c.accept(newest.ref(c), d.mirrorURL+string(c.Attempt), tx.Now()), nil
+	// Nobody has had the time that a clock took back when it was set.
+	return c.accept(newest.ref(c), d.mirrorURL+string(c.Attempt), latest(tx.Now(), c.UpdatedAt)), nil
 }

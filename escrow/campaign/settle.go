@@ -62,6 +62,9 @@ func (d *Driver) pay(ctx context.Context, c Campaign) (on bool, err error) {
 		return false, err
 	}
 	err = d.move(ctx, c, lifecycle.PhaseSettling, func(ctx context.Context, tx *store.Tx, c Campaign) (Campaign, error) {
+		if !tx.Now().Before(c.FinalAt) {
+			return c, fmt.Errorf("%w: the final date of %s has come", ErrMoved, c.Development.Uri)
+		}
 		return c, d.ledger.Settle(ctx, tx, ledger.Settlement{Attempt: c.Attempt, Shares: c.Shares(), FeeBasisPoints: c.Fee})
 	})
 	if errors.Is(err, ErrMoved) || errors.Is(err, ledger.ErrPending) || errors.Is(err, ledger.ErrNothingHeld) || errors.Is(err, ledger.ErrDecided) {

@@ -231,6 +231,9 @@ func whileClosed(c Campaign, s Seen, now time.Time) Step {
 func whileChecking(s Seen) Step {
 	switch s.Verdict {
 	case VerdictPassed:
+		if !s.Certain {
+			return Step{} // all that follows counts from the moment of the acceptance
+		}
 		return Step{Act: ActAccept}
 	case VerdictPending:
 		return Step{}
@@ -281,6 +284,8 @@ func goingOut(c Campaign, s Seen, now time.Time) Step {
 		return Step{}
 	case final(c, s, now):
 		return Step{ActRefund, ReasonPayeeUnpayable}
+	case !now.Before(c.FinalAt):
+		return Step{} // it is too late, if the clock is right
 	}
 	return Step{Act: ActPay}
 }

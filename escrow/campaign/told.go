@@ -3,6 +3,7 @@ package campaign
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -34,12 +35,27 @@ type told struct {
 	// follows: the index is in step with the author's repository, or the account is
 	// hidden or gone, and has nothing to say.
 	follows bool
+	// unheard: the index is not in step with somebody who holds a pledge, and who may have
+	// taken it back, or disputed.
+	unheard bool
 	// gone are held pledges whose record is not there, and why.
 	gone map[ledger.HeldHold]Cause
 	// disputed are the first disputes of those who hold pledges, and withdrawn those that
 	// stand and whose author deleted them.
 	disputed  []index.DisputeRow
 	withdrawn []syntax.ATURI
+}
+
+// known is up to when the index knows what became of a campaign, if it knows until a moment
+// what happened at all.
+func (t told) known(c Campaign, until time.Time) time.Time {
+	switch {
+	case !t.follows || until.IsZero():
+		return time.Time{}
+	case t.unheard:
+		return until.Add(-c.unheardFor())
+	}
+	return until
 }
 
 // asked is what a look needs to know before.
@@ -84,10 +100,10 @@ func (d *Driver) lookUp(ctx context.Context, c Campaign) (told, error) {
 			return err
 		}
 		at := author[syntax.ATURI(c.Development.Uri)]
-		t.follows = at.Known() || at.Status != "" && at.Status != index.AccountActive
+		t.follows = at.Known() || !at.Speaks()
 		t.releaseDeleted = author[release].Known() && !author[release].Recorded
 		if disputable(c) {
-			return t.lookForDisputes(ctx, r, release, before)
+			return t.lookForDisputes(ctx, r, release, before, d.deadline(c, before.standing))
 		}
 		if !withdrawable(c, before.newest) || t.unseen(before.newest) {
 			return nil // what this look shows together, a release came before
@@ -110,6 +126,12 @@ func (d *Driver) asked(ctx context.Context, c Campaign) (a asked, err error) {
 		a.held, err = d.held(ctx, c.Attempt)
 	}
 	return a, err
+}
+
+// deadline tells whether a time for disputes, or for their withdrawal, is over.
+func (d *Driver) deadline(c Campaign, disputes []Dispute) bool {
+	now := d.now()
+	return !now.Before(c.Accepted.EndsAt) || slices.ContainsFunc(disputes, func(d Dispute) bool { return !now.Before(d.RulingBy) })
 }
 
 // unseen tells whether the release is there in a version that is not noted.
@@ -147,8 +169,8 @@ func existing[R lexicons.Record](rows map[syntax.ATURI]index.RecordRow, uri synt
 
 // lookForDisputes finds the disputes of those who hold pledges, and which of those that
 // stand were deleted. Where the index does not follow an account, or hides it, what stands
-// goes on standing.
-func (t *told) lookForDisputes(ctx context.Context, r *index.Reader, release syntax.ATURI, before asked) error {
+// goes on standing. Once a deadline is over it matters who was not heard.
+func (t *told) lookForDisputes(ctx context.Context, r *index.Reader, release syntax.ATURI, before asked, deadline bool) error {
 	for held := before.held; len(held) > 0; {
 		some := held[:min(len(held), presencesAtOnce)]
 		held = held[len(some):]
@@ -165,6 +187,11 @@ func (t *told) lookForDisputes(ctx context.Context, r *index.Reader, release syn
 			return err
 		}
 		t.disputed = append(t.disputed, found...)
+		if deadline {
+			if _, err := t.presences(ctx, r, some); err != nil {
+				return err
+			}
+		}
 	}
 	uris := make([]syntax.ATURI, len(before.standing))
 	for i, s := range before.standing {
@@ -187,15 +214,11 @@ const presencesAtOnce = 500
 
 // lookFor finds the pledges whose record is gone. Where the index does not follow the
 // account, or hides it, it knows nothing.
-func (t told) lookFor(ctx context.Context, r *index.Reader, held []ledger.HeldHold) error {
+func (t *told) lookFor(ctx context.Context, r *index.Reader, held []ledger.HeldHold) error {
 	for len(held) > 0 {
 		some := held[:min(len(held), presencesAtOnce)]
 		held = held[len(some):]
-		uris := make([]syntax.ATURI, len(some))
-		for i, h := range some {
-			uris[i] = h.Pledge
-		}
-		presences, err := r.Presences(ctx, uris)
+		presences, err := t.presences(ctx, r, some)
 		if err != nil {
 			return err
 		}
@@ -209,6 +232,21 @@ func (t told) lookFor(ctx context.Context, r *index.Reader, held []ledger.HeldHo
 		}
 	}
 	return nil
+}
+
+// presences looks for pledges, and notes whether the index is in step with those who made
+// them.
+func (t *told) presences(ctx context.Context, r *index.Reader, held []ledger.HeldHold) (map[syntax.ATURI]index.Presence, error) {
+	uris := make([]syntax.ATURI, len(held))
+	for i, h := range held {
+		uris[i] = h.Pledge
+	}
+	presences, err := r.Presences(ctx, uris)
+	for _, uri := range uris {
+		p := presences[uri]
+		t.unheard = t.unheard || err == nil && p.Speaks() && !p.Known()
+	}
+	return presences, err
 }
 
 func (d *Driver) held(ctx context.Context, attempt ledger.AttemptKey) (list []ledger.HeldHold, err error) {

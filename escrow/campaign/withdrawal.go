@@ -59,13 +59,13 @@ type withdrawal struct {
 
 // noteGone keeps that the record of a held pledge is gone, unless that is known. What
 // turned out to be there may be deleted again; but a PDS that has what the index misses
-// is not asked at once.
+// is not asked at once, and it is not waited for anew: the closing waits for it as well.
 func noteGone(ctx context.Context, tx *store.Tx, attempt ledger.AttemptKey, h ledger.HeldHold, cause Cause) error {
 	now := tx.Now().UnixMilli()
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO withdrawal (pledge, hold, attempt, cause, seen_at, due_at) VALUES ($1, $2, $3, $4, $5, $5)
 		ON CONFLICT (pledge) DO UPDATE SET hold = excluded.hold, attempt = excluded.attempt, cause = excluded.cause,
-			seen_at = excluded.seen_at, due_at = excluded.due_at, confirmed_at = NULL, outcome = NULL
+			seen_at = iif(withdrawal.cause = excluded.cause, withdrawal.seen_at, excluded.seen_at), due_at = excluded.due_at, confirmed_at = NULL, outcome = NULL
 		WHERE withdrawal.outcome = 'present' AND withdrawal.due_at <= excluded.due_at OR withdrawal.outcome IS NULL AND withdrawal.cause <> excluded.cause`,
 		h.Pledge, h.ID, attempt, cause, now)
 	if err != nil {

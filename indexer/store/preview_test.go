@@ -76,11 +76,11 @@ func TestPresences_TellWhatIsGoneFromWhatIsNotKnown(t *testing.T) {
 	}
 	stranger := proposalURI("did:plc:stranger", 1)
 	want := map[syntax.ATURI]Presence{
-		proposalURI(alice, 1): {true, AccountActive, RepoSynchronized},
-		invalid.URI():         {true, AccountActive, RepoSynchronized},
-		proposalURI(alice, 3): {false, AccountActive, RepoSynchronized},
-		proposalURI(bob, 1):   {true, AccountDeactivated, RepoSynchronized},
-		proposalURI(dave, 1):  {false, AccountActive, RepoDesynchronized},
+		proposalURI(alice, 1): {Recorded: true, Status: AccountActive, State: RepoSynchronized},
+		invalid.URI():         {Recorded: true, Status: AccountActive, State: RepoSynchronized},
+		proposalURI(alice, 3): {Status: AccountActive, State: RepoSynchronized},
+		proposalURI(bob, 1):   {Recorded: true, Status: AccountDeactivated, State: RepoSynchronized, Doubtful: true},
+		proposalURI(dave, 1):  {Status: AccountActive, State: RepoDesynchronized},
 	}
 	var uris []syntax.ATURI
 	for uri := range want {
