@@ -218,6 +218,30 @@ func TestR11_AReleaseThatIsTakenBackBeforeItWasAcceptedIsNone(t *testing.T) {
 	w.wantPhase("refunding(not-released)")
 }
 
+// TestR12_WhoReleasesAllTheTimeIsLookedAtRarely: each phase is a record of the escrow's, and
+// its PDS takes only so many.
+func TestR12_WhoReleasesAllTheTimeIsLookedAtRarely(t *testing.T) {
+	t.Parallel()
+	w := opened(t)
+	w.paid("h1", 2500)
+	w.at(closesAt)
+	before := w.wanted()
+	for range 100 { // for seven minutes
+		w.release()
+		w.pass(2 * time.Second)
+		w.remove(uriOf(ann, lexicons.CollectionRelease))
+		w.pass(2 * time.Second)
+	}
+	if n := w.wanted() - before; n > 10 {
+		t.Errorf("the campaign's record was to be written %d times", n)
+	}
+	w.release()
+	w.pass(2 * time.Second)
+	w.at(releaseBy.Add(time.Minute))
+	w.examined()
+	w.wantPhase("verifying") // it was there in time
+}
+
 func TestR11_CancellationsAndReleasesInBothOrders(t *testing.T) {
 	t.Parallel()
 	first := opened(t)
