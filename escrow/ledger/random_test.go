@@ -267,6 +267,7 @@ func (p *processor) check() {
 		}
 	}
 	p.owes(owed)
+	p.equal()
 }
 
 // owes insists that what the holds owe is what the accounts owe.
