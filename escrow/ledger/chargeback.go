@@ -28,7 +28,7 @@ func ChargebackStates() []ChargebackState {
 type Chargeback struct {
 	ID               string
 	Amount, Returned int64
-	Loss             int64 // what nothing of the pledge covered, and no refund that failed later
+	Loss             int64 // what nothing of the pledge covered, with what a refund took all the same, less refunds that failed later
 	State            ChargebackState
 }
 

@@ -147,8 +147,10 @@ func (l *Ledger) refundTaken(ctx context.Context, tx *store.Tx, r RefundObject) 
 			}
 			refund.State = RefundTaken
 			// What a bank took in the meantime has left a second time: the loss is
-			// ours to carry, and what was contested is what went back.
-			b.move(KindContested, KindRefundDue, max(0, refund.Amount-b.Balances[KindRefundDue]))
+			// ours to carry, and what was contested is what went back. What the bank
+			// has kept by now is lost already.
+			b.move(KindContested, KindRefundDue, min(b.Balances[KindContested], max(0, refund.Amount-b.Balances[KindRefundDue])))
+			b.loseTwice(max(0, refund.Amount-b.Balances[KindRefundDue]))
 			b.move(KindRefundInTransit, KindProcessor, refund.Amount)
 			b.fee(KindProcessingCost, *r.Taken)
 			return nil
@@ -199,6 +201,20 @@ func (l *Ledger) refundReturned(ctx context.Context, tx *store.Tx, r RefundObjec
 			return nil
 		},
 	})
+}
+
+// loseTwice books what left for the payer although a bank had kept it for the same payer.
+func (b *book) loseTwice(amount int64) {
+	for i := range b.Chargebacks {
+		c := &b.Chargebacks[i]
+		if c.State != ChargebackLost {
+			continue
+		}
+		paid := min(amount, c.Amount-c.Returned-c.Loss)
+		b.move(KindChargebackLoss, KindRefundDue, paid)
+		c.Loss += paid
+		amount -= paid
+	}
 }
 
 // owe books what came back from a payer's bank: less what the payer had from a

@@ -287,6 +287,20 @@ func TestRule17_ChargebackBesideARefund(t *testing.T) {
 			w.refundSucceeded(w.refundTaken("h1", 2500))
 		}, "h1/chargeback-open 2500, dispute-cost 1500, processing-cost 100, processor -4100",
 			"held refunding(withdrawn) charged-back(chargeback) refunding(withdrawn) refunded(withdrawn)"},
+		{"the refund was taken all the same, which is told after the bank kept it", func(w *world) {
+			due(w)
+			w.refund(RefundObject{ID: "re_h1", Hold: "h1", Amount: 2500, Status: RefundPending})
+			w.lost(w.chargeback("h1", 2500))
+			w.refundSucceeded(w.refundTaken("h1", 2500))
+		}, "chargeback-loss 2500, dispute-cost 1500, processing-cost 100, processor -4100",
+			"held refunding(withdrawn) charged-back(chargeback) refunding(withdrawn) refunded(withdrawn)"},
+		{"the same of a part, and it comes back", func(w *world) {
+			due(w)
+			w.refund(RefundObject{ID: "re_h1", Hold: "h1", Amount: 2500, Status: RefundPending})
+			w.lost(w.chargeback("h1", 1000))
+			w.refundFailed(w.refundTaken("h1", 2500))
+		}, "h1/returned 1500, dispute-cost 1500, processing-cost 100, processor -100",
+			"held refunding(withdrawn) charged-back(chargeback) refunding(withdrawn) refund-failed(withdrawn)"},
 		{"withdrawn while the refund is in transit", func(w *world) { due(w); w.refundTaken("h1", 2500); w.chargeback("h1", 2500) },
 			"h1/chargeback-open 2500, h1/refund-due 2500, h1/refund-in-transit 2500, dispute-cost 1500, processing-cost 100, processor -4100",
 			"held refunding(withdrawn)"},

@@ -390,6 +390,37 @@ func TestObserveDispute_HearsFirstOfTheRefundThatWentBefore(t *testing.T) {
 	w.oneRefund("h1")
 }
 
+// TestObserveDispute_HearsFirstThatAPendingRefundHasLeft: the ledger knows the refund, and
+// not that the balance covered it before the bank took all of it.
+func TestObserveDispute_HearsFirstThatAPendingRefundHasLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays) // its funds come in two days
+	_, err := w.Control.PayOut(t.Context(), "", processortest.Float, "usd")
+	w.OK(err)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.pass()
+	r := w.oneRefund("h1")
+	if r.Status != payments.RefundPending {
+		t.Fatalf("the refund is %s", r.Status)
+	}
+	_, err = w.Control.TopUp(t.Context(), processortest.Float, "usd")
+	w.OK(err)
+	w.Advance(time.Hour)
+	if r := w.oneRefund("h1"); r.Status != payments.RefundSucceeded {
+		t.Fatalf("the refund is %s", r.Status)
+	}
+	id, err := w.Control.Dispute(t.Context(), w.Hold("h1").Charge, newDispute(0, false))
+	w.OK(err)
+	w.OK(w.Control.Lose(t.Context(), id))
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	w.OK(w.sender.ObserveRefund(t.Context(), r.ID))
+	w.passes(2 * time.Hour)
+	w.noHalt()
+	w.Want("h1", "refunded(cancelled)")
+	w.Agree()
+}
+
 // TestObserveRefund_OfAForgottenDecisionDecidesItAgain: the database was restored, and the
 // refund says why it was made.
 func TestObserveRefund_OfAForgottenDecisionDecidesItAgain(t *testing.T) {
