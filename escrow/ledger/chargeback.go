@@ -95,11 +95,14 @@ func (h *Hold) chargeback(id string) *Chargeback {
 	return &h.Chargebacks[i]
 }
 
-// withdrawn: what is owed out of the hold and has not left is contested from now on.
+// withdrawn: what is owed out of the hold and has not left is contested from now on. What a
+// bank has kept, it may take once more, by a dispute of its own.
 func (b *book) withdrawn(d DisputeObject) error {
 	taken := -d.Withdrawn.Amount
 	for _, c := range b.Chargebacks {
-		taken += c.Amount - c.Returned
+		if c.State == ChargebackOpen {
+			taken += c.Amount - c.Returned
+		}
 	}
 	switch {
 	case b.Charge == "":

@@ -176,13 +176,14 @@ func (p *processor) disputeSomething(t *rapid.T) {
 	}
 	d := p.disputes[hold]
 	switch {
-	case d == nil:
+	case d == nil, d.State == ChargebackLost && rapid.Bool().Draw(t, "once more"):
 		if r := p.refunds[hold]; r != nil && r.Taken == nil && r.Status == RefundPending {
 			r.Status = RefundFailed
 			p.tellRefund(*r)
 		}
 		amount := rapid.Int64Range(1, h.Value.Amount).Draw(t, "amount")
-		d = &DisputeObject{ID: "dp_" + string(hold), Hold: hold, Withdrawn: p.moved(-amount, 1500), State: ChargebackOpen}
+		p.n++
+		d = &DisputeObject{ID: fmt.Sprintf("dp_%d", p.n), Hold: hold, Withdrawn: p.moved(-amount, 1500), State: ChargebackOpen}
 		p.disputes[hold] = d
 	case d.State != ChargebackOpen:
 		return

@@ -264,6 +264,26 @@ func TestRule17_ChargebackBeforeTheDecision(t *testing.T) {
 			w.lost(second)
 		}, "h1/refund-due 2000, dispute-cost 1500, processing-cost 100, processor 400",
 			"held charged-back(chargeback) refunding(chargeback)"},
+		{"taken once more after it was lost", func(w *world) {
+			w.held("h1", 2500)
+			w.lost(w.chargeback("h1", 2500))
+			w.dispute(DisputeObject{ID: "dp2", Hold: "h1", Withdrawn: w.moved(-2500, 0), State: ChargebackOpen})
+		}, "h1/chargeback-open 2500, dispute-cost 1500, processing-cost 100, processor -4100", "held charged-back(chargeback)"},
+		{"lost once more", func(w *world) {
+			w.held("h1", 2500)
+			w.lost(w.chargeback("h1", 2500))
+			second := DisputeObject{ID: "dp2", Hold: "h1", Withdrawn: w.moved(-2500, 0), State: ChargebackOpen}
+			w.dispute(second)
+			w.lost(second)
+		}, "chargeback-loss 2500, dispute-cost 1500, processing-cost 100, processor -4100", "held charged-back(chargeback)"},
+		{"a part is lost, and then all of it", func(w *world) {
+			w.held("h1", 2500)
+			w.lost(w.chargeback("h1", 1000))
+			second := DisputeObject{ID: "dp2", Hold: "h1", Withdrawn: w.moved(-2500, 0), State: ChargebackOpen}
+			w.dispute(second)
+			w.lost(second)
+		}, "chargeback-loss 1000, dispute-cost 1500, processing-cost 100, processor -2600",
+			"held charged-back(chargeback) refunding(chargeback) charged-back(chargeback)"},
 	})
 }
 
@@ -409,6 +429,17 @@ func TestRule17_ChargebackAfterTheSettlement(t *testing.T) {
 			w.transfer(o)
 		}, "chargeback-loss 1550, dispute-cost 1500, fee-income 125, processing-cost 100, processor -3025",
 			"held releasing charged-back(chargeback)"},
+		{"lost once more, and the payees have given back already", func(w *world) {
+			w.held("h1", 2500)
+			w.released("h1")
+			w.lost(w.chargeback("h1", 2500))
+			w.ok(w.reverse("h1", ann, 1425))
+			w.ok(w.reverse("h1", ben, 950))
+			second := DisputeObject{ID: "dp2", Hold: "h1", Withdrawn: w.moved(-2500, 0), State: ChargebackOpen}
+			w.dispute(second)
+			w.lost(second)
+		}, "chargeback-loss 2625, dispute-cost 1500, fee-income 125, processing-cost 100, processor -4100",
+			"held releasing released charged-back(chargeback)"},
 		{"reversed before it settled", func(w *world) {
 			w.held("h1", 2500)
 			w.settle()
