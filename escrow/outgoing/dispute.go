@@ -165,16 +165,6 @@ func (s *Sender) ObserveWarning(ctx context.Context, id payments.WarningID) erro
 	})
 }
 
-// lastLost is the newest chargeback of a hold that was lost.
-func lastLost(h *ledger.Hold) (dispute string, ok bool) {
-	for _, c := range h.Chargebacks {
-		if c.State == ledger.ChargebackLost {
-			dispute, ok = c.ID, true
-		}
-	}
-	return dispute, ok
-}
-
 // tries of reversals: the last is about a month after the first.
 const mostReversals = 10
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -247,20 +248,25 @@ func (s *Sender) noteReversals(ctx context.Context) error {
 			return err
 		}
 		p, _ := payoutIn(h, of.Payee)
-		dispute, ok := lastLost(h)
-		if !ok || p.Transfer == "" {
-			return nil
+		if p.Recoverable == p.Recovered {
+			return nil // it came back since the list was read
 		}
 		before, err := intent.Of(ctx, tx, intent.KindReversal, p.Transfer)
 		if err != nil || anyOpen(before) {
 			return err
 		}
-		first := reversalID(p.Transfer, dispute)
-		id, ok := nextTry(ofDispute(before, first), first, tx.Now(), mostReversals)
-		if !ok {
-			return nil
+		// Banks decide in an order of their own, so what was taken back, or refused, for one
+		// of them says nothing of another.
+		for _, c := range slices.Backward(h.Chargebacks) {
+			if c.State != ledger.ChargebackLost {
+				continue
+			}
+			first := reversalID(p.Transfer, c.ID)
+			if id, ok := nextTry(ofDispute(before, first), first, tx.Now(), mostReversals); ok {
+				return intent.Note(ctx, tx, id, intent.KindReversal, p.Transfer)
+			}
 		}
-		return intent.Note(ctx, tx, id, intent.KindReversal, p.Transfer)
+		return nil
 	})
 }
 

@@ -366,6 +366,59 @@ func TestR17_AfterAReleaseAndLostIsTakenFromThePayee(t *testing.T) {
 	}
 }
 
+// TestR17_EachOfTwoThatAreLostIsTakenFromThePayee: also of the one that began first and was
+// lost last.
+func TestR17_EachOfTwoThatAreLostIsTakenFromThePayee(t *testing.T) {
+	t.Parallel()
+	for _, first := range []int{0, 1} {
+		w := newWorld(t)
+		w.released("h1")
+		ids := []payments.DisputeID{w.dispute("h1", 1000, false), w.dispute("h1", 1500, false)}
+		w.lose(ids[first])
+		w.passes(2 * time.Hour)
+		if p := w.Hold("h1").Payouts[0]; p.Recovered == 0 || p.Recovered != p.Recoverable || p.Recovered == net {
+			t.Errorf("after one of two the payout is %+v", p)
+		}
+		w.lose(ids[1-first])
+		w.passes(2 * time.Hour)
+		if p := w.Hold("h1").Payouts[0]; p.Recovered != net || p.Recovered != p.Recoverable {
+			t.Errorf("after both the payout is %+v", p)
+		}
+		w.Agree()
+		w.noHalt()
+	}
+}
+
+// TestR17_WhatIsLostAfterAllTriesForAnotherIsStillTaken: the payee had nothing for a month,
+// and then another bank decides.
+func TestR17_WhatIsLostAfterAllTriesForAnotherIsStillTaken(t *testing.T) {
+	t.Parallel()
+	w := &world{World: processortest.New(t, func(c *simulator.Config) { c.Terms.EvidenceWithin = 90 * day })}
+	w.restart(nil)
+	w.released("h1")
+	_, err := w.Control.PayOut(t.Context(), string(w.Account), net, "usd")
+	w.OK(err)
+	earlier, later := w.dispute("h1", 1000, false), w.dispute("h1", 1500, false)
+	w.lose(later)
+	for range mostReversals {
+		w.Advance(firstPause << doublings)
+		w.pass()
+	}
+	_, err = w.Control.Charge(t.Context(), simulator.StrangerCharge{Amount: 10_000, Currency: "usd", Account: string(w.Account)})
+	w.OK(err)
+	w.passes(2 * day)
+	if p := w.Hold("h1").Payouts[0]; p.Recovered != 0 {
+		t.Errorf("after all tries the payout is %+v", p)
+	}
+	w.lose(earlier)
+	w.passes(2 * time.Hour)
+	if p := w.Hold("h1").Payouts[0]; p.Recovered != net {
+		t.Errorf("after the other was lost the payout is %+v", p)
+	}
+	w.Agree()
+	w.noHalt()
+}
+
 func TestR17_WhatThePayeeHasNoMoreStaysTheOperatorsLoss(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
