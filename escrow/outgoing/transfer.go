@@ -37,21 +37,28 @@ func payoutOf(id payments.IntentID) (p ledger.PayoutOf, ok bool) {
 
 // noteTransfers asks for the transfers of payouts that are due.
 func (s *Sender) noteTransfers(ctx context.Context) error {
-	return s.eachPayout(ctx, ledger.PayoutsDue, func(ctx context.Context, tx *store.Tx, p ledger.PayoutOf) error {
-		before, err := intent.Of(ctx, tx, intent.KindTransfer, string(transferID(p)))
-		if err != nil {
-			return err
-		}
-		// An account that may not receive now may later.
-		id, ok := nextTry(before, transferID(p), tx.Now(), math.MaxInt)
-		if !ok {
-			return nil
-		}
-		if _, err := s.ledger.RequestTransfer(ctx, tx, p.Hold, p.Payee); err != nil {
-			return err
-		}
-		return intent.Note(ctx, tx, id, intent.KindTransfer, string(transferID(p)))
-	})
+	return s.eachPayout(ctx, ledger.PayoutsDue, s.noteTransfer)
+}
+
+// noteTransfer notes the next try for a payout, if it is still due.
+func (s *Sender) noteTransfer(ctx context.Context, tx *store.Tx, p ledger.PayoutOf) error {
+	before, err := intent.Of(ctx, tx, intent.KindTransfer, string(transferID(p)))
+	if err != nil {
+		return err
+	}
+	// An account that may not receive now may later.
+	id, ok := nextTry(before, transferID(p), tx.Now(), math.MaxInt)
+	if !ok {
+		return nil
+	}
+	_, err = s.ledger.RequestTransfer(ctx, tx, p.Hold, p.Payee)
+	if errors.Is(err, ledger.ErrNotDue) {
+		return nil // a bank has kept it since the list was read
+	}
+	if err != nil {
+		return err
+	}
+	return intent.Note(ctx, tx, id, intent.KindTransfer, string(transferID(p)))
 }
 
 // eachPayout goes through a list of payouts, and runs fn for each in a transaction.

@@ -14,6 +14,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/processortest"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
 // net is what Ann gets of an amount.
@@ -456,4 +457,30 @@ func TestR17_BeforeTheTransferIsWithheld(t *testing.T) {
 	}
 	w.Want("h1", "charged-back(chargeback)")
 	w.Agree()
+}
+
+// TestR17_WithheldWhileTransfersAreNoted: a bank keeps everything between the list of what is
+// due and the note of it.
+func TestR17_WithheldWhileTransfersAreNoted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.PaysAtOnce)
+	w.Held("h2", amount, processortest.PaysAtOnce)
+	w.Settle()
+	list := func(ctx context.Context, q sqlite.Querier, after ledger.PayoutOf, limit int) ([]ledger.PayoutOf, error) {
+		due, err := ledger.PayoutsDue(ctx, q, after, limit)
+		if len(due) == 2 {
+			w.lose(w.dispute("h1", 0, false))
+		}
+		return due, err
+	}
+	w.OK(w.sender.eachPayout(t.Context(), list, w.sender.noteTransfer))
+	w.passes(2 * time.Hour)
+	if len(w.transfers()) != 1 {
+		t.Errorf("of two payouts, one of them withheld, these were sent: %v", w.transfers())
+	}
+	w.Want("h1", "charged-back(chargeback)")
+	w.Want("h2", "released")
+	w.Agree()
+	w.noHalt()
 }
