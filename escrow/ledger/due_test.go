@@ -56,7 +56,7 @@ func TestRefundsDue_AreThoseOfWhichNoneIsUnderWay(t *testing.T) {
 	if due := w.refundsDue(); len(due) != 0 {
 		t.Errorf("due although the processor refuses it: %v", due)
 	}
-	w.do(func(ctx context.Context, tx *store.Tx) error { return w.l.RetryRefund(ctx, tx, "h1", "1") })
+	w.retry("h1")
 	if diff := cmp.Diff([]HoldID{"h1"}, w.refundsDue()); diff != "" {
 		t.Errorf("due after an admin wants another try (-want +got):\n%s", diff)
 	}

@@ -148,8 +148,7 @@ func (p *processor) refundSomething(t *rapid.T) {
 		due := h.Balances[KindRefundDue]
 		if due == 0 {
 			if h.Balances[KindReturned] > 0 && rapid.Bool().Draw(t, "try again") {
-				try := fmt.Sprint(len(p.again))
-				p.tell(func(ctx context.Context, tx *store.Tx) error { return p.l.RetryRefund(ctx, tx, hold, try) })
+				p.tell(func(ctx context.Context, tx *store.Tx) error { return p.l.RetryRefund(ctx, tx, hold) })
 			}
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/stratosfund/stratosfund/escrow/store"
 )
@@ -272,11 +273,21 @@ func (l *Ledger) RefuseRefund(ctx context.Context, tx *store.Tx, hold HoldID, tr
 	})
 }
 
-// RetryRefund makes what came back due again, because an admin wants another try.
-func (l *Ledger) RetryRefund(ctx context.Context, tx *store.Tx, hold HoldID, try string) error {
+// RetryRefund makes what came back due again, because an admin wants another try. It
+// returns ErrNotDue when nothing came back, also for who asks twice.
+func (l *Ledger) RetryRefund(ctx context.Context, tx *store.Tx, hold HoldID) error {
+	// A bank can bring the same money back before any refund was made of it again, so
+	// retries are counted by themselves.
+	retries := "hold/" + string(hold) + "/retry/"
+	var before int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM entry WHERE reference > $1 AND reference < $2`, retries, retries+":").Scan(&before)
+	if err != nil {
+		return fmt.Errorf("ledger: count the retries of hold %s: %w", hold, err)
+	}
+	retry := strconv.Itoa(before + 1)
 	return l.tell(ctx, tx, hold, telling{
-		reference: Reference("hold/" + string(hold) + "/retry/" + try), kind: kindRefundRetried,
-		facts: factsOf(kindRefundRetried, nil, string(hold), try),
+		reference: Reference(retries + retry), kind: kindRefundRetried,
+		facts: factsOf(kindRefundRetried, nil, string(hold), retry),
 		book: func(b *book) error {
 			if b.Balances[KindReturned] == 0 {
 				return fmt.Errorf("%w: nothing of %s came back", ErrNotDue, hold)

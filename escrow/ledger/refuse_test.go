@@ -307,7 +307,7 @@ func TestRefund_OnlyInAnOrderThatCanBe(t *testing.T) {
 		return w.l.Refund(ctx, tx, r)
 	})
 	w.refuse(ErrNotDue, func(ctx context.Context, tx *store.Tx) error { return w.l.RefuseRefund(ctx, tx, "h1", "1") })
-	w.refuse(ErrNotDue, func(ctx context.Context, tx *store.Tx) error { return w.l.RetryRefund(ctx, tx, "h1", "1") })
+	w.refuse(ErrNotDue, func(ctx context.Context, tx *store.Tx) error { return w.l.RetryRefund(ctx, tx, "h1") })
 	w.refuse(ErrNotDue, func(ctx context.Context, tx *store.Tx) error { return w.l.PayOtherwise(ctx, tx, "h1", Digest{}) })
 }
 

@@ -136,7 +136,7 @@ func TestTableA_Back(t *testing.T) {
 			w.held("h1", 2500)
 			w.decideRefund("h1", ReasonWithdrawn)
 			w.refundFailed(w.refundTaken("h1", 2500))
-			w.do(func(ctx context.Context, tx *store.Tx) error { return w.l.RetryRefund(ctx, tx, "h1", "1") })
+			w.retry("h1")
 			again := RefundObject{ID: "re2", Hold: "h1", Amount: 2500, Status: RefundSucceeded, Taken: w.moved(-2500, 0)}
 			w.refund(again)
 		}, "processing-cost 100, processor -100",
@@ -368,6 +368,14 @@ func TestRule17_ChargebackBesideARefund(t *testing.T) {
 			w.won(w.chargeback("h1", 2500), 2500)
 		}, "h1/returned 2500, dispute-cost 1500, processing-cost 100, processor 900",
 			"held refunding(withdrawn) refund-failed(withdrawn) charged-back(chargeback) refund-failed(withdrawn)"},
+		{"tried again, and again after a bank had it and gave it back", func(w *world) {
+			due(w)
+			w.refundFailed(w.refundTaken("h1", 2500))
+			w.retry("h1")
+			w.won(w.chargeback("h1", 2500), 2500)
+			w.retry("h1")
+		}, "h1/refund-due 2500, dispute-cost 1500, processing-cost 100, processor 900",
+			"held refunding(withdrawn) refund-failed(withdrawn) refunding(withdrawn) charged-back(chargeback) refund-failed(withdrawn) refunding(withdrawn)"},
 	})
 }
 

@@ -136,8 +136,7 @@ func TestReceipt_HasTheFeeAndNoMoreChangesThanItsLexiconAllows(t *testing.T) {
 		w.n++
 		r := RefundObject{ID: fmt.Sprint("re_", w.n), Hold: "h1", Amount: 2500, Status: RefundFailed, Taken: w.moved(-2500, 0), Returned: w.moved(2500, 0)}
 		w.refund(r)
-		try := fmt.Sprint(w.n)
-		w.do(func(ctx context.Context, tx *store.Tx) error { return w.l.RetryRefund(ctx, tx, "h1", try) })
+		w.retry("h1")
 	}
 	w.refundSucceeded(w.refundTaken("h1", 2500))
 	r, err := w.receipt(pledgeOf("h1"))
