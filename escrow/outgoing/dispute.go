@@ -121,10 +121,10 @@ func over(status payments.DisputeStatus) bool {
 // disputeObject says a dispute in the ledger's words.
 func disputeObject(d payments.Dispute, hold ledger.HoldID) (ledger.DisputeObject, error) {
 	object := ledger.DisputeObject{ID: string(d.ID), Hold: hold, State: ledger.ChargebackOpen}
-	switch d.Status {
-	case payments.DisputeWon:
+	switch {
+	case d.Status == payments.DisputeWon:
 		object.State = ledger.ChargebackWon
-	case payments.DisputeLost:
+	case over(d.Status): // whatever it is called, what did not come back stays away
 		object.State = ledger.ChargebackLost
 	}
 	for _, m := range d.Movements {

@@ -15,6 +15,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 // net is what Ann gets of an amount.
@@ -483,4 +484,29 @@ func TestR17_WithheldWhileTransfersAreNoted(t *testing.T) {
 	w.Want("h2", "released")
 	w.Agree()
 	w.noHalt()
+}
+
+// TestDisputeObject_WhatIsOverIsNotOpen: nobody asks again about a dispute that is over, so
+// one that stayed open would keep what it took contested for ever.
+func TestDisputeObject_WhatIsOverIsNotOpen(t *testing.T) {
+	t.Parallel()
+	took := payments.Movement{ID: "txn_1", Kind: payments.MovementAdjustment, Amount: money.Money{Amount: -amount, Currency: "USD"}, Fee: money.Money{Currency: "USD"}}
+	for status, want := range map[payments.DisputeStatus]ledger.ChargebackState{
+		payments.InquiryOpen:      ledger.ChargebackOpen,
+		payments.InquiryInReview:  ledger.ChargebackOpen,
+		payments.InquiryClosed:    ledger.ChargebackLost,
+		payments.DisputeOpen:      ledger.ChargebackOpen,
+		payments.DisputeInReview:  ledger.ChargebackOpen,
+		payments.DisputeWon:       ledger.ChargebackWon,
+		payments.DisputeLost:      ledger.ChargebackLost,
+		payments.DisputePrevented: ledger.ChargebackLost,
+	} {
+		object, err := disputeObject(payments.Dispute{ID: "dp_1", Status: status, Movements: []payments.Movement{took}}, "h1")
+		if err != nil || object.State != want || over(status) == (object.State == ledger.ChargebackOpen) {
+			t.Errorf("%s, over %t: %+v, %v", status, over(status), object, err)
+		}
+		if object, err := disputeObject(payments.Dispute{ID: "dp_1", Status: status}, "h1"); err != nil || object.Withdrawn != nil {
+			t.Errorf("%s, which took nothing: %+v, %v", status, object, err)
+		}
+	}
 }
