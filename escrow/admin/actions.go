@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/escrow/halt"
-	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/journal"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/store"
@@ -99,11 +97,7 @@ type RetryInput struct {
 func (p Parts) retryRefund(ctx context.Context, in RetryInput) (Answer, error) {
 	return p.journaled(ctx, "retry-refund", in.Pledge.String(), in.Because, in.Because, func(ctx context.Context, tx *store.Tx) (string, error) {
 		sum, err := p.eachReturned(ctx, tx, in.Pledge, func(h *ledger.Hold) error {
-			before, err := intent.Of(ctx, tx, intent.KindRefund, string(h.ID))
-			if err != nil {
-				return err
-			}
-			return p.Ledger.RetryRefund(ctx, tx, h.ID, strconv.Itoa(intent.LastTry(before)))
+			return p.Ledger.RetryRefund(ctx, tx, h.ID)
 		})
 		return fmt.Sprintf("%s of %s are sent to the payer again.", sum, in.Pledge), err
 	})

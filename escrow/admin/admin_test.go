@@ -23,6 +23,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/processortest"
 	"github.com/stratosfund/stratosfund/escrow/reconcile"
+	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/xrpc"
@@ -231,6 +232,35 @@ func TestAdmin_WhatCameBackIsTriedAgainOrPaidOtherwise(t *testing.T) {
 	if lines := w.journal(); len(lines) != 2 || !strings.Contains(lines[1].Because, hex.EncodeToString(evidence[:])) {
 		t.Errorf("the journal: %+v", lines)
 	}
+}
+
+// TestAdmin_TriesAgainWhatABankGaveBackBeforeTheFirstRetryWasSent: money stood still, so no
+// refund was made between the two retries.
+func TestAdmin_TriesAgainWhatABankGaveBackBeforeTheFirstRetryWasSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, password)
+	w.Held("h1", 2500, processortest.RefundFails)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.send()
+	w.Advance(22 * 24 * time.Hour)
+	for r, err := range w.Client.Refunds(t.Context(), payments.RefundQuery{}) {
+		w.OK(err)
+		w.OK(w.sender.ObserveRefund(t.Context(), r.ID))
+	}
+	w.Update(func(ctx context.Context, tx *store.Tx) error { return halt.Stop(ctx, tx, halt.UnknownMoney, "txn_1") })
+	w.want("retry-refund", RetryInput{processortest.PledgeOf("h1"), "new card"}, http.StatusOK, "USD 25.00")
+	w.send()
+	id, err := w.Control.Dispute(t.Context(), w.Hold("h1").Charge, simulator.NewDispute{Amount: 2500})
+	w.OK(err)
+	w.OK(w.Control.Win(t.Context(), id, 1000))
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	w.Want("h1", "refund-failed(cancelled)")
+	w.want("retry-refund", RetryInput{processortest.PledgeOf("h1"), "the rest"}, http.StatusOK, "USD 10.00")
+	w.Want("h1", "refunding(cancelled)")
+	w.want("resume", ResumeInput{"looked"}, http.StatusOK, "unknown-money")
+	w.send()
+	w.Want("h1", "refunded(cancelled)")
+	w.Agree()
 }
 
 func TestAdmin_ResumesWhatAPersonHasLookedAt(t *testing.T) {

@@ -408,6 +408,7 @@ func TestR17_FeesAndPayoutsOfTheOperatorPostThemselves(t *testing.T) {
 	sum := before.Available[0].Amount
 	for n, m := range []payments.Movement{
 		{Kind: payments.MovementFee, Amount: usd(-50)}, {Kind: "network_cost", Amount: usd(-7)}, {Kind: "tax_fee", Amount: usd(-3)},
+		{Kind: "connect_collection_transfer", Amount: usd(-80), Source: "cct_1"},
 		{Kind: payments.MovementTopup, Amount: usd(900), Source: "tu_1"}, {Kind: payments.MovementPayout, Amount: usd(-400), Source: "po_1"},
 		{Kind: "payout_failure", Amount: usd(400), Source: "po_1"},
 	} {

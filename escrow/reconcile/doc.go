@@ -1,7 +1,8 @@
 // Package reconcile compares the payment processor's own list of what moved its balance
 // with the ledger, both ways: each movement is in the ledger with the same net, fee and
 // currency, and each that the ledger has is the processor's. And the balance that the
-// processor shows is the ledger's, plus what is on its way into it. It owns the table
+// processor shows, with what it has reserved of it, is the ledger's, plus what is on its way
+// into it. Moves between the balance and its reserve are in no ledger. It owns the table
 // reconciliation.
 //
 // A movement that the ledger does not have is looked at once more, upon which the known

@@ -232,8 +232,12 @@ func (r *Reconciler) compare(ctx context.Context, report *Report) (quiet bool, e
 	return r.balances(ctx, report, flying)
 }
 
-// match compares one movement with what the ledger made of it.
+// match compares one movement with what the ledger made of it: nothing of a reserve, which
+// the balance still shows.
 func (r *Reconciler) match(ctx context.Context, report *Report, flying map[money.Currency]int64, m payments.Movement) error {
+	if m.Kind == payments.MovementReserve {
+		return nil
+	}
 	booked, known, err := r.booked(ctx, m.ID)
 	if err != nil {
 		return err

@@ -239,6 +239,41 @@ func TestCompare_AStrangersMoneyIsInFlightAndThenStopsMoney(t *testing.T) {
 	}
 }
 
+// TestCompare_WhatIsReservedIsStillThere: the processor holds a part of the balance back for
+// a payee's account below zero, more of it later, and releases it.
+func TestCompare_WhatIsReservedIsStillThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.PaysAtOnce)
+	agrees := func(reserved int64) {
+		t.Helper()
+		for _, full := range []bool{false, true} {
+			r := w.compare(full)
+			w.want(r, 0)
+			if len(r.Unmatched) != 0 || len(r.Balance.Reserved) != 1 || r.Balance.Reserved[0].Amount != reserved {
+				t.Errorf("the report is %+v", r)
+			}
+		}
+	}
+	var moved []string
+	for n, amount := range []int64{2000, 300} {
+		id, err := w.Control.Reserve(t.Context(), amount, "usd")
+		w.OK(err)
+		moved = append(moved, id)
+		w.Advance(72 * time.Hour)
+		agrees(2000 + 300*int64(n))
+	}
+	id, err := w.Control.Release(t.Context(), 2300, "usd")
+	w.OK(err)
+	for _, id := range append(moved, id) {
+		w.OK(w.worker.ObserveMovement(t.Context(), payments.MovementID(id)))
+	}
+	agrees(0)
+	if halts := w.halts(); len(halts) != 0 {
+		t.Errorf("standing: %v", halts)
+	}
+}
+
 func TestCompare_AMovementOfNobodyIsAFinding(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

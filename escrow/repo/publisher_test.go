@@ -110,7 +110,7 @@ func TestOutbox_KnowsOfAHistoryThatIsFull(t *testing.T) {
 		if got := w.waiting().Records; got != 0 {
 			t.Fatalf("%d wait", got)
 		}
-		w.do(func(ctx context.Context, tx *store.Tx) error { return w.ledger.RetryRefund(ctx, tx, "h1", try) })
+		w.do(func(ctx context.Context, tx *store.Tx) error { return w.ledger.RetryRefund(ctx, tx, "h1") })
 		if got := w.waiting().Records; got != 1 {
 			t.Fatalf("%d wait after retry %s, want 1", got, try)
 		}

@@ -2,7 +2,8 @@ package simulator
 
 import "time"
 
-// BalanceTransaction is one movement of a balance. The balance is nothing but their sum.
+// BalanceTransaction is one movement of a balance. What is available and pending is nothing
+// but their sum.
 type BalanceTransaction struct {
 	Header
 	Amount            int64       `json:"amount"`

@@ -137,6 +137,17 @@ func (c Control) ChargeFee(ctx context.Context, amount int64, currency, descript
 	return c.create(ctx, "fees", Transaction{Amount: amount, Currency: currency, Description: description})
 }
 
+// Reserve holds an amount of the platform's balance back, as for a connected account that
+// is below zero; Release ends that.
+func (c Control) Reserve(ctx context.Context, amount int64, currency string) (string, error) {
+	return c.create(ctx, "reserves", Transaction{Amount: amount, Currency: currency})
+}
+
+// Release gives back what was reserved.
+func (c Control) Release(ctx context.Context, amount int64, currency string) (string, error) {
+	return c.create(ctx, "reserves/release", Transaction{Amount: amount, Currency: currency})
+}
+
 // PayOut sends money of an account to its bank; the platform's when account is empty.
 func (c Control) PayOut(ctx context.Context, account string, amount int64, currency string) (string, error) {
 	return c.create(ctx, "payouts", Transaction{Amount: amount, Currency: currency, Account: account})

@@ -84,6 +84,12 @@ func (s *Server) routeControl(mux *http.ServeMux) {
 	control(s, mux, "POST "+root+"fees", func(t *tx, _ *http.Request, in Transaction) (any, error) {
 		return checked(in, func() (any, error) { return t.chargeFee(in.Amount, in.Currency, in.Description) })
 	})
+	control(s, mux, "POST "+root+"reserves", func(t *tx, _ *http.Request, in Transaction) (any, error) {
+		return checked(in, func() (any, error) { return t.reserve(in.Amount, in.Currency) })
+	})
+	control(s, mux, "POST "+root+"reserves/release", func(t *tx, _ *http.Request, in Transaction) (any, error) {
+		return checked(in, func() (any, error) { return t.reserve(-in.Amount, in.Currency) })
+	})
 	control(s, mux, "POST "+root+"payouts", func(t *tx, _ *http.Request, in Transaction) (any, error) {
 		return checked(in, func() (any, error) { return t.payOut(t.accountOr(in.Account), in.Amount, in.Currency, false) })
 	})
