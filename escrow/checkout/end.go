@@ -75,9 +75,10 @@ const (
 	finishingTogether = 4
 )
 
-// Finish ends what is under way of an attempt, and returns how much still is: it is called
-// again until nothing is. Then every hold of the attempt is posted or voided, and stays
-// so if the campaign takes no new ones.
+// Finish ends what is under way of an attempt, and returns how many pledges still are: it
+// is called again until none is. Then every hold of the attempt is posted or voided, and
+// stays so if the campaign takes no new ones. Donations hold nothing, and nobody waits for
+// them.
 func (d *Desk) Finish(ctx context.Context, attempt ledger.AttemptKey) (open int, err error) {
 	var list []Payment
 	err = d.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {

@@ -19,7 +19,8 @@ import (
 // in any order, as often as one likes. It returns ErrForeign for a session that no payment
 // here belongs to, payments' errors when it cannot be fetched, and a *payments.Rejection,
 // payments.ErrDoubled or an error of the ledger for money that does not fit: then nothing
-// is posted, and outgoing money has to stop until a person has looked.
+// is posted, and outgoing money has to stop until a person has looked. A donation that does
+// not fit is over, and stops nothing.
 func (d *Desk) Observe(ctx context.Context, account payments.AccountID, id payments.SessionID) error {
 	session, err := d.Processor.Session(ctx, account, id)
 	if err != nil {
@@ -34,6 +35,9 @@ func (d *Desk) Observe(ctx context.Context, account payments.AccountID, id payme
 	}
 	if err != nil {
 		return err
+	}
+	if account != payments.Platform && account != p.Account {
+		return fmt.Errorf("%w: %s on %s, with the mark of %s", ErrForeign, id, account, p.ID)
 	}
 	if p.Session != id {
 		if err := d.adopt(ctx, p, session); err != nil {
@@ -88,10 +92,13 @@ func (d *Desk) adopt(ctx context.Context, p Payment, session payments.Session) e
 		}
 		p.Session = made.ID
 	}
-	if p.Session != session.ID {
-		return fmt.Errorf("%w: %s and %s for %s", payments.ErrDoubled, p.Session, session.ID, p.ID)
+	switch {
+	case p.Session == session.ID:
+		return nil
+	case p.Kind == KindDonation: // whatever else its account shows
+		return fmt.Errorf("%w: %s beside %s for %s", ErrForeign, session.ID, p.Session, p.ID)
 	}
-	return nil
+	return fmt.Errorf("%w: %s and %s for %s", payments.ErrDoubled, p.Session, session.ID, p.ID)
 }
 
 // reject ends a session that came about after its order was given up. Nobody was shown
@@ -121,8 +128,28 @@ func (d *Desk) settle(ctx context.Context, p Payment, session payments.Session) 
 		return d.update(ctx, func(ctx context.Context, tx *store.Tx) error { return move(ctx, tx, p.ID, StateProcessing) })
 	case rejected.Reason.Waiting():
 		return nil
+	case p.Kind == KindDonation:
+		return d.unfit(ctx, p, session, err)
 	}
 	return err
+}
+
+// unfit ends a donation whose money is not what was agreed. It lies on somebody else's
+// account, so none of ours stands still for it.
+func (d *Desk) unfit(ctx context.Context, p Payment, session payments.Session, why error) error {
+	if err := d.reject(ctx, session); err != nil {
+		return err
+	}
+	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		now, err := load(ctx, tx, p.ID)
+		if err != nil || !now.Live() {
+			return err
+		}
+		tx.OnCommit(func() {
+			d.Log.Warn("a donation that does not fit is over", "donation", p.Subject, "hold", p.ID, "account", p.Account, "amount", p.Value.Amount, "currency", p.Value.Currency, "err", why)
+		})
+		return d.void(ctx, tx, p, EndingUnfit)
+	})
 }
 
 // paid posts a charge: held, unless it came too late or its pledge is gone. What of it

@@ -143,7 +143,7 @@ func told(o checkout.Offer) (head, sentence string) {
 	case checkout.StatusExpired:
 		return "This offer is over", ended(o.Ending)
 	case checkout.StatusFailed:
-		return "This could not be paid", "The payment processor refused to take the payment. Nothing was charged. Go back and start again."
+		return "This could not be paid", ended(o.Ending)
 	case "paid":
 		return "Thank you", "Your donation arrived at the developer's own account."
 	case "reversed":
@@ -176,6 +176,10 @@ func ended(why checkout.Ending) string {
 		return "What you signed was deleted meanwhile. Nothing was charged."
 	case checkout.EndingClosed:
 		return "Nothing is taken for this work any more. Nothing was charged."
+	case checkout.EndingRefused:
+		return "The payment processor refused to take the payment. Nothing was charged. Go back and start again."
+	case checkout.EndingUnfit:
+		return "What reached the developer's own account is not what was offered here, so there is no receipt for it. If your card was charged, ask the developer."
 	default:
 		return "Its time was up before it was paid. Nothing was charged. Go back and start again."
 	}
