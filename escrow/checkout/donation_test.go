@@ -14,6 +14,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/intake"
 	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/escrow/winddown"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -311,6 +312,49 @@ func TestDonation_OfWhichAnAccountShowsASecondSession(t *testing.T) {
 	w.want(pledge.ID, StateOpen, EndingNone, StatusOpen)
 	if len(w.alarms) > 0 {
 		t.Errorf("alarms: %q", w.alarms)
+	}
+}
+
+// TestDonation_MayBeOfferedAgainUntilItIsPaid: the page of an offer that is over says so.
+func TestDonation_MayBeOfferedAgainUntilItIsPaid(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*world, comatproto.RepoStrongRef) comatproto.RepoStrongRef{
+		"after its time": func(w *world, subject comatproto.RepoStrongRef) comatproto.RepoStrongRef {
+			w.advance(2 * time.Hour)
+			w.lookAround()
+			return subject
+		},
+		"edited": func(w *world, _ comatproto.RepoStrongRef) comatproto.RepoStrongRef {
+			w.advance(time.Minute)
+			return w.donation(backer, 3000)
+		},
+		"under other terms": func(w *world, subject comatproto.RepoStrongRef) comatproto.RepoStrongRef {
+			w.advance(2 * time.Hour)
+			w.lookAround()
+			w.announce([]func(*repo.Terms){func(t *repo.Terms) { t.Text = []byte("Be kinder.\n") }})
+			return subject
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.account(developer, true)
+			subject := w.donation(backer, 2500)
+			w.agreed(w.begin(subject))
+			subject = change(w, subject)
+			p := w.begin(subject)
+			w.donate(p)
+			w.want(p.ID, StatePaid, EndingNone, "paid")
+			w.read(func(ctx context.Context, q sqlite.Querier) error {
+				pin, err := w.Repo.PinOf(ctx, q, p.Subject)
+				if pin.Terms != w.terms.Ref || p.Terms != pin.Terms {
+					t.Errorf("agreed to %s, and the receipt says %s", p.Terms.Uri, pin.Terms.Uri)
+				}
+				return err
+			})
+			_, err := w.Begin(t.Context(), backer, subject, backURL)
+			refused(t, err, AlreadyPaid)
+		})
 	}
 }
 

@@ -664,6 +664,8 @@ CREATE TABLE receipt_pin (
 	held_until      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER receipt_pin_is_not_changed BEFORE UPDATE ON receipt_pin
+WHEN NEW.pledge IS NOT OLD.pledge OR OLD.pledge NOT LIKE 'at://%/fund.stratos.feature.donation/%'
+	OR EXISTS (SELECT 1 FROM donation WHERE subject = OLD.pledge)
 BEGIN
 	SELECT RAISE(ABORT, 'what was agreed stands');
 END;
