@@ -98,6 +98,9 @@ func (p *Pages) Register(s Server) {
 	}
 }
 
+// maxForm is how many bytes a form may have: the largest has the address of some terms.
+const maxForm = 8 << 10
+
 // guarded sets what holds for every page.
 func (p *Pages) guarded(next http.Handler) http.Handler {
 	policy := "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' " + p.processorPages()
@@ -108,6 +111,7 @@ func (p *Pages) guarded(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "same-origin") // an id is not for the processor, nor for clients
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Robots-Tag", "noindex")
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		next.ServeHTTP(w, r)
 	})
 }

@@ -80,7 +80,11 @@ func (p *Pages) showPay(w http.ResponseWriter, r *http.Request) {
 // confirm takes the agreement, and sends the payer to the processor.
 func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) {
 	id := ledger.HoldID(r.PathValue("payment"))
-	next, err := p.desk.Confirm(r.Context(), id, r.PostFormValue("terms"))
+	if err := r.ParseForm(); err != nil { // nothing else is parsed: our form uploads nothing
+		p.failed(w, r, fmt.Errorf("%w: %w", checkout.ErrTerms, err))
+		return
+	}
+	next, err := p.desk.Confirm(r.Context(), id, r.PostForm.Get("terms"))
 	switch {
 	case errors.Is(err, checkout.ErrOver):
 		next = "/paid/" + url.PathEscape(string(id))
