@@ -31,7 +31,11 @@ const codeTooLate = "session_would_end_too_soon"
 // be called again, and returns the same page as long as that is open. It returns ErrOver,
 // ErrTerms, ErrBusy or ErrNotFound.
 func (d *Desk) Confirm(ctx context.Context, id ledger.HoldID, agreed string) (url string, err error) {
-	defer d.locks.lock(id)()
+	unlock, err := d.locks.queue(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	p, err := d.agree(ctx, id, agreed)
 	if err != nil {
 		return "", err

@@ -247,7 +247,7 @@ func TestDonation_ThatDoesNotFitEndsAndStopsNothing(t *testing.T) {
 		look   func(*world, Payment) error
 	}{
 		"told by the processor": {shorter, func(w *world, p Payment) error { return w.Observe(t.Context(), p.Account, p.Session) }},
-		"on the page":           {shorter, func(w *world, p Payment) error { return w.ObserveIntent(t.Context(), payments.IntentID(p.ID)) }},
+		"on the page":           {shorter, func(w *world, p Payment) error { return w.Glance(t.Context(), p.ID) }},
 		"when it is over": {shorter, func(w *world, _ Payment) error {
 			w.advance(sessionLife)
 			_, err := w.Pass(t.Context())

@@ -18,8 +18,12 @@ import (
 // ended, or it was paid before that. The reason is noted first and stays. It returns the
 // processor's error while that is not known.
 func (d *Desk) end(ctx context.Context, p Payment, why Ending) (Payment, error) {
-	defer d.locks.lock(p.ID)()
-	err := d.update(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+	unlock, err := d.locks.lock(ctx, p.ID)
+	if err != nil {
+		return p, err
+	}
+	defer unlock()
+	err = d.update(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		if p, err = load(ctx, tx, p.ID); err != nil || !p.Live() {
 			return err
 		}

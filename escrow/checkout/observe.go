@@ -47,22 +47,21 @@ func (d *Desk) Observe(ctx context.Context, account payments.AccountID, id payme
 	return d.settle(ctx, p, session)
 }
 
-// ObserveIntent is Observe for whoever knows the intent in the mark of a payment or charge,
-// and not its session.
-func (d *Desk) ObserveIntent(ctx context.Context, intent payments.IntentID) error {
-	p, err := d.load(ctx, ledger.HoldID(intent))
-	if errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("%w: %s", ErrForeign, intent)
+// Glance is Observe for a page that shows a payment. Anybody may load it, as often as they
+// like: while somebody speaks to the processor about the payment, and for some seconds
+// after a page did, it does nothing.
+func (d *Desk) Glance(ctx context.Context, id ledger.HoldID) error {
+	unlock, ok := d.locks.glance(id, d.Clock())
+	if !ok {
+		return nil
 	}
+	defer unlock()
+	p, err := d.load(ctx, id)
 	if err != nil {
 		return err
 	}
-	defer d.locks.lock(p.ID)()
-	if p, err = d.load(ctx, p.ID); err != nil {
-		return err
-	}
 	if !p.Confirmed {
-		return fmt.Errorf("%w: %s has no session", ErrForeign, p.ID)
+		return fmt.Errorf("%w: %s has no session", ErrForeign, id)
 	}
 	session, err := d.session(ctx, p)
 	if err != nil {
@@ -73,9 +72,12 @@ func (d *Desk) ObserveIntent(ctx context.Context, intent payments.IntentID) erro
 
 // adopt notes a session of which only the answer was lost. One beside it is one too many.
 func (d *Desk) adopt(ctx context.Context, p Payment, session payments.Session) error {
-	defer d.locks.lock(p.ID)()
-	p, err := d.load(ctx, p.ID)
+	unlock, err := d.locks.lock(ctx, p.ID)
 	if err != nil {
+		return err
+	}
+	defer unlock()
+	if p, err = d.load(ctx, p.ID); err != nil {
 		return err
 	}
 	if p.Session == "" && !p.Confirmed {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
-	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/returnuri"
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
@@ -84,7 +83,11 @@ func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) {
 		p.failed(w, r, fmt.Errorf("%w: %w", checkout.ErrTerms, err))
 		return
 	}
-	next, err := p.desk.Confirm(r.Context(), id, r.PostForm.Get("terms"))
+	var next string
+	err := p.ask(func() (err error) {
+		next, err = p.desk.Confirm(r.Context(), id, r.PostForm.Get("terms"))
+		return err
+	})
 	switch {
 	case errors.Is(err, checkout.ErrOver):
 		next = "/paid/" + url.PathEscape(string(id))
@@ -110,7 +113,7 @@ func (p *Pages) showPaid(w http.ResponseWriter, r *http.Request) {
 	o, err := p.desk.Offer(r.Context(), id)
 	if err == nil && o.Confirmed && o.Live() {
 		// Whoever comes back from the processor knows sooner than its webhook tells.
-		if err := p.desk.ObserveIntent(r.Context(), payments.IntentID(id)); err != nil {
+		if err := p.ask(func() error { return p.desk.Glance(r.Context(), id) }); err != nil {
 			p.log.WarnContext(r.Context(), "session not observed", "hold", id, "err", err)
 		}
 		o, err = p.desk.Offer(r.Context(), id)
