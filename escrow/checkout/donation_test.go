@@ -287,6 +287,26 @@ func TestDonation_ThatDoesNotFitEndsAndStopsNothing(t *testing.T) {
 	}
 }
 
+// TestDonation_WhoseMarkWasTakenAwayEndsNoProcess: who owns an account may change what lies
+// there, also while the escrow waits for a payment.
+func TestDonation_WhoseMarkWasTakenAwayEndsNoProcess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account(developer, true)
+	p := w.begin(w.donation(backer, 2500))
+	w.pay(w.agreed(p))
+	w.change = func(s *payments.Session) { s.Payment.Charge.Movement = nil }
+	w.ok(w.Glance(t.Context(), p.ID))
+	w.want(p.ID, StateProcessing, EndingNone, StatusProcessing)
+	w.change = func(s *payments.Session) { s.Mark = payments.Mark{} }
+	w.advance(2 * lookEvery)
+	w.lookAround()
+	w.want(p.ID, StateEnded, EndingUnfit, StatusFailed)
+	if len(w.alarms) > 0 {
+		t.Errorf("alarms: %q", w.alarms)
+	}
+}
+
 // TestDonation_OfWhichAnAccountShowsASecondSession: only we open sessions with our marks, but
 // an account that is not ours may show what it likes.
 func TestDonation_OfWhichAnAccountShowsASecondSession(t *testing.T) {

@@ -56,6 +56,12 @@ func (d *Desk) Glance(ctx context.Context, id ledger.HoldID) error {
 		return nil
 	}
 	defer unlock()
+	return d.ask(ctx, id)
+}
+
+// ask fetches the session of a payment and does what follows from it. The caller has the
+// lock.
+func (d *Desk) ask(ctx context.Context, id ledger.HoldID) error {
 	p, err := d.load(ctx, id)
 	if err != nil {
 		return err
