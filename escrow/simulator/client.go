@@ -127,6 +127,12 @@ func (c Control) SchedulePayouts(ctx context.Context, account, interval string) 
 	return c.do(ctx, http.MethodPost, "accounts/"+account+"/payouts", change{Interval: interval}, nil)
 }
 
+// Settle sets the currency of a connected account on which nothing has moved: all that
+// comes there is converted into it.
+func (c Control) Settle(ctx context.Context, account, currency string) error {
+	return c.do(ctx, http.MethodPost, "accounts/"+account+"/currency", change{Currency: currency}, nil)
+}
+
 // TopUp puts money into the platform's balance.
 func (c Control) TopUp(ctx context.Context, amount int64, currency string) (string, error) {
 	return c.create(ctx, "topups", Transaction{Amount: amount, Currency: currency})

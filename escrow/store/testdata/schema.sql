@@ -537,7 +537,7 @@ CREATE TABLE payment (
 	return_uri      TEXT    NOT NULL,
 	state           TEXT    NOT NULL CHECK (state = 'ended' OR state = 'open' OR state = 'paid' OR state = 'processing' OR state = 'reversed'),
 	-- ending is why nobody may pay any more, also while that is not yet so.
-	ending          TEXT    CHECK (ending IN ('closed', 'edited', 'expired', 'refused', 'withdrawn')),
+	ending          TEXT    CHECK (ending IN ('closed', 'edited', 'expired', 'refused', 'unfit', 'withdrawn')),
 	-- confirmed: its session was ordered, to end at expires_at.
 	confirmed       INTEGER NOT NULL DEFAULT 0 CHECK (confirmed = 0 OR confirmed = 1),
 	session         TEXT    UNIQUE,
@@ -664,6 +664,8 @@ CREATE TABLE receipt_pin (
 	held_until      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER receipt_pin_is_not_changed BEFORE UPDATE ON receipt_pin
+WHEN NEW.pledge IS NOT OLD.pledge OR OLD.pledge NOT LIKE 'at://%/fund.stratos.feature.donation/%'
+	OR EXISTS (SELECT 1 FROM donation WHERE subject = OLD.pledge)
 BEGIN
 	SELECT RAISE(ABORT, 'what was agreed stands');
 END;
