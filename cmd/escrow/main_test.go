@@ -588,9 +588,14 @@ func TestStatusAndBackup_WorkWhileTheEscrowRuns(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	o.paid(2)
+	out, err := o.run("status")
+	o.ok(err)
+	if !regexp.MustCompile(`repository +waiting +2 +since \d{4}-`).MatchString(out) {
+		t.Errorf("status does not say since when receipts wait:\n%s", out)
+	}
 	p := o.start(nil)
 	o.published(p)
-	out, err := o.run("status")
+	out, err = o.run("status")
 	o.ok(err)
 	for _, want := range []string{"simulator", o.account.DID.String(), lexicons.CollectionTerms.String(), "sequence  2", "waiting     0"} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(want), " ")) {
