@@ -16,7 +16,9 @@
 //   - license-open: the files LICENSE, COPYING and the like of the commit (in the folder
 //     that the release names, if it has some there, else in the root) hold texts of
 //     licences that the Open Source Initiative has approved, and nothing besides.
-//   - license-matches: they are those that the release names, as an SPDX expression.
+//   - license-matches: they are those that the release names, as an SPDX expression, and
+//     the expression lets everybody choose open ones. Licences of somebody's own
+//     (LicenseRef) never count as open.
 //   - tree-matches: the commit, or the ancestor that the release names as the preview's,
 //     has the tree that was committed to, at the path that was committed to. Only where
 //     there is a commitment.

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"unicode"
 
-	"github.com/github/go-spdx/v2/spdxexp"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/google/licensecheck"
@@ -259,27 +258,24 @@ func shorten(words string) string {
 	return words
 }
 
-// maxAlternatives bounds an expression, whose alternatives multiply.
-const maxAlternatives = 8
-
 // compareLicenses wants the texts to be those that the release names.
 func (r *run) compareLicenses(context.Context) (string, error) {
 	return r.texts.match(r.release.License)
 }
 
 func (l licenseTexts) match(expression string) (string, error) {
-	named, err := identifiers(expression)
-	if err != nil {
-		return "", err
+	named, ok := readExpression(expression)
+	if !ok {
+		return "", fail("The release's license %q is no SPDX expression, such as MIT, or MIT OR Apache-2.0.", shorten(expression))
 	}
 	listed := slices.DeleteFunc(slices.Clone(l.listed), func(t licenseText) bool { return t.other != "" })
 	held := l.families(slices.Concat(l.placed, listed)...)
 	var accepted, missing, families []string
-	for _, id := range named {
+	for _, id := range named.identifiers() {
 		base, _, _ := strings.Cut(id, " WITH ")
 		families = append(families, family(base))
 		switch {
-		case strings.Contains(id, "LicenseRef-"): // of somebody's own: only as an alternative
+		case ownLicense.MatchString(base): // only as an alternative
 		case !slices.Contains(held, family(base)):
 			missing = append(missing, base)
 		case osiApproved[family(base)]:
@@ -297,7 +293,7 @@ func (l licenseTexts) match(expression string) (string, error) {
 	if len(accepted) == 0 {
 		return "", fail("The release's license %q names none that the Open Source Initiative has approved.", expression)
 	}
-	if open, err := spdxexp.Satisfies(expression, accepted); err != nil || !open {
+	if !named.satisfied(func(id string) bool { return slices.Contains(accepted, id) }) {
 		return "", fail("The release's license %q cannot be chosen to be open: the Open Source Initiative has approved only %s of it.", expression, strings.Join(accepted, ", "))
 	}
 	return fmt.Sprintf("The texts are those of %q.", expression), nil
@@ -307,22 +303,4 @@ func (l licenseTexts) match(expression string) (string, error) {
 // other, as the LGPL is to the GPL.
 func standsOn(families []string, id string) bool {
 	return id == "GPL-3.0" && slices.Contains(families, "LGPL-3.0")
-}
-
-// identifiers are those of an SPDX expression, each with its exception.
-func identifiers(expression string) ([]string, error) {
-	operators := 0
-	for _, w := range strings.FieldsFunc(expression, func(r rune) bool { return unicode.IsSpace(r) || r == '(' || r == ')' }) {
-		if w = strings.ToUpper(w); w == "AND" || w == "OR" {
-			operators++
-		}
-	}
-	if operators >= maxAlternatives {
-		return nil, fail("The release's license %q names more than %d licences.", expression, maxAlternatives)
-	}
-	ids, err := spdxexp.ExtractLicenses(expression)
-	if err != nil || len(ids) == 0 {
-		return nil, fail("The release's license %q is no SPDX expression, such as MIT, or MIT OR Apache-2.0.", expression)
-	}
-	return ids, nil
 }
