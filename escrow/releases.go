@@ -51,7 +51,7 @@ func (s *Service) wireReleases(opts Options) error {
 		transport = indexer.Transport(s.cfg.indexer())
 	}
 	checker, err := checks.New(checks.Config{
-		Folder: beside(path, "checks"), Transport: transport, UserAgent: s.cfg.indexer().UserAgent, Limits: checks.DefaultLimits(), Clock: opts.Clock,
+		Folder: beside(path, "checks"), Transport: transport, UserAgent: s.cfg.indexer().UserAgent, Limits: checks.DefaultLimits(), Log: opts.Log, Clock: opts.Clock,
 	})
 	if err != nil {
 		return err

@@ -384,6 +384,38 @@ func TestCheck_IsBoundedInTimeAndStopsWhenAsked(t *testing.T) {
 	wantOurs(t, err, fs.ErrNotExist)
 }
 
+func TestCheck_APanicEndsNothingButTheCheck(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	commit := w.commit(map[string]string{"LICENSE": mit})
+	for _, c := range []struct {
+		method string
+		check  checks.Name
+	}{{http.MethodGet, checks.RepositoryPublic}, {http.MethodPost, checks.RepositoryCloneable}} {
+		w.log.Reset()
+		w.transport = panicking{w.Web, c.method}
+		w.undecided(release(commit), c.check, "a decoder of theirs")
+		if log := w.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, string(c.check)) || !strings.Contains(log, "RoundTrip") {
+			t.Errorf("the log of a panic says %q", log)
+		}
+	}
+	w.transport = w.Web
+	w.passes(release(commit), nil)
+}
+
+// panicking ends in a panic when asked by a method.
+type panicking struct {
+	next   http.RoundTripper
+	method string
+}
+
+func (p panicking) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == p.method {
+		panic("a decoder of theirs")
+	}
+	return p.next.RoundTrip(req)
+}
+
 // wantOurs wants trouble for which no developer has to answer.
 func wantOurs(t *testing.T, err, cause error) {
 	t.Helper()

@@ -29,9 +29,10 @@
 //
 // A check that failed is the developer's to repair, and fails again until another release
 // record is written. Whatever may be the network's, the server's or our own is an
-// *[UndecidedError]: ask again later. Between two questions a server can change its mind,
-// by a force-push for instance; then what it no longer gives is trouble first, and the
-// next time, asked anew, a verdict.
+// *[UndecidedError]: ask again later. So is a panic over what a stranger wrote, which is
+// logged as an error and ends no more than the check. Between two questions a server can
+// change its mind, by a force-push for instance; then what it no longer gives is trouble
+// first, and the next time, asked anew, a verdict.
 //
 // # What the texts of licences prove
 //

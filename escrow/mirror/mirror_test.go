@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -122,7 +123,7 @@ func TestHostileForge_ARepositoryThatVanishesTheNextDayCanStillBeCloned(t *testi
 	released := mustGit(t, "--git-dir", web.Folder(host, name), "rev-parse", "HEAD")
 	web.Repository(t, host, name, map[string]string{"LICENSE": string(mit), "later": "not released"})
 	checker, err := checks.New(checks.Config{
-		Folder: filepath.Join(t.TempDir(), "checks"), Transport: web, UserAgent: "test", Limits: checks.DefaultLimits(), Clock: time.Now,
+		Folder: filepath.Join(t.TempDir(), "checks"), Transport: web, UserAgent: "test", Limits: checks.DefaultLimits(), Log: slog.New(slog.DiscardHandler), Clock: time.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
