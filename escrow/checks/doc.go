@@ -61,8 +61,10 @@
 // # Bounds
 //
 // Everything outside is hostile; see indexer/gitfetch. Limited are the time of all checks,
-// the pack, its objects, and what they unpack to. A repository that is larger is refused,
-// and the evidence says by what: it can be released with a shorter history. A [Checker] has
-// a folder for what it fetches, knows no database, may be shared between goroutines, and
-// does not limit how many ask at the same time.
+// the pack, its objects, and what they unpack to; how deep folders lie in one another,
+// what the folders on the way to a file have together, and how long names are, in the
+// history as well. A repository that is larger is refused, and the evidence says by what:
+// it can be released with a shorter history. A [Checker] has a folder for what it fetches,
+// knows no database, may be shared between goroutines, and does not limit how many ask at
+// the same time.
 package checks
