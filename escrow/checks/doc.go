@@ -36,12 +36,14 @@
 //
 // # What the texts of licences prove
 //
-// That the words are those of the licence: copyright lines are passed over, and words
-// outside of it may only say which licence it is. So a clause that was added makes a check
-// fail, and so do licences with an exception in the same file, whose words we do not know.
-// That -only or -or-later is meant, says the record alone: the text is the same. Nobody
-// reads the heads of the source files, nor the folder LICENSES but for texts that the
-// release names.
+// That the words are those of the licence: words outside of it may only say which licence
+// it is, and whose the code is. A copyright line is passed over if it holds names, years and
+// addresses; a sentence behind the name counts as what it is, as far as small letters and
+// the words by which something is forbidden tell it from a name. In other languages that is
+// less. So a clause that was added makes a check fail, and so do licences with an exception
+// in the same file, whose words we do not know. That -only or -or-later is meant, says the
+// record alone: the text is the same. Nobody reads the heads of the source files, nor the
+// folder LICENSES but for texts that the release names.
 //
 // # Trees and hashes
 //

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
@@ -119,7 +120,10 @@ var gplAppendix string
 
 // Prepare learns the licences, which takes a second or two of a processor: whoever calls it
 // before there is anything to check does not let the first release wait.
-func (c *Checker) Prepare() { scanner() }
+func (c *Checker) Prepare() {
+	scanner()
+	bareScanner()
+}
 
 // scanner knows the licences. To make it takes a second.
 var scanner = sync.OnceValue(func() *licensecheck.Scanner {
@@ -130,8 +134,26 @@ var scanner = sync.OnceValue(func() *licensecheck.Scanner {
 	return s
 })
 
-// copyrightLine says whose the code is.
-var copyrightLine = regexp.MustCompile(`(?m)^\W*(?:(?i:copyright)\s*(?:\([cC]\)|©|\d{4})|Copyright [A-Z]|©|\([cC]\)\s*\d|(?i:all rights reserved))[^\n]{0,200}$`)
+// anyNotice is how some of the licences take any words behind a copyright for their own.
+var anyNotice = regexp.MustCompile(`\(\(\s*(?:[A-Za-z]+ )*Copyright __\d+__\s*\)\)\?\?`)
+
+// bareScanner knows those licences without such words.
+var bareScanner = sync.OnceValue(func() *licensecheck.Scanner {
+	var bare []licensecheck.License
+	for _, l := range licensecheck.BuiltinLicenses() {
+		if lre := anyNotice.ReplaceAllString(l.LRE, ""); lre != l.LRE {
+			bare = append(bare, licensecheck.License{ID: l.ID, LRE: lre})
+		}
+	}
+	s, err := licensecheck.NewScanner(bare)
+	if err != nil {
+		panic(fmt.Sprintf("checks: the licences that are built in: %v", err)) // no input of anybody's
+	}
+	return s
+})
+
+// copyrightLine says whose the code is, if [ofNames].
+var copyrightLine = regexp.MustCompile(`(?m)^\W*(?:(?i:copyright)\b|©|\([cC]\)\s*\d|(?i:all rights reserved))[^\n]{0,200}$`)
 
 // readLicense finds out which licences a file holds the words of.
 func readLicense(name string, content []byte) licenseText {
@@ -150,31 +172,125 @@ func readLicense(name string, content []byte) licenseText {
 		end = m.End
 	}
 	outside = append(outside, content[end:]...)
-	text.other = foreignWords(copyrightLine.ReplaceAll(outside, nil))
+	text.other = foreignWords(copyrightLine.ReplaceAllFunc(outside, func(line []byte) []byte {
+		if ofNames(line) {
+			return nil
+		}
+		return line
+	}))
 	return text
 }
 
-// taken are the words before a licence that the scanner takes for a part of it, because
-// one of them is "copyright".
+// ofNames reports whether a line about a copyright says no more than whose it is, and
+// since when: names are words with a capital, and few others.
+func ofNames(line []byte) bool {
+	others := 0
+	for _, token := range strings.Fields(string(line)) {
+		if isAddress(token) {
+			continue
+		}
+		known := true
+		for _, w := range strings.FieldsFunc(strings.ToLower(token), notWord) {
+			if forbiddingWords[w] {
+				return false
+			}
+			known = known && (namingWords[w] || sayingWords[w] || utf8.RuneCountInString(w) == 1)
+		}
+		if first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(token, notWord)); unicode.IsLower(first) && !known {
+			others++
+		}
+	}
+	return others <= maxOthers
+}
+
+// maxOthers is how many words of a copyright line may be neither names with a capital nor
+// known: some write theirs in small letters.
+const maxOthers = 2
+
+func isAddress(token string) bool {
+	return strings.Contains(token, "@") || strings.Contains(token, "://") || strings.HasPrefix(token, "www.")
+}
+
+// naming are words that stand between names in copyright lines, and forbidding those by
+// which a line would be about something else.
+const (
+	naming = `affiliates authors author bv code com community companies company contributor contributors copyright current de del den der
+	des developer developers di du et few für group holder holders inc individual la le listed ltd maintainer maintainers
+	many member members net npm original others owner owners plc portions present project respective subsidiaries team their
+	time und van various von`
+	forbidding = `agree agreed agrees allowed approval approved authorization banned but buy charge charged charges commercial
+	commercially compete competing competitors confidential consent denied disallowed evaluation except excepted exclude excluded
+	excludes excluding fee fees forbid forbidden forbids however illegal internal military must need needed needs never no non
+	nobody noncommercial none nonprofit not only paid pay payable payment payments pays permit permits
+	permitted personal prohibit prohibited prohibits proprietary purchase purchased purchases require required requires
+	restricted restriction restrictions restricts royalties royalty secret shall solely subscribe subscription trial
+	unauthorised unauthorized unless without`
+)
+
+var namingWords, forbiddingWords = wordSet(naming), wordSet(forbidding)
+
+func wordSet(words string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		set[w] = true
+	}
+	return set
+}
+
+// notice is what the scanner reads as one "copyright".
+var notice = regexp.MustCompile(`(?:(?:(?i:\bcopyright\b)|\(?\b[cC]\)|©)\W*)+`)
+
+// taken are the words before a licence that the scanner takes for a part of it, from a
+// "copyright" among them on: what is before that is its title.
 func taken(id string, match []byte) []byte {
-	line, _, _ := bytes.Cut(match, []byte{'\n'})
-	if !bytes.Contains(bytes.ToLower(line), []byte("copyright")) {
-		return nil
+	start := 0
+	for _, known := range []*licensecheck.Scanner{bareScanner(), scanner()} {
+		// Where lines of names are left out, what is on both sides of them is one. But a
+		// line of a licence may look like one of names.
+		for _, text := range [][]byte{withoutNames(match), bytes.Clone(match)} {
+			var ok bool
+			if start, ok = begin(known, id, text); ok {
+				head := match[:start]
+				if at := notice.FindIndex(head); at != nil {
+					head = head[at[0]:]
+				}
+				return head
+			}
+		}
 	}
-	rest := match
+	return nil
+}
+
+// maxTitle is how many bytes of a licence may be its title and the copyright.
+const maxTitle = 400
+
+// withoutNames leaves nothing but space of the lines of names below a title.
+func withoutNames(match []byte) []byte {
+	text := bytes.Clone(match)
+	for _, at := range copyrightLine.FindAllIndex(text[:min(maxTitle, len(text))], -1) {
+		if line := text[at[0]:at[1]]; ofNames(line) {
+			copy(line, bytes.Repeat([]byte{' '}, len(line)))
+		}
+	}
+	return text
+}
+
+// begin finds where a licence begins, behind all that a "copyright" makes a part of it. The
+// text is changed.
+func begin(known *licensecheck.Scanner, id string, text []byte) (start int, ok bool) {
 	for {
-		line, after, ok := bytes.Cut(rest, []byte{'\n'})
-		if !ok || len(bytes.TrimSpace(line)) > 0 && !copyrightLine.Match(line) {
-			break
+		matches := known.Scan(text[start:]).Match
+		i := slices.IndexFunc(matches, func(m licensecheck.Match) bool { return m.ID == id })
+		if i < 0 {
+			return start, ok // without it: the last "copyright" was its own
 		}
-		rest = after
-	}
-	for _, m := range scanner().Scan(rest).Match {
-		if m.ID == id {
-			return rest[:m.Start]
+		start, ok = start+matches[i].Start, true
+		at := notice.FindIndex(text[start:])
+		if at == nil || bytes.ContainsFunc(text[start:start+at[0]], isWord) {
+			return start, true
 		}
+		copy(text[start:], bytes.Repeat([]byte{' '}, at[1]))
 	}
-	return rest
 }
 
 // saying are words by which a file says what it holds. With no others nothing can be
@@ -188,10 +304,7 @@ const saying = `a agreement alternatively an and any are as at available be both
 	january february march april june july august september october november december`
 
 var sayingWords = func() map[string]bool {
-	words := map[string]bool{}
-	for _, w := range strings.Fields(saying) {
-		words[w] = true
-	}
+	words := wordSet(saying)
 	for _, id := range strings.Fields(strings.ToLower(osiList)) {
 		for _, w := range strings.FieldsFunc(id, notWord) {
 			if w != "only" && w != "no" {
@@ -202,7 +315,9 @@ var sayingWords = func() map[string]bool {
 	return words
 }()
 
-func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+func notWord(r rune) bool { return !isWord(r) }
 
 // noAttribution is the name of MIT-0. "No" alone could forbid.
 var noAttribution = regexp.MustCompile(`(?im)^\W*MIT No Attribution\W*$`)
