@@ -326,6 +326,38 @@ func TestHostileForge_NamesThatGitDoesNotCheckOutAreRefused(t *testing.T) {
 	w.fails(release(w.git("rev-parse", "HEAD")), nil, checks.RepositoryCloneable, "git checks out no file of the name")
 }
 
+func TestR12_TheLicenceIsThatOfTheFolderAndOfAllThatThePreviewCommittedTo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const closed = "All of this is ours. Ask before you look at it."
+	mono := w.commit(map[string]string{"LICENSE": closed, "docs/LICENSE": mit, "docs/a/b/main": "main", "app/main": "main"})
+	tree := func(commit, path string) *checks.Commitment {
+		return &checks.Commitment{Tree: w.git("rev-parse", commit+":"+path), Algorithm: "sha1", Path: path}
+	}
+	r := release(mono)
+	w.fails(r, nil, checks.LicenseOpen, "LICENSE is no licence that is known")
+	for _, path := range []string{"docs", "/docs/", "docs/a", "./docs/a/b"} {
+		r.Path = path
+		report, err := w.check(r, nil)
+		if err != nil || !report.Passed() || !strings.Contains(report.Checks[3].Evidence, "in docs/LICENSE") {
+			t.Errorf("%s: %v, %+v", path, err, report.Checks)
+		}
+		w.passes(r, tree(mono, "docs"))
+		w.passes(r, tree(mono, "docs/a/b"))
+		w.fails(r, tree(mono, ""), checks.LicenseOpen, "LICENSE is no licence that is known")
+		w.fails(r, tree(mono, "app"), checks.LicenseOpen, "LICENSE is no licence that is known")
+	}
+	r.Path = "none"
+	w.fails(r, nil, checks.LicenseOpen, "no folder none")
+
+	open := w.commit(map[string]string{"LICENSE": mit, "app/LICENSE": closed, "app/a/main": "main"})
+	w.passes(release(open), nil)
+	w.fails(release(open), tree(open, "app"), checks.LicenseOpen, "app/LICENSE is no licence that is known")
+	r = release(open)
+	r.Path = "app/a"
+	w.fails(r, nil, checks.LicenseOpen, "app/LICENSE is no licence that is known")
+}
+
 func TestHostileForge_LinksAreNotFollowedAndSaidToBeNoPart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -14,11 +14,15 @@
 //   - repository-cloneable: the commit came with its whole history and all its files, within
 //     bounds, and git would check it out.
 //   - license-open: the files LICENSE, COPYING and the like of the commit (in the folder
-//     that the release names, if it has some there, else in the root) hold texts of
-//     licences that the Open Source Initiative has approved, and nothing besides.
-//   - license-matches: they are those that the release names, as an SPDX expression, and
-//     the expression lets everybody choose open ones. Licences of somebody's own
-//     (LicenseRef) never count as open.
+//     that the release names, or the nearest around it that has some) hold texts of
+//     licences that the Open Source Initiative has approved, and nothing besides. Where the
+//     preview committed to a tree, the same is true of the folder that was committed to: no
+//     folder with a licence of its own stands for all that the preview ran. Where it
+//     committed to nothing, which folder holds the feature is the developer's word, and the
+//     evidence says where the texts are.
+//   - license-matches: those of the release's folder are those that the release names, as
+//     an SPDX expression, and the expression lets everybody choose open ones. Licences of
+//     somebody's own (LicenseRef) never count as open.
 //   - tree-matches: the commit, or the ancestor that the release names as the preview's,
 //     has the tree that was committed to, at the path that was committed to. Only where
 //     there is a commitment.

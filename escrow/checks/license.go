@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +15,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/google/licensecheck"
 )
 
@@ -53,46 +53,64 @@ var (
 // licensesFolder is where the REUSE specification keeps texts.
 const licensesFolder = "LICENSES"
 
-// readLicenses reads the texts of the commit, and wants them open.
-func (r *run) readLicenses(ctx context.Context) (string, error) {
-	root := r.copy.tree
-	folder, ok := subtree(root, r.release.Path)
-	if !ok {
+// readLicenses reads the texts of the folder that is released, and wants them open. Where
+// the preview committed to another one, those of that one have to be open as well: a folder
+// in it with a licence of its own is not all of what was seen.
+func (r *run) readLicenses(ctx context.Context) (evidence string, err error) {
+	if _, ok := subtree(r.copy.tree, r.release.Path); !ok {
 		return "", fail("The commit has no folder %s: correct the release's path.", r.release.Path)
 	}
-	for _, tree := range []*object.Tree{folder, root} {
-		placed, err := r.scan(ctx, tree, licenseName)
-		if err != nil {
-			return "", err
-		}
-		listed, err := r.scanListed(ctx, tree)
-		if err != nil {
-			return "", err
-		}
-		if r.texts = (licenseTexts{placed, listed}); len(placed)+len(listed) > 0 {
-			return r.texts.open()
-		}
+	if r.texts, err = r.textsOf(ctx, r.release.Path); err != nil {
+		return "", err
 	}
-	return "", fail("The commit has no file LICENSE or COPYING in its root or the release's path: put the text of the licence there.")
+	if evidence, err = r.texts.open(); err != nil || r.commitment == nil {
+		return evidence, err
+	}
+	committed, err := r.textsOf(ctx, r.commitment.Path)
+	if err != nil {
+		return "", err
+	}
+	if _, err := committed.open(); err != nil {
+		return "", err
+	}
+	return evidence, nil
 }
 
-func (r *run) scanListed(ctx context.Context, tree *object.Tree) ([]licenseText, error) {
-	folder, ok := subtree(tree, licensesFolder)
+// textsOf reads the texts that hold for a folder: its own, or those of the nearest folder
+// around it that has some.
+func (r *run) textsOf(ctx context.Context, folder string) (licenseTexts, error) {
+	for at := path.Clean("/" + folder); ; at = path.Dir(at) {
+		placed, err := r.scan(ctx, at, licenseName)
+		if err != nil {
+			return licenseTexts{}, err
+		}
+		listed, err := r.scan(ctx, path.Join(at, licensesFolder), listedName)
+		if err != nil || len(placed)+len(listed) > 0 {
+			return licenseTexts{placed, listed}, err
+		}
+		if at == "/" {
+			return licenseTexts{}, fail("The commit has no file LICENSE or COPYING in its root or the release's path: put the text of the licence there.")
+		}
+	}
+}
+
+// listedName is a file in the folder of texts.
+var listedName = regexp.MustCompile(`\.txt$`)
+
+// scan reads the files of a folder, if it is there, whose name matches.
+func (r *run) scan(ctx context.Context, at string, names *regexp.Regexp) ([]licenseText, error) {
+	tree, ok := subtree(r.copy.tree, at)
 	if !ok {
 		return nil, nil
 	}
-	return r.scan(ctx, folder, regexp.MustCompile(`\.txt$`))
-}
-
-// scan reads the files of a tree whose name matches.
-func (r *run) scan(ctx context.Context, tree *object.Tree, names *regexp.Regexp) ([]licenseText, error) {
 	var texts []licenseText
 	for _, e := range tree.Entries {
 		if !names.MatchString(e.Name) || thirdParty.MatchString(e.Name) || e.Mode == filemode.Dir || e.Mode == filemode.Submodule {
 			continue
 		}
+		file := strings.TrimPrefix(path.Join(at, e.Name), "/")
 		if !e.Mode.IsFile() || e.Mode == filemode.Symlink {
-			return nil, fail("%s is a symbolic link, which is not followed: put the text there.", e.Name)
+			return nil, fail("%s is a symbolic link, which is not followed: put the text there.", file)
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("checks: read licences: %w", err)
@@ -102,12 +120,12 @@ func (r *run) scan(ctx context.Context, tree *object.Tree, names *regexp.Regexp)
 		}
 		content, err := r.copy.read(e.Hash, r.limits.License)
 		if refusal, ok := errors.AsType[*failure](err); ok {
-			return nil, fail("%s: %s", e.Name, refusal.evidence)
+			return nil, fail("%s: %s", file, refusal.evidence)
 		}
 		if err != nil {
 			return nil, err
 		}
-		texts = append(texts, readLicense(e.Name, content))
+		texts = append(texts, readLicense(file, content))
 	}
 	return texts, nil
 }
@@ -362,7 +380,13 @@ func (l licenseTexts) open() (string, error) {
 	if len(held) == 0 {
 		return "", fail("The commit has no text of a licence that the Open Source Initiative has approved: put one into LICENSE.")
 	}
-	return fmt.Sprintf("The commit has the text of %s, which the Open Source Initiative has approved.", strings.Join(held, ", ")), nil
+	var files []string
+	for _, t := range slices.Concat(l.placed, l.listed) {
+		if slices.ContainsFunc(t.families, func(id string) bool { return slices.Contains(held, id) }) {
+			files = append(files, t.file)
+		}
+	}
+	return fmt.Sprintf("The commit has the text of %s in %s, which the Open Source Initiative has approved.", strings.Join(held, ", "), strings.Join(files, ", ")), nil
 }
 
 func shorten(words string) string {
