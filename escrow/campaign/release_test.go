@@ -3,6 +3,7 @@ package campaign_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -123,7 +124,7 @@ func trouble(c *checks.Checker) func(checks.Release) (checks.Report, error) {
 func TestR12_WhatNobodyCanHaveForADayCountsAgainstARelease(t *testing.T) {
 	t.Parallel()
 	w := opened(t)
-	checker, err := checks.New(checks.Config{Folder: t.TempDir(), Transport: offline{}, Limits: checks.DefaultLimits(), Clock: func() time.Time { return w.clock }})
+	checker, err := checks.New(checks.Config{Folder: t.TempDir(), Transport: offline{}, Limits: checks.DefaultLimits(), Log: slog.New(slog.DiscardHandler), Clock: func() time.Time { return w.clock }})
 	w.ok(err)
 	w.verdict = trouble(checker)
 	w.paid("h1", 2500)
