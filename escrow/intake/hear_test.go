@@ -2,12 +2,16 @@ package intake
 
 import (
 	"context"
+	"net/url"
+	"slices"
 	"testing"
 
+	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/processortest"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
+	"github.com/stratosfund/stratosfund/escrow/store"
 )
 
 // unsaid is a processor that says nothing of warnings but that they are there.
@@ -84,3 +88,55 @@ func TestHear_DoesNotWaitForWhatCannotBePlacedYet(t *testing.T) {
 type notYet struct{ Outgoing }
 
 func (notYet) ObserveDispute(context.Context, payments.DisputeID) error { return ledger.ErrNotYet }
+
+// TestR14_WhatWasSentByHandStopsMoneyAndNotSettlementsForEver: such a transfer is out of no
+// charge, and never will be.
+func TestR14_WhatWasSentByHandStopsMoneyAndNotSettlementsForEver(t *testing.T) {
+	t.Parallel()
+	for name, back := range map[string]bool{"a transfer": false, "its reversal": true} {
+		w := newWorld(t)
+		w.Advance(10 * day) // the float is available
+		id := w.byHand(payments.Platform, "/v1/transfers", url.Values{"amount": {"700"}, "currency": {"usd"}, "destination": {string(w.Account)}})
+		if back {
+			w.byHand(payments.Platform, "/v1/transfers/"+id+"/reversals", url.Values{})
+		}
+		kind := payments.MovementTransfer
+		if back {
+			kind = payments.MovementReversal
+		}
+		for m, err := range w.Client.Movements(t.Context(), payments.MovementQuery{Kind: kind}) {
+			w.OK(err)
+			w.Update(noting(object{kind: kindMovement, id: string(m.ID)}))
+		}
+		w.OK(w.worker.Drain(t.Context()))
+		if halts := w.halts(); !slices.Equal(halts, []halt.Reason{halt.UnknownMoney}) {
+			t.Errorf("%s: standing: %v", name, halts)
+		}
+		if waits := w.waiting(); waits.Hints != 0 {
+			t.Errorf("%s: %+v wait", name, waits)
+		}
+		w.Update(func(ctx context.Context, tx *store.Tx) error {
+			_, err := halt.Lift(ctx, tx, "looked")
+			return err
+		})
+		w.OK(w.worker.Hear(t.Context()))
+		w.noHalt()
+	}
+}
+
+// TestHear_WhatNamesNothingIsNotAskedForAgain: an object that leads to one without an id is
+// the same tomorrow.
+func TestHear_WhatNamesNothingIsNotAskedForAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.processor = moved{w.Client, payments.Movement{ID: "txn_1", Kind: payments.MovementRefund}}
+	w.restart(nil)
+	w.Update(noting(object{kind: kindMovement, id: "txn_1"}))
+	w.OK(w.worker.Hear(t.Context()))
+	if halts := w.halts(); !slices.Equal(halts, []halt.Reason{halt.UnknownMoney}) {
+		t.Errorf("standing: %v", halts)
+	}
+	if waits := w.waiting(); waits.Hints != 0 {
+		t.Errorf("%+v wait", waits)
+	}
+}

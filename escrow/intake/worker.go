@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -228,6 +229,9 @@ func (w *Worker) outcome(ctx context.Context, one *waiting, err error) (Outcome,
 		w.metrics.worked(OutcomeStranger)
 		log.Warn("an object at the processor is not this escrow's", "err", err)
 		return OutcomeStranger, nil
+	case errors.Is(err, payments.ErrInvalid):
+		// It leads to something that has no name, and will have none tomorrow.
+		err = fmt.Errorf("%w: %s %s: %w", ledger.ErrUnknown, one.kind, one.id, err)
 	}
 	stopped, failed := halt.For(ctx, w.Store, err)
 	switch {

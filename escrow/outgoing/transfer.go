@@ -173,11 +173,14 @@ func accountOf(c campaign.Campaign, payee syntax.DID) payments.AccountID {
 
 // ObserveTransfer fetches a transfer with its reversals and posts what they tell. It
 // returns ErrStranger for one of somebody else's charge, and ledger.ErrUnknown for one of
-// ours that nobody here made.
+// ours that nobody here made, or of no charge at all.
 func (s *Sender) ObserveTransfer(ctx context.Context, id payments.TransferID) error {
 	t, err := s.processor.Transfer(ctx, id)
 	if err != nil {
 		return err
+	}
+	if t.Source == "" { // out of the balance, as one that was made by hand
+		return fmt.Errorf("%w: transfer %s out of no charge was not made here", ledger.ErrUnknown, id)
 	}
 	hold, err := s.holdOf(ctx, t.Source)
 	if err != nil {
