@@ -114,6 +114,13 @@ func (h hidden) Disputes(ctx context.Context, account payments.AccountID, q paym
 	}
 }
 
+func (h hidden) Dispute(ctx context.Context, account payments.AccountID, id payments.DisputeID) (payments.Dispute, error) {
+	if account == payments.Platform {
+		return h.Processor.Dispute(ctx, account, id)
+	}
+	return payments.Dispute{}, &payments.Failure{Kind: payments.ErrMisconfigured, Status: 403}
+}
+
 func TestSync_OfADoneeWhoLeftKeepsNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

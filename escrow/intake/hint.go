@@ -92,14 +92,17 @@ type waiting struct {
 	hints []string
 }
 
-// due lists objects to be looked at, those first that wait longest, out of no more hints
-// than limit.
-func due(ctx context.Context, q sqlite.Querier, now time.Time, limit int) ([]*waiting, error) {
+const (
+	allDue      = `SELECT id, account, kind, object, tries FROM hint WHERE done_at IS NULL AND due_at <= $1 ORDER BY due_at, received_at, id LIMIT $2`
+	platformDue = `SELECT id, account, kind, object, tries FROM hint WHERE done_at IS NULL AND account = '' AND due_at <= $1 ORDER BY due_at, received_at, id LIMIT $2`
+)
+
+// due lists objects to be looked at, all or the platform's own, those first that wait
+// longest, out of no more hints than limit.
+func due(ctx context.Context, q sqlite.Querier, which string, now time.Time, limit int) ([]*waiting, error) {
 	var list []*waiting
 	known := map[object]*waiting{}
-	rows, err := q.QueryContext(ctx, `
-		SELECT id, account, kind, object, tries FROM hint
-		WHERE done_at IS NULL AND due_at <= $1 ORDER BY due_at, received_at, id LIMIT $2`, now.UnixMilli(), limit)
+	rows, err := q.QueryContext(ctx, which, now.UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("intake: list what is due: %w", err)
 	}

@@ -91,7 +91,7 @@ type Worker struct {
 	metrics *metrics
 	wake    chan struct{}
 	turn    chan struct{} // whoever holds it works hints off
-	syncing chan struct{} // whoever holds it reads lists
+	syncing chan struct{} // whoever holds it reads lists, but Hear
 	forget  time.Time     // when old hints are dropped next
 }
 
@@ -142,7 +142,7 @@ func (w *Worker) Pass(ctx context.Context) (wait time.Duration, err error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	more, err := w.some(ctx)
+	more, err := w.some(ctx, allDue)
 	if err != nil {
 		return 0, err
 	}
@@ -170,11 +170,11 @@ func (w *Worker) Drain(ctx context.Context) error {
 	}
 }
 
-// some works off a batch, and reports whether there may be more.
-func (w *Worker) some(ctx context.Context) (more bool, err error) {
+// some works off a batch of what is due, and reports whether there may be more.
+func (w *Worker) some(ctx context.Context, which string) (more bool, err error) {
 	var list []*waiting
 	err = w.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-		list, err = due(ctx, q, w.now(), batch)
+		list, err = due(ctx, q, which, w.now(), batch)
 		return err
 	})
 	if err != nil {
