@@ -43,7 +43,10 @@ func (p Parts) reconcile(ctx context.Context, _ ReconcileInput) (Answer, error) 
 		return Answer{}, err
 	}
 	sentence := fmt.Sprintf("The processor and the ledger agree: %d movements, %d in flight.", report.Movements, report.Flying)
-	if !report.Clean() {
+	switch {
+	case report.Found == 0 && report.Moving:
+		sentence = "The balance moved each time that it was compared: ask again in a moment."
+	case !report.Clean():
 		sentence = fmt.Sprintf("The processor and the ledger do not agree: %d findings in %d movements. Outgoing money stands still until it is resumed.", report.Found, report.Movements)
 	}
 	return Answer{Sentence: sentence, Report: report}, nil

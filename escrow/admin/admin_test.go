@@ -297,6 +297,8 @@ func TestAdmin_SyncsAndReconciles(t *testing.T) {
 	w.want("reconcile", ReconcileInput{}, http.StatusOK, "agree")
 	w.report = &reconcile.Report{Found: 1, Findings: []reconcile.Finding{{Kind: reconcile.KindMissing}}}
 	w.want("reconcile", ReconcileInput{}, http.StatusOK, "do not agree")
+	w.report = &reconcile.Report{Moving: true}
+	w.want("reconcile", ReconcileInput{}, http.StatusOK, "ask again")
 }
 
 func TestR13_ARulingHasAnOutcomeAndReasons(t *testing.T) {
