@@ -225,7 +225,7 @@ func (w *Worker) syncList(ctx context.Context, l list, full bool) (Read, error) 
 	began := w.now()
 	var since time.Time
 	err := w.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-		since, err = placeOf(ctx, q, l.name)
+		since, err = placeOf(ctx, q, l.name, began)
 		return err
 	})
 	if err != nil {

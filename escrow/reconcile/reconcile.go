@@ -152,7 +152,8 @@ func (r *Reconciler) pass(ctx context.Context) (wait time.Duration, err error) {
 		wrong, err = r.wrong(ctx)
 	}
 	if err == nil {
-		full := wrong || !r.now().Before(r.all)
+		left := r.all.Sub(r.now())
+		full := wrong || left <= 0 || left > daily // or the clock was set back
 		var report *Report
 		report, err = r.Compare(ctx, full)
 		switch {
