@@ -145,6 +145,27 @@ func TestHear_WhatNamesNothingIsNotAskedForAgain(t *testing.T) {
 	}
 }
 
+// uncounted is a processor whose charges are in a currency that nobody here can count.
+type uncounted struct{ payments.Processor }
+
+func (uncounted) Charge(context.Context, payments.AccountID, payments.ChargeID) (payments.Charge, error) {
+	return payments.Charge{}, &payments.Failure{Kind: payments.ErrUncertain, Cause: payments.ErrInvalid}
+}
+
+// What payees sell elsewhere, in whatever currency, stops nothing here.
+func TestHint_OfAPayeesOwnBusinessStopsNoMoney(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.processor = uncounted{w.Client}
+	w.restart(nil)
+	w.Update(noting(object{kind: kindCharge, id: "ch_1", account: w.Account}))
+	w.OK(w.worker.Drain(t.Context()))
+	w.noHalt()
+	if n := w.outcomes()[OutcomeStranger]; n != 1 {
+		t.Errorf("%d strangers, want the one", n)
+	}
+}
+
 // mute is a processor that does not answer about payees' own accounts, and tells of each
 // time that it was asked.
 type mute struct {

@@ -230,7 +230,13 @@ func (w *Worker) outcome(ctx context.Context, one *waiting, err error) (Outcome,
 		log.Warn("an object at the processor is not this escrow's", "err", err)
 		return OutcomeStranger, nil
 	case errors.Is(err, payments.ErrInvalid):
-		// It leads to something that has no name, and will have none tomorrow.
+		// It leads to what has no name, or no amount of ours, today and tomorrow. On a payee's
+		// own account that is nothing of this escrow's.
+		if one.account != payments.Platform {
+			w.metrics.worked(OutcomeStranger)
+			log.Warn("an object on a payee's account cannot be looked at", "account", one.account, "err", err)
+			return OutcomeStranger, nil
+		}
 		err = fmt.Errorf("%w: %s %s: %w", ledger.ErrUnknown, one.kind, one.id, err)
 	}
 	stopped, failed := halt.For(ctx, w.Store, err)
