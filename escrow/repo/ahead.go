@@ -25,8 +25,9 @@ type Ahead struct {
 }
 
 // Ahead lists the receipts of pledges that the escrow has published and the ledger does
-// not know of, or not as far. A ledger that was never restored has none: what is
-// published was in it before. It may not be called beside Pass. Its errors are the PDS's,
+// not know of, or not as far. A ledger that was never restored has none, unless somebody
+// else writes with the escrow's password: what is published was in it before. It may not be
+// called beside Pass. Its errors are the PDS's,
 // unless [Outside] says otherwise.
 func (p *Publisher) Ahead(ctx context.Context) ([]Ahead, error) {
 	var published []Ahead

@@ -26,7 +26,8 @@
 //
 // The PDS's answers decide nothing about money: a receipt follows the ledger, and
 // never the other way round. A database that was restored from a backup must learn
-// what happened since before its Publisher runs, or it publishes the past.
+// what happened since before its Publisher runs, or it publishes the past; only such a
+// one believes what is published (escrow/restored).
 //
 // A [Repo] may be shared between goroutines. A Publisher belongs to one.
 package repo
