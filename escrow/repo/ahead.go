@@ -78,6 +78,7 @@ func (p *Publisher) published(ctx context.Context, collection syntax.NSID, each 
 		}
 	})
 	if err != nil {
+		p.follow(ctx) // for the next try
 		return &outsideError{err}
 	}
 	if unreadable != nil {
