@@ -3,14 +3,19 @@ package escrow
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stratosfund/stratosfund/escrow/admin"
 	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
 	"github.com/stratosfund/stratosfund/indexer/lifecycle"
@@ -157,6 +162,85 @@ func TestRestored_ACampaignThatWasOverIsOver(t *testing.T) {
 	})
 	if n := w.standing(); n != 0 || phase() != "refunded" {
 		t.Errorf("%d things stand still, and the record says %s", n, phase())
+	}
+}
+
+// TestRestored_AnIntactDatabaseIsNotMovedByARecord: whoever has the escrow's app password
+// writes that a campaign was released and is over, before the escrow starts again.
+func TestRestored_AnIntactDatabaseIsNotMovedByARecord(t *testing.T) {
+	t.Parallel()
+	const password = "correct horse battery"
+	w := newWorld(t, func(w *world) { w.cfg.AdminPassword = payments.NewSecret(password) })
+	w.onboard(w.developer)
+	x := w.announce(onlyKey)
+	w.opened(x)
+	w.pay(w.backer, w.pledges(w.backer, onlyKey, x))
+	w.published()
+	w.stop()
+	forged := w.listed(lexicons.CollectionCampaign)[0]
+	var record stratos.EscrowCampaign
+	w.ok(json.Unmarshal(forged.Value, &record))
+	past, ahead := stamp(time.Now().Add(-time.Hour)), stamp(time.Now().Add(time.Minute))
+	pot := stratos.Defs_Total{Amount: 2500, Currency: "USD"}
+	release := record.Development
+	release.Uri = "at://" + w.developer.DID.String() + "/" + lexicons.CollectionRelease.String() + "/" + onlyKey.String()
+	mirror := w.url + "/git/never"
+	record.Phase, record.Pot, record.Release, record.Mirror = "settling", &pot, &release, &mirror
+	record.AcceptedAt, record.VerificationEndsAt, record.UpdatedAt = &past, &past, ahead
+	w.ok(w.account.DeleteRecord(t.Context(), forged.URI))
+	w.write(w.account, forged.URI.RecordKey(), &record)
+
+	w.start()
+	looks := 0
+	w.until("it stands still for a person, and looks again and again", func() bool {
+		w.read(func(ctx context.Context, q sqlite.Querier) error {
+			standing, err := halt.Standing(ctx, q)
+			if slices.ContainsFunc(standing, func(h halt.Halt) bool { return strings.Contains(h.Detail, "app password") }) {
+				looks++
+			}
+			return err
+		})
+		return looks > 100
+	})
+	phase := func() (phase lifecycle.Phase) {
+		w.read(func(ctx context.Context, q sqlite.Querier) error {
+			c, err := campaign.LoadByDevelopment(ctx, q, syntax.ATURI(x.development.Uri))
+			phase = c.Phase
+			return err
+		})
+		return phase
+	}
+	if got := phase(); got != lifecycle.PhaseOpen {
+		t.Errorf("the campaign is %s", got)
+	}
+	for transfer, err := range w.client.Transfers(t.Context(), payments.TransferQuery{}) {
+		w.ok(err)
+		t.Errorf("%s was paid", transfer.Amount)
+	}
+	select {
+	case <-w.service.processor.guard.Done():
+		t.Error("money may move")
+	default:
+	}
+
+	// Unless its operator says that it was put back.
+	r, err := http.NewRequest(http.MethodPost, w.url+"/admin/restored", strings.NewReader(`{"because": "a snapshot of the disk"}`))
+	w.ok(err)
+	r.SetBasicAuth(admin.User, password)
+	r.Header.Set("Content-Type", "application/json")
+	if answer, body := w.browse(r); answer.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", answer.Status, body)
+	}
+	w.until("the ledger has caught up", func() bool {
+		select {
+		case <-w.service.processor.guard.Done():
+			return true
+		default:
+			return false
+		}
+	})
+	if got := phase(); got == lifecycle.PhaseOpen {
+		t.Errorf("caught up, the campaign is %s", got)
 	}
 }
 

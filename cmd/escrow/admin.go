@@ -52,7 +52,7 @@ func becauseFlag() cli.Flag {
 // adminCommands speak to the running service.
 func adminCommands() []*cli.Command {
 	return []*cli.Command{
-		syncCommand(), reconcileCommand(), statementCommand(), refundCommand(), retryRefundCommand(), paidOtherwiseCommand(), resumeCommand(), ruleCommand(),
+		syncCommand(), reconcileCommand(), statementCommand(), refundCommand(), retryRefundCommand(), paidOtherwiseCommand(), resumeCommand(), restoredCommand(), ruleCommand(),
 	}
 }
 
@@ -197,6 +197,21 @@ func resumeCommand() *cli.Command {
 		Flags: serviceFlags(becauseFlag()),
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			answer, err := ask(ctx, cmd, "resume", admin.ResumeInput{Because: cmd.String("because")})
+			if err != nil {
+				return err
+			}
+			return say(cmd, answer)
+		},
+	}
+}
+
+func restoredCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "restored",
+		Usage: "say that the ledger was put back by other means than escrow backup, so that it believes what it had published (escrow status)",
+		Flags: serviceFlags(becauseFlag()),
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			answer, err := ask(ctx, cmd, "restored", admin.RestoredInput{Because: cmd.String("because")})
 			if err != nil {
 				return err
 			}

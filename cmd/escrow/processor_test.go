@@ -97,6 +97,7 @@ func TestProcessor_IsHeardComparedAndCommanded(t *testing.T) {
 	o.until("the fee is in the ledger", func() bool { return o.sequence(p) == 2 })
 	o.want(p, false, "agree: 2 movements, 0 in flight", "reconcile")
 	o.want(p, true, "Nothing stands still", "resume", "--because", "none")
+	o.want(p, true, "nothing to catch up with", "restored", "--because", "none")
 	o.stop(p)
 
 	// Money that never was at the processor stops everything.

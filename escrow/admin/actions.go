@@ -178,7 +178,7 @@ func (p Parts) resume(ctx context.Context, in ResumeInput) (Answer, error) {
 		for _, h := range standing {
 			switch h.Reason {
 			case halt.Behind:
-				return "", refuse("The ledger is behind what was published, and catches up by itself: nobody can lift that.")
+				return "", refuse("The ledger is behind what was published, or was not compared with it yet: nobody can lift that, and escrow status says what it waits for.")
 			case halt.PayoutSchedule:
 				stays = "Nothing can be paid in while the payment processor empties the balance by itself: set its payouts to manual, and that ends within the hour."
 			}
@@ -194,6 +194,24 @@ func (p Parts) resume(ctx context.Context, in ResumeInput) (Answer, error) {
 			text += fmt.Sprintf(" %s (%s).", h.Reason, h.Detail)
 		}
 		return strings.TrimSpace(text + " " + stays), nil
+	})
+}
+
+// RestoredInput says that the database was put back, by other means than a backup of ours.
+type RestoredInput struct {
+	Because string `json:"because"`
+}
+
+func (p Parts) restored(ctx context.Context, in RestoredInput) (Answer, error) {
+	return p.journaled(ctx, "restored", "", in.Because, in.Because, func(ctx context.Context, tx *store.Tx) (string, error) {
+		standing, err := halt.Standing(ctx, tx)
+		if err != nil {
+			return "", err
+		}
+		if !slices.ContainsFunc(standing, func(h halt.Halt) bool { return h.Reason == halt.Behind }) {
+			return "", refuse("Nothing that is published tells more than the ledger knows: there is nothing to catch up with.")
+		}
+		return "The database was put back: it catches up with what is published, and then money goes on.", store.NoteRestored(ctx, tx)
 	})
 }
 

@@ -90,6 +90,7 @@ func Handler(p Parts) http.Handler {
 	mux.HandleFunc("POST /admin/retry-refund", action(p, p.retryRefund))
 	mux.HandleFunc("POST /admin/paid-otherwise", action(p, p.paidOtherwise))
 	mux.HandleFunc("POST /admin/resume", action(p, p.resume))
+	mux.HandleFunc("POST /admin/restored", action(p, p.restored))
 	mux.HandleFunc("POST /admin/rule", action(p, p.rule))
 	here, elsewhere := rate.NewLimiter(perSecond, burst), rate.NewLimiter(perSecond, burst)
 	want := sha256.Sum256([]byte(p.Password.Reveal()))

@@ -289,6 +289,32 @@ func TestAdmin_ResumesWhatAPersonHasLookedAt(t *testing.T) {
 	})
 }
 
+func TestAdmin_NotesThatTheDatabaseWasPutBackWhileItIsBehind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, password)
+	restored := func() (restored bool) {
+		w.Read(func(ctx context.Context, q sqlite.Querier) error {
+			at, err := store.RestoredAt(ctx, q)
+			restored = !at.IsZero()
+			return err
+		})
+		return restored
+	}
+	w.want("restored", RestoredInput{"a snapshot of the disk"}, http.StatusUnprocessableEntity, "nothing to catch up with")
+	w.Update(func(ctx context.Context, tx *store.Tx) error { return halt.Stop(ctx, tx, halt.Behind, "2 receipts") })
+	w.want("restored", RestoredInput{}, http.StatusUnprocessableEntity, "Say why")
+	if restored() {
+		t.Error("noted without a reason")
+	}
+	w.want("restored", RestoredInput{"a snapshot of the disk"}, http.StatusOK, "catches up")
+	if !restored() {
+		t.Error("nothing is noted")
+	}
+	if lines := w.journal(); len(lines) != 1 || lines[0].Action != "restored" || lines[0].Because != "a snapshot of the disk" {
+		t.Errorf("the journal: %+v", lines)
+	}
+}
+
 func TestAdmin_SyncsAndReconciles(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, password)

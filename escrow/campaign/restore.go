@@ -38,8 +38,9 @@ func Restore(ctx context.Context, tx *store.Tx, published Campaign) error {
 	return insert(ctx, tx, c)
 }
 
-// caughtUp are the phases that records lead to: what led to them the escrow has signed. That
-// a settlement was decided only a person can bring back.
+// caughtUp are the phases that records lead to: what led to them the escrow has published,
+// as far as this database was restored. That a settlement was decided only a person can
+// bring back.
 var caughtUp = []lifecycle.Phase{
 	lifecycle.PhaseOpen, lifecycle.PhaseClosed, lifecycle.PhaseChecking, lifecycle.PhaseVerifying, lifecycle.PhaseDisputed,
 	lifecycle.PhaseSettling, lifecycle.PhaseRefunding, lifecycle.PhaseRefunded,
@@ -48,7 +49,8 @@ var caughtUp = []lifecycle.Phase{
 // CatchUp brings a campaign to where the escrow published it, if the database is behind
 // that, and reports whether it is there now. It is not for a phase that only a person can
 // bring back, and not when the record says that all money went back and the ledger does
-// not. A release that was being checked is looked at anew.
+// not. A release that was being checked is looked at anew. It is for databases that were
+// restored: before any other, whoever has the escrow's password writes a record that pays.
 func CatchUp(ctx context.Context, tx *store.Tx, published Campaign) (there bool, err error) {
 	c, err := Load(ctx, tx, published.Attempt)
 	switch {

@@ -35,8 +35,8 @@ type Login struct {
 	Identifier string
 	// Password is an app password.
 	Password payments.Secret
-	// Host says where the account's PDS is. It is asked at each login, because
-	// accounts move.
+	// Host says where the account's PDS is. It is asked at each login, before each
+	// comparison, and when the repository cannot be read, because accounts move.
 	Host func(context.Context) (string, error)
 }
 
@@ -69,6 +69,22 @@ func (a *account) session(ctx context.Context) (*atclient.APIClient, error) {
 	}
 	a.client = client
 	return client, nil
+}
+
+// follow ends the session at a PDS that the account has left. That one does not have to: it
+// may know nothing of the account any more, or go on as if it were still there.
+func (a *account) follow(ctx context.Context) error {
+	if a.client == nil {
+		return nil
+	}
+	host, err := a.login.Host(ctx)
+	if err != nil {
+		return fmt.Errorf("repo: find the PDS: %w", err)
+	}
+	if host != a.client.Host {
+		a.client = nil
+	}
+	return nil
 }
 
 // bounded cuts off answers that are larger than any that we ask for.

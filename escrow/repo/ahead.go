@@ -25,8 +25,9 @@ type Ahead struct {
 }
 
 // Ahead lists the receipts of pledges that the escrow has published and the ledger does
-// not know of, or not as far. A ledger that was never restored has none: what is
-// published was in it before. It may not be called beside Pass. Its errors are the PDS's,
+// not know of, or not as far. A ledger that was never restored has none, unless somebody
+// else writes with the escrow's password: what is published was in it before. It may not be
+// called beside Pass. Its errors are the PDS's,
 // unless [Outside] says otherwise.
 func (p *Publisher) Ahead(ctx context.Context) ([]Ahead, error) {
 	var published []Ahead
@@ -77,6 +78,7 @@ func (p *Publisher) published(ctx context.Context, collection syntax.NSID, each 
 		}
 	})
 	if err != nil {
+		p.follow(ctx) // for the next try
 		return &outsideError{err}
 	}
 	if unreadable != nil {

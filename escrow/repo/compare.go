@@ -23,10 +23,19 @@ type place struct {
 	rkey       syntax.RecordKey
 }
 
+// follow goes on where the account is now. While nobody says where that is, it is where it
+// was.
+func (p *Publisher) follow(ctx context.Context) {
+	if err := p.account.follow(ctx); err != nil {
+		p.log.Warn("nobody says now where the escrow's account is, so it is taken to be where it was", "err", err)
+	}
+}
+
 // compareAll compares the whole repository with what was published, and lets what
 // differs be published again. Records that the database knows nothing about are
 // counted and left: only a person can say whose mistake they are.
 func (p *Publisher) compareAll(ctx context.Context) error {
+	p.follow(ctx)
 	held := map[place]syntax.CID{}
 	for _, collection := range collections {
 		err := p.account.list(ctx, collection, func(rkey syntax.RecordKey, c syntax.CID, _ json.RawMessage) { held[place{collection, rkey}] = c })

@@ -18,6 +18,9 @@
 // repairs. What is there already is not written again. It also compares the whole
 // repository with the database, at start and every hour.
 //
+// The account may move to another PDS. Where it is is asked at each login and before each
+// comparison, so what is published goes there within the hour.
+//
 // When the PDS is away, fails, or says that it has had enough, everything waits, in
 // the order of the ledger; when it refuses one record, only that one waits.
 //
@@ -26,7 +29,8 @@
 //
 // The PDS's answers decide nothing about money: a receipt follows the ledger, and
 // never the other way round. A database that was restored from a backup must learn
-// what happened since before its Publisher runs, or it publishes the past.
+// what happened since before its Publisher runs, or it publishes the past; only such a
+// one believes what is published (escrow/restored).
 //
 // A [Repo] may be shared between goroutines. A Publisher belongs to one.
 package repo

@@ -517,6 +517,69 @@ func TestSession_ThatThePDSForgotIsOpenedAgain(t *testing.T) {
 	w.wantReceipt("h1", "held")
 }
 
+// The PDS that an account has left says of its records that there is no such repository, and
+// not that the session is over; or it goes on as if nothing had happened.
+func TestAccount_ThatHasMovedIsFollowed(t *testing.T) {
+	t.Parallel()
+	for name, left := range map[string]func(http.ResponseWriter, *http.Request) bool{
+		"the PDS that it left knows it no more": func(rw http.ResponseWriter, _ *http.Request) bool {
+			return answer(rw, http.StatusBadRequest, "InvalidRequest")
+		},
+		"the PDS that it left still answers": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.held("h1")
+			w.settle()
+			old := w.gate
+			old.set(left, nil)
+			w.gate = newGate(t, w.account.Client.Host)
+			w.clock = w.clock.Add(compareEvery)
+			w.held("h2")
+			w.settle()
+			w.wantReceipt("h2", "held")
+			if n := len(old.written()); n != 0 {
+				t.Errorf("%d records were written to the PDS that it left", n)
+			}
+			if diff := cmp.Diff(keysOf("h2"), w.gate.written()); diff != "" {
+				t.Errorf("written where it is (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Whoever knows where accounts are may be away, and the account is most likely where it was.
+func TestAccount_IsWrittenToWhileNobodySaysWhereItIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.pass()
+	w.pub.account.login.Host = func(context.Context) (string, error) { return "", errors.New("the directory is away") }
+	w.clock = w.clock.Add(compareEvery)
+	w.held("h1")
+	w.settle()
+	w.wantReceipt("h1", "held")
+}
+
+// A guard that waits for a person asks the PDS as long as that takes.
+func TestAhead_OfAnAccountThatHasMovedIsRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if _, err := w.pub.Ahead(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.gate.set(func(rw http.ResponseWriter, _ *http.Request) bool {
+		return answer(rw, http.StatusBadRequest, "InvalidRequest")
+	}, nil)
+	w.gate = newGate(t, w.account.Client.Host)
+	if _, err := w.pub.Ahead(t.Context()); err != nil && !Outside(err) {
+		t.Fatal(err)
+	}
+	if _, err := w.pub.Ahead(t.Context()); err != nil {
+		t.Errorf("it cannot be read where it is: %v", err)
+	}
+}
+
 func TestAccount_OfSomebodyElseIsNotWrittenTo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

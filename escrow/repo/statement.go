@@ -287,21 +287,43 @@ func publishedStatement(ctx context.Context, q sqlite.Querier, rkey syntax.Recor
 // has lost, because it was restored from a backup, so that the next one follows them. What
 // is said of [Publisher.Ahead] is true of it.
 func (p *Publisher) RestoreStatements(ctx context.Context) error {
-	var lost []*record
+	lost, err := p.statementsAhead(ctx)
+	if err != nil {
+		return err
+	}
+	for _, made := range lost {
+		if err := p.restoreStatement(ctx, made); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// StatementsAhead lists the keys of the statements in the repository that would follow the
+// last one that the database knows. What is said of [Publisher.Ahead] is true of it.
+func (p *Publisher) StatementsAhead(ctx context.Context) (keys []syntax.RecordKey, err error) {
+	ahead, err := p.statementsAhead(ctx)
+	for _, made := range ahead {
+		keys = append(keys, made.rkey)
+	}
+	return keys, err
+}
+
+func (p *Publisher) statementsAhead(ctx context.Context) ([]*record, error) {
+	var ahead []*record
 	err := p.published(ctx, lexicons.CollectionStatement, func(rkey syntax.RecordKey, cid syntax.CID, content lexicons.Record) error {
 		made, err := newRecord(p.repo.did, rkey, content)
 		if err == nil && made.cid != cid {
 			err = fmt.Errorf("it would be published as %s, and is %s", made.cid, cid)
 		}
 		if err == nil {
-			lost = append(lost, made)
+			ahead = append(ahead, made)
 		}
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	slices.SortFunc(lost, func(a, b *record) int { return strings.Compare(string(a.rkey), string(b.rkey)) })
 	var last syntax.RecordKey
 	err = p.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
 		s, err := lastStatement(ctx, q)
@@ -313,18 +335,9 @@ func (p *Publisher) RestoreStatements(ctx context.Context) error {
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	for _, made := range lost {
-		if made.rkey <= last {
-			continue
-		}
-		if err := p.restoreStatement(ctx, made); err != nil {
-			return err
-		}
-	}
-	return nil
+	ahead = slices.DeleteFunc(ahead, func(made *record) bool { return made.rkey <= last })
+	slices.SortFunc(ahead, func(a, b *record) int { return strings.Compare(string(a.rkey), string(b.rkey)) })
+	return ahead, err
 }
 
 func (p *Publisher) restoreStatement(ctx context.Context, made *record) error {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
 	"github.com/stratosfund/stratosfund/escrow/campaign"
 	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/intake"
@@ -34,6 +36,7 @@ const (
 type Repository interface {
 	Ahead(context.Context) ([]repo.Ahead, error)
 	CampaignsAhead(context.Context) ([]campaign.Campaign, error)
+	StatementsAhead(context.Context) ([]syntax.RecordKey, error)
 	RestoreTerms(context.Context) error
 	RestoreStatements(context.Context) error
 }
@@ -45,11 +48,23 @@ type Campaigns interface {
 
 // ahead is what was published and the database does not know, or not as far.
 type ahead struct {
-	receipts  []repo.Ahead
-	campaigns []campaign.Campaign
+	// restored says that the database was put back, and may believe what was published. Any
+	// other knew all that this escrow published, so somebody else wrote what is ahead of it.
+	restored   bool
+	receipts   []repo.Ahead
+	campaigns  []campaign.Campaign
+	statements []syntax.RecordKey // none of one that was restored: they come back at once
 }
 
-func (a ahead) some() bool { return len(a.receipts)+len(a.campaigns) > 0 }
+func (a ahead) some() bool { return len(a.receipts)+len(a.campaigns)+len(a.statements) > 0 }
+
+// believed is what may be taken over of it.
+func (a ahead) believed() ahead {
+	if !a.restored {
+		return ahead{}
+	}
+	return a
+}
 
 // Intake reads the processor's lists and works them off.
 type Intake interface {
@@ -156,6 +171,9 @@ func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 		return false, nil
 	}
 	err = g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := store.ForgetRestored(ctx, tx); err != nil {
+			return err
+		}
 		return halt.Clear(ctx, tx, halt.Behind, "the ledger knows what was published")
 	})
 	if err != nil {
@@ -167,8 +185,16 @@ func (g *Guard) Pass(ctx context.Context) (done bool, err error) {
 }
 
 func (g *Guard) look(ctx context.Context) (a ahead, err error) {
-	// What was stated stands, and the next statement follows it.
-	if err := g.repository.RestoreStatements(ctx); err != nil {
+	if a.restored, err = g.restored(ctx); err != nil {
+		return a, err
+	}
+	if a.restored {
+		// What was stated stands, and the next statement follows it.
+		err = g.repository.RestoreStatements(ctx)
+	} else {
+		a.statements, err = g.repository.StatementsAhead(ctx)
+	}
+	if err != nil {
 		return a, err
 	}
 	if a.receipts, err = g.repository.Ahead(ctx); err != nil {
@@ -178,16 +204,24 @@ func (g *Guard) look(ctx context.Context) (a ahead, err error) {
 	return a, err
 }
 
-// catchUp brings the database to what the processor and the records know, and returns what
-// is still ahead. Campaigns come first, as they were when they opened: what was paid finds
-// them. Where they stood follows from what became of the money.
+func (g *Guard) restored(ctx context.Context) (restored bool, err error) {
+	err = g.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
+		at, err := store.RestoredAt(ctx, q)
+		restored = !at.IsZero()
+		return err
+	})
+	return restored, err
+}
+
+// catchUp brings the database to what the processor knows, and the records if they may be
+// believed, and returns what is still ahead. Campaigns come first, as they were when they
+// opened: what was paid finds them. Where they stood follows from what became of the money.
 //
 // What the processor did since this database last heard of it is heard also when no record
 // is ahead: not each order that a restored database has forgotten shows in one, and none
 // may be sent again. Sessions come before all else, since what went back presupposes them.
 func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
-	behind := published.some()
-	if behind {
+	if published.some() {
 		if err := g.stop(ctx, published); err != nil {
 			return published, err
 		}
@@ -195,21 +229,23 @@ func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
 	if g.intake == nil {
 		return published, nil
 	}
+	believed := published.believed()
+	behind := believed.some()
 	steps := []func(context.Context) error{
 		func(ctx context.Context) error { return g.intake.SyncSessions(ctx, behind) },
 		g.intake.Drain,
-		func(ctx context.Context) error { return g.decideAllAgain(ctx, published.receipts) },
+		func(ctx context.Context) error { return g.decideAllAgain(ctx, believed.receipts) },
 		func(ctx context.Context) error { _, err := g.intake.Sync(ctx, behind); return err },
 		g.intake.Drain,
 	}
 	if behind {
 		steps = slices.Concat([]func(context.Context) error{
 			g.repository.RestoreTerms,
-			func(ctx context.Context) error { return g.restoreCampaigns(ctx, published.campaigns) },
+			func(ctx context.Context) error { return g.restoreCampaigns(ctx, believed.campaigns) },
 		}, steps, []func(context.Context) error{
-			func(ctx context.Context) error { return g.refuseAllAgain(ctx, published.receipts) },
-			func(ctx context.Context) error { return g.finishAllAgain(ctx, published.campaigns) },
-			func(ctx context.Context) error { return g.catchUpCampaigns(ctx, published.campaigns) },
+			func(ctx context.Context) error { return g.refuseAllAgain(ctx, believed.receipts) },
+			func(ctx context.Context) error { return g.finishAllAgain(ctx, believed.campaigns) },
+			func(ctx context.Context) error { return g.catchUpCampaigns(ctx, believed.campaigns) },
 		})
 	}
 	for _, step := range steps {
@@ -220,7 +256,7 @@ func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
 	if err := g.account(ctx); err != nil {
 		return ahead{}, err
 	}
-	if !behind {
+	if !published.some() {
 		return ahead{}, nil
 	}
 	return g.look(ctx)
@@ -228,16 +264,25 @@ func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
 
 // tell names what is for a person, once, and not at each of the passes until one acts.
 func (g *Guard) tell(ahead ahead) {
+	still := "no money moves until a person has seen to it"
+	if ahead.restored {
+		still = "also after it has caught up: " + still
+	}
 	for _, a := range ahead.receipts {
-		g.once("receipt "+a.Pledge.String()+string(a.Status), func() {
-			g.log.Error("a published receipt tells more than the ledger knows, also after it has caught up: no money moves until a person has seen to it",
+		g.once("receipt "+a.Pledge.String()+string(a.Status)+still, func() {
+			g.log.Error("a published receipt tells more than the ledger knows, "+still,
 				"pledge", a.Pledge, "status", a.Status, "reason", a.Reason, "at", a.At)
 		})
 	}
 	for _, c := range ahead.campaigns {
-		g.once("campaign "+c.Development.Uri+string(c.Phase), func() {
-			g.log.Error("a published campaign is further than the database knows, also after it has caught up: no money moves until a person has seen to it",
+		g.once("campaign "+c.Development.Uri+string(c.Phase)+still, func() {
+			g.log.Error("a published campaign is further than the database knows, "+still,
 				"development", c.Development.Uri, "phase", c.Phase, "at", c.UpdatedAt)
+		})
+	}
+	for _, rkey := range ahead.statements {
+		g.once("statement "+rkey.String(), func() {
+			g.log.Error("a published statement was never made here, "+still, "rkey", rkey)
 		})
 	}
 }
@@ -250,12 +295,22 @@ func (g *Guard) once(what string, say func()) {
 	}
 }
 
-// stop says that the database is behind.
+// whose says to the operator what it means that records are ahead of a database that was
+// not restored, and what to do in either case.
+const whose = "either somebody else wrote them with the app password: change it, and delete those records from the repository; " +
+	"or the database came back by other means than escrow backup: say so with escrow restored --because WHY"
+
+// stop says that the database is behind, or that somebody else writes.
 func (g *Guard) stop(ctx context.Context, published ahead) error {
 	detail := fmt.Sprintf("%d published receipts and %d campaigns tell more than the database knows", len(published.receipts), len(published.campaigns))
+	say := "the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens"
+	if !published.restored {
+		detail = fmt.Sprintf("%d published receipts, %d campaigns and %d statements tell more than the database knows, and it was not restored: %s",
+			len(published.receipts), len(published.campaigns), len(published.statements), whose)
+		say = "records tell more than the ledger knows, and it was not restored, so nothing of them is taken over: " + whose
+	}
 	g.once(detail, func() {
-		g.log.Error("the ledger is behind what was published: it was restored from a backup, and catches up before anything else happens",
-			"receipts", len(published.receipts), "campaigns", len(published.campaigns))
+		g.log.Error(say, "receipts", len(published.receipts), "campaigns", len(published.campaigns), "statements", len(published.statements))
 	})
 	return g.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
 		return halt.Stop(ctx, tx, halt.Behind, detail)
@@ -325,7 +380,7 @@ func (g *Guard) decideAllAgain(ctx context.Context, published []repo.Ahead) erro
 	return nil
 }
 
-// decideAgain decides what a receipt says was decided: the escrow has signed it.
+// decideAgain decides what a receipt says was decided.
 func (g *Guard) decideAgain(ctx context.Context, a repo.Ahead) error {
 	if !a.Returning() || !slices.Contains(ledger.Reasons(), a.Reason) {
 		return nil

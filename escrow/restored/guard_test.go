@@ -29,6 +29,7 @@ import (
 	"github.com/stratosfund/stratosfund/indexer/atmosphere/atmospheretest"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/lexicons"
+	stratos "github.com/stratosfund/stratosfund/lexicons/fundstratos"
 )
 
 const amount = 2500
@@ -519,4 +520,156 @@ func TestGuard_HearsOfOrdersThatNoReceiptShows(t *testing.T) {
 	w.Advance(10 * 24 * time.Hour)
 	w.send()
 	w.Want("h1", "refunded(withdrawn)")
+}
+
+// forge changes a record in the escrow's repository, as whoever has its app password can.
+func (w *world) forge(collection syntax.NSID, rkey syntax.RecordKey, change func(map[string]any)) {
+	w.T.Helper()
+	var page struct {
+		Records []struct {
+			URI   syntax.ATURI
+			Value map[string]any
+		}
+	}
+	w.OK(w.account.Client.Get(w.T.Context(), "com.atproto.repo.listRecords", map[string]any{
+		"repo": w.account.DID.String(), "collection": collection.String(), "limit": 100,
+	}, &page))
+	for _, r := range page.Records {
+		if r.URI.RecordKey() == rkey {
+			change(r.Value)
+			_, _, err := w.account.PutRecord(w.T.Context(), collection, rkey, r.Value)
+			w.OK(err)
+			return
+		}
+	}
+	w.T.Fatalf("there is no %s %s", collection, rkey)
+}
+
+// refunding lets the receipt of a hold say that it goes back, since a moment that comes.
+func (w *world) refunding(hold ledger.HoldID) {
+	w.T.Helper()
+	w.forge(lexicons.CollectionReceipt, lexicons.DerivedKey(processortest.PledgeOf(hold)), func(receipt map[string]any) {
+		at := w.Now().Add(time.Minute).Format(syntax.AtprotoDatetimeLayout)
+		receipt["status"], receipt["reason"], receipt["updatedAt"] = "refunding", "fraud", at
+		receipt["history"] = append(receipt["history"].([]any), map[string]any{"status": "refunding", "reason": "fraud", "at": at})
+	})
+}
+
+// standing are the details of what stands still.
+func (w *world) standing() string {
+	w.T.Helper()
+	var details []string
+	w.Read(func(ctx context.Context, q sqlite.Querier) error {
+		standing, err := halt.Standing(ctx, q)
+		for _, h := range standing {
+			details = append(details, h.Detail)
+		}
+		return err
+	})
+	return strings.Join(details, "; ")
+}
+
+// TestGuard_AnIntactLedgerBelievesNoRecordThatIsAhead: whoever has the app password can
+// write that a pledge goes back, and the ledger was never older than its word.
+func TestGuard_AnIntactLedgerBelievesNoRecordThatIsAhead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("a", processortest.Pays)
+	w.refunding("a")
+	var said bytes.Buffer
+	w.Log = slog.New(slog.NewTextHandler(&said, nil))
+	w.start()
+	for range 3 {
+		w.guarded(false)
+		w.Advance(time.Hour)
+	}
+	w.send()
+	w.Want("a", "held")
+	if n := w.refunds(); n != 0 {
+		t.Errorf("%d refunds at the processor", n)
+	}
+	select {
+	case <-w.guard.Compared():
+		t.Error("it may be published")
+	default:
+	}
+	for _, words := range []string{"app password", "escrow restored"} {
+		if !strings.Contains(w.standing(), words) {
+			t.Errorf("what stands still does not say %q: %s", words, w.standing())
+		}
+		if !strings.Contains(said.String(), words) {
+			t.Errorf("the log does not say %q: %s", words, &said)
+		}
+	}
+	if n := strings.Count(said.String(), "a published receipt tells more"); n != 1 {
+		t.Errorf("the receipt was named %d times: %s", n, &said)
+	}
+
+	// It is deleted, and what was true is published again.
+	w.OK(w.account.DeleteRecord(t.Context(), syntax.ATURI("at://"+w.account.DID.String()+"/"+lexicons.CollectionReceipt.String()+"/"+lexicons.DerivedKey(processortest.PledgeOf("a")).String())))
+	w.guarded(true)
+	w.publish()
+	w.Advance(time.Hour)
+	w.publish()
+	if got := w.published()["a"]; got != "held" {
+		t.Errorf("the receipt says %s", got)
+	}
+	if halts := w.halts(); len(halts) != 0 {
+		t.Errorf("standing: %v", halts)
+	}
+}
+
+// TestGuard_ALedgerThatAPersonPutBackCatchesUp: by other means than a backup of ours, which
+// its file would tell.
+func TestGuard_ALedgerThatAPersonPutBackCatchesUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("a", processortest.Pays)
+	w.refunding("a")
+	w.start()
+	w.guarded(false)
+	w.Want("a", "held")
+	w.Update(store.NoteRestored)
+	w.Advance(time.Hour)
+	w.guarded(true)
+	w.Want("a", "refunding(fraud)")
+
+	// Once it has caught up it is as any other.
+	w.held("b", processortest.Pays)
+	w.refunding("b")
+	w.start()
+	w.guarded(false)
+	w.Want("b", "held")
+}
+
+// TestGuard_AnIntactLedgerKeepsNoStatementThatItNeverMade: the next one would follow it, or
+// could never be made.
+func TestGuard_AnIntactLedgerKeepsNoStatementThatItNeverMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rkey := syntax.RecordKey(syntax.NewTIDFromTime(w.Now().AddDate(10, 0, 0), 0))
+	at := w.Now().AddDate(10, 0, 0).Format(syntax.AtprotoDatetimeLayout)
+	test := true
+	_, _, err := w.account.PutRecord(t.Context(), lexicons.CollectionStatement, rkey, &stratos.EscrowStatement{
+		LexiconTypeID: lexicons.CollectionStatement.String(), AsOf: at, CreatedAt: at, Test: &test,
+		LedgerHead: stratos.EscrowStatement_Head{Hash: strings.Repeat("00", 32)}, Root: strings.Repeat("00", 32), Owed: []stratos.EscrowStatement_Owed{},
+	})
+	w.OK(err)
+	stated := func() (at time.Time) {
+		w.Read(func(ctx context.Context, q sqlite.Querier) (err error) {
+			at, err = repo.LastStatementAt(ctx, q)
+			return err
+		})
+		return at
+	}
+	w.start()
+	w.guarded(false)
+	if at := stated(); !at.IsZero() {
+		t.Errorf("it has stated at %s", at)
+	}
+	w.Update(store.NoteRestored)
+	w.guarded(true)
+	if stated().IsZero() {
+		t.Error("restored, it does not know its statement")
+	}
 }

@@ -19,6 +19,10 @@
 // The mode (live, test or simulator) is written when the file is made and never
 // again, so that test money and real money are never in one ledger.
 //
+// A file that is a backup is noted as one when it is opened ([RestoredAt]), until whoever
+// lets it catch up says that it has ([ForgetRestored]). Only the file itself can tell, and
+// only before it is written to: afterwards nothing in it says that it is older than it was.
+//
 // A Store may be shared between goroutines. A [Tx] may not leave the function that
 // got it.
 package store

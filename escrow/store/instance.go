@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
+	"time"
 
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
@@ -27,6 +29,63 @@ func modeOf(ctx context.Context, q sqlite.Querier) (mode payments.Mode, made boo
 		return "", false, fmt.Errorf("store: read the mode: %w", err)
 	}
 	return mode, true, nil
+}
+
+// noteRestored notes that the database was put back from a backup. Its header says so until
+// it is opened with a log, so the note is on the disk before that, and whoever dies in
+// between makes it again.
+func (s *Store) noteRestored(ctx context.Context) (err error) {
+	backup, err := isBackup(s.path)
+	if err != nil || !backup {
+		return err
+	}
+	// Extra: also that the commit's journal is gone.
+	db, err := sqlite.Open(s.path, url.Values{"_journal_mode": nil, "_synchronous": {"extra"}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	mode, made, err := modeOf(ctx, db)
+	if err != nil {
+		return fmt.Errorf("store: %s is no escrow's database: %w", s.path, err)
+	}
+	if !made || mode != s.mode {
+		return nil // it is not ours to change, as its opening will say
+	}
+	if _, err := db.ExecContext(ctx, `UPDATE instance SET restored_at = $1`, s.now().UnixMilli()); err != nil {
+		return fmt.Errorf("store: note that %s was restored: %w", s.path, err)
+	}
+	return nil
+}
+
+// RestoredAt is when the database was put back from a backup and opened, or when a person
+// said that it was put back; zero for one that was not, or that has caught up since.
+func RestoredAt(ctx context.Context, q sqlite.Querier) (time.Time, error) {
+	var at sql.NullInt64
+	if err := q.QueryRowContext(ctx, `SELECT restored_at FROM instance`).Scan(&at); err != nil {
+		return time.Time{}, fmt.Errorf("store: read whether it was restored: %w", err)
+	}
+	if !at.Valid {
+		return time.Time{}, nil
+	}
+	return time.UnixMilli(at.Int64).UTC(), nil
+}
+
+// NoteRestored notes that the database was put back, because a person says so: its file does
+// not tell when it came back by other means than a backup of ours.
+func NoteRestored(ctx context.Context, tx *Tx) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE instance SET restored_at = $1`, tx.Now().UnixMilli()); err != nil {
+		return fmt.Errorf("store: note that it was restored: %w", err)
+	}
+	return nil
+}
+
+// ForgetRestored notes that the database has caught up.
+func ForgetRestored(ctx context.Context, tx *Tx) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE instance SET restored_at = NULL WHERE restored_at IS NOT NULL`); err != nil {
+		return fmt.Errorf("store: note that it has caught up: %w", err)
+	}
+	return nil
 }
 
 // takeOver makes this process the one that writes, and remembers its epoch.

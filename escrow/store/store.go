@@ -88,6 +88,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := ownLog(s.path); err != nil {
 		return err
 	}
+	if err := s.noteRestored(ctx); err != nil {
+		return err
+	}
 	if s.write, err = sqlite.Open(s.path, url.Values{"_txlock": {"immediate"}, "_synchronous": {"full"}, "_recursive_triggers": {"on"}}); err != nil {
 		return err
 	}
@@ -119,26 +122,35 @@ func (s *Store) open(ctx context.Context) (err error) {
 	return err
 }
 
-// ownLog returns an error for a backup that was copied over another database whose process
-// was killed: the log of that one lies beside it still, and SQLite would write it into the
-// backup. A backup has no log, and says so in its header until it is opened for writing.
-func ownLog(path string) error {
+// isBackup tells whether a file is a backup that nobody wrote to yet: it has no log, and says
+// so in its header until it is opened for writing.
+func isBackup(path string) (bool, error) {
 	const kept, rollback = 18, 1 // where the header says how the file is kept; by a log is 2
 	header := make([]byte, kept+1)
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("store: %w", err)
+		return false, fmt.Errorf("store: %w", err)
 	}
 	_, readErr := io.ReadFull(f, header)
 	if err := f.Close(); err != nil {
-		return fmt.Errorf("store: %w", err)
+		return false, fmt.Errorf("store: %w", err)
 	}
-	log, err := os.Stat(path + "-wal")
-	if readErr != nil || header[kept] != rollback || err != nil || log.Size() == 0 {
-		return nil // what is wrong with it otherwise, SQLite says
+	return readErr == nil && header[kept] == rollback, nil // what is wrong with it otherwise, SQLite says
+}
+
+// ownLog returns an error for a backup that was copied over another database whose process
+// was killed: the log of that one lies beside it still, and SQLite would write it into the
+// backup.
+func ownLog(path string) error {
+	backup, err := isBackup(path)
+	if err != nil || !backup {
+		return err
+	}
+	if log, err := os.Stat(path + "-wal"); err != nil || log.Size() == 0 {
+		return nil
 	}
 	return fmt.Errorf("store: %s is a backup, and beside it lies the log of the database in whose place it was put: remove %s-wal and %s-shm", path, path, path)
 }

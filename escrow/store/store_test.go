@@ -522,6 +522,124 @@ func TestOpen_ABackupInThePlaceOfADatabaseHasNoLog(t *testing.T) {
 	}
 }
 
+func restoredAt(t *testing.T, s *Store) (at time.Time) {
+	t.Helper()
+	err := s.Read(t.Context(), func(ctx context.Context, q sqlite.Querier) (err error) {
+		at, err = RestoredAt(ctx, q)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+func TestOpen_ABackupIsNotedUntilItHasCaughtUp(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "escrow.db")
+	s := openTest(t, path, Options{})
+	want := func(s *Store, restored bool, when string) {
+		t.Helper()
+		if at := restoredAt(t, s); at.IsZero() == restored || restored && !at.Equal(start.Truncate(time.Millisecond)) {
+			t.Errorf("%s it is noted at %s", when, at)
+		}
+	}
+	again := func(s *Store) *Store {
+		t.Helper()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return openTest(t, s.path, Options{})
+	}
+	want(s, false, "new,")
+	s = again(s)
+	want(s, false, "opened again,")
+
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if err := s.Backup(t.Context(), copied); err != nil {
+		t.Fatal(err)
+	}
+	want(s, false, "backed up,")
+	r := openTest(t, copied, Options{})
+	want(r, true, "restored,")
+	r = again(r)
+	want(r, true, "restored and opened again,")
+	second := filepath.Join(t.TempDir(), "second.db")
+	if err := r.Backup(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Update(t.Context(), ForgetRestored); err != nil {
+		t.Fatal(err)
+	}
+	want(r, false, "caught up,")
+	r = again(r)
+	want(r, false, "caught up and opened again,")
+	third := filepath.Join(t.TempDir(), "third.db")
+	if err := r.Backup(t.Context(), third); err != nil {
+		t.Fatal(err)
+	}
+	for _, copied := range []string{second, third} {
+		want(openTest(t, copied, Options{}), true, "a backup of what was restored,")
+	}
+
+	if err := s.Update(t.Context(), NoteRestored); err != nil {
+		t.Fatal(err)
+	}
+	want(again(s), true, "as a person says,")
+}
+
+// Who dies after the note has it, and who dies before it makes it: the header says that it
+// is a backup until the note is on the disk.
+func TestOpen_ADeathAroundTheNoteOfABackupKeepsIt(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if err := s.Backup(t.Context(), copied); err != nil {
+		t.Fatal(err)
+	}
+	dying := &Store{path: copied, mode: payments.Test, now: clock}
+	if err := dying.noteRestored(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if backup, err := isBackup(copied); err != nil || !backup {
+		t.Fatalf("noted, and the header says %t, %v", backup, err)
+	}
+	reader, err := OpenReadOnly(t.Context(), copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if restoredAt(t, reader).IsZero() {
+		t.Error("it was noted, and is not on the disk")
+	}
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if restoredAt(t, openTest(t, copied, Options{})).IsZero() {
+		t.Error("the note was lost")
+	}
+}
+
+// A backup of another mode is refused as it is.
+func TestOpen_ABackupOfAnotherModeIsNotChanged(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if err := s.Backup(t.Context(), copied); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), Config{Path: copied, Mode: payments.Live}, Options{Clock: clock}); err == nil {
+		t.Fatal("opened in another mode")
+	}
+	r, err := OpenReadOnly(t.Context(), copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if at := restoredAt(t, r); !at.IsZero() {
+		t.Errorf("it is noted at %s", at)
+	}
+}
+
 // A commit that was reported is synced: this is what the promise rests on.
 func TestOpen_TheWriterSyncsEachCommit(t *testing.T) {
 	t.Parallel()
