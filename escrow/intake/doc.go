@@ -17,7 +17,8 @@
 // platform's lists have nothing of them, so those accounts' own events and chargebacks are
 // read too.
 //
-// Before something is decided that nothing takes back, [Worker.Hear] has all of it looked at.
+// Before something is decided that nothing takes back, [Worker.Hear] has all of it looked at;
+// before a ledger that may have been restored sends anything, [Worker.Insist] does.
 //
 // What does not belong to this escrow is noted and counted. A charge by a stranger stops
 // checkouts: another business shares the account. Money that is not where it should be

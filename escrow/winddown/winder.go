@@ -47,6 +47,7 @@ type Processor interface {
 type Intake interface {
 	Sync(ctx context.Context, full bool) ([]intake.Read, error)
 	Drain(context.Context) error
+	Insist(context.Context) error
 }
 
 // Checkouts ends what is under way of an attempt, and returns how much still is.
@@ -142,7 +143,7 @@ func (w *Winder) Run(ctx context.Context) error {
 	if _, err := w.Intake.Sync(ctx, true); err != nil {
 		return fmt.Errorf("winddown: read the processor's lists: %w", err)
 	}
-	for _, step := range []func(context.Context) error{w.Intake.Drain, w.adoptStrays, w.Intake.Drain, w.release(because), w.decideAll} {
+	for _, step := range []func(context.Context) error{w.Intake.Drain, w.adoptStrays, w.Intake.Insist, w.release(because), w.decideAll} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -355,6 +356,9 @@ func (w *Winder) leave(key ledger.AttemptKey, why string) {
 // sendAll sends and follows until nothing goes back, or to payees, by itself any more.
 func (w *Winder) sendAll(ctx context.Context) error {
 	for {
+		if err := w.Intake.Insist(ctx); err != nil {
+			return err
+		}
 		pause, err := w.Sender.Pass(ctx)
 		if err != nil {
 			return err

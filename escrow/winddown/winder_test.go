@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -431,6 +432,59 @@ func TestRun_OnARestoredBackupTheProcessorsListsAreEnough(t *testing.T) {
 	if said := strings.Join(w.said, "\n"); !strings.Contains(said, "were paid out in part or whole") || !strings.Contains(said, "was unknown here") {
 		t.Errorf("it said:\n%s", said)
 	}
+}
+
+// TestRun_AStrayThatWentBackGoesBackOnce: the campaign is lost, the payment and its refund
+// as well, and the processor has forgotten the refund's key.
+func TestRun_AStrayThatWentBackGoesBackOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	w.OK(w.Store.Backup(t.Context(), copied))
+	w.opens("lost")
+	w.paid("lost", "h1", processortest.RefundPends)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	_, err := outgoing.New(processortest.Escrow, w.Store, w.Ledger, w.Client, outgoing.Options{Log: w.Log, Clock: w.Now}).Pass(t.Context())
+	w.OK(err)
+	w.Advance(25 * time.Hour)
+
+	w.OK(w.Store.Close())
+	w.Path = copied
+	w.Open()
+	w.begin()
+	w.OK(w.winder(nil, nil).Run(t.Context()))
+	w.backOnce()
+	w.Want("h1", "refunded(wind-down)")
+	w.Agree()
+}
+
+// TestRun_SendsNothingBesideNewsThatWasPutOff: what the processor does not tell now may be
+// that the money went back already.
+func TestRun_SendsNothingBesideNewsThatWasPutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.opens("first")
+	w.paid("first", "h1", processortest.RefundPends)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	w.OK(w.Store.Backup(t.Context(), copied))
+	_, err := outgoing.New(processortest.Escrow, w.Store, w.Ledger, w.Client, outgoing.Options{Log: w.Log, Clock: w.Now}).Pass(t.Context())
+	w.OK(err)
+	w.Advance(25 * time.Hour)
+
+	w.OK(w.Store.Close())
+	w.Path = copied
+	w.Open()
+	w.begin()
+	unsaid := simulator.NextFault{Fault: simulator.FaultErrorBefore, On: "GET /v1/refunds/{id}"}
+	w.OK(w.Control.SetFaults(t.Context(), simulator.Faults{Next: slices.Repeat([]simulator.NextFault{unsaid}, 3)}))
+	if err := w.winder(nil, nil).Run(t.Context()); !payments.Outside(err) {
+		t.Errorf("it ended with %v", err)
+	}
+	w.OK(w.winder(nil, nil).Run(t.Context()))
+	w.backOnce()
+	w.Want("h1", "refunded(withdrawn)")
+	w.Agree()
 }
 
 func TestBegin_IsForEver(t *testing.T) {
