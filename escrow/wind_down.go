@@ -31,7 +31,7 @@ type WindDown struct {
 	// WithoutRepository does not ask the escrow's PDS: neither what was published nor to
 	// publish how it ends. What the database lost comes back from the processor's lists.
 	WithoutRepository bool
-	// Lift lets money go on that stands still, because somebody has looked.
+	// Lift lets money go on that stands still when it begins, because somebody has looked.
 	Lift bool
 	// Tell is told of each step, for people.
 	Tell func(string)
@@ -46,6 +46,11 @@ func (s *Service) WindDown(ctx context.Context, w WindDown) error {
 	}
 	if err := winddown.Begin(ctx, s.store, w.Because); err != nil {
 		return err
+	}
+	if w.Lift {
+		if err := winddown.Lift(ctx, s.store, w.Because); err != nil {
+			return err
+		}
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -86,7 +91,7 @@ func (s *Service) windDown(ctx context.Context, w WindDown) error {
 	}
 	err := winddown.New(winddown.Parts{
 		Escrow: s.cfg.DID, Store: s.store, Ledger: s.ledger, Processor: s.processor.worker.Processor, Intake: s.processor.worker,
-		Checkouts: s.taking.desk, Sender: s.processor.sender, CaughtUp: !w.WithoutRepository, Lift: w.Lift, Tell: w.Tell, Log: s.log,
+		Checkouts: s.taking.desk, Sender: s.processor.sender, CaughtUp: !w.WithoutRepository, Tell: w.Tell, Log: s.log,
 	}).Run(ctx)
 	if !w.WithoutRepository && (err == nil || errors.Is(err, winddown.ErrLeft)) {
 		err = errors.Join(err, s.sayFarewell(ctx))

@@ -72,8 +72,6 @@ type Parts struct {
 	// CaughtUp says that the database is known not to be behind what was published. Without
 	// it the processor's lists are all that it can catch up with.
 	CaughtUp bool
-	// Lift lets money go on that stood still when it began: somebody has looked.
-	Lift bool
 	// Tell is told of each step, for people. It may be nil.
 	Tell func(sentence string)
 	Log  *slog.Logger
@@ -128,6 +126,18 @@ func Begin(ctx context.Context, s *store.Store, because string) error {
 	})
 }
 
+// Lift lets money go on that stands still, because somebody has looked, with a line in the
+// journal. It belongs before anything is heard: nobody has looked at what is found then.
+func Lift(ctx context.Context, s *store.Store, because string) error {
+	return s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		lifted, err := halt.Lift(ctx, tx, "winding down: "+because)
+		if err != nil || len(lifted) == 0 {
+			return err
+		}
+		return journal.Write(ctx, tx, journal.Line{Action: "wind-down", Because: because, Outcome: fmt.Sprintf("%d halts were lifted: %v", len(lifted), lifted)})
+	})
+}
+
 // Run brings everything back that is held, and returns nil when nothing is any more. It may
 // be called again after any end. It returns ErrStopped, ErrLeft, or what the processor does
 // not answer; an error that none of these wraps is damage of ours.
@@ -159,23 +169,15 @@ func (w *Winder) begun(ctx context.Context) (because string, since time.Time, ok
 	return because, since, ok, err
 }
 
-// release lets money go on that stood still, as far as somebody has looked.
+// release lets money go on that waited for what was published, where the processor's lists
+// have to do.
 func (w *Winder) release(because string) func(context.Context) error {
 	return func(ctx context.Context) error {
+		if w.CaughtUp {
+			return nil
+		}
 		return w.Store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-			if !w.CaughtUp {
-				if err := halt.Clear(ctx, tx, halt.Behind, "winding down by the processor's own lists: "+because); err != nil {
-					return err
-				}
-			}
-			if !w.Lift {
-				return nil
-			}
-			lifted, err := halt.Lift(ctx, tx, "winding down: "+because)
-			if err != nil || len(lifted) == 0 {
-				return err
-			}
-			return journal.Write(ctx, tx, journal.Line{Action: "wind-down", Because: because, Outcome: fmt.Sprintf("%d halts were lifted: %v", len(lifted), lifted)})
+			return halt.Clear(ctx, tx, halt.Behind, "winding down by the processor's own lists: "+because)
 		})
 	}
 }

@@ -418,7 +418,8 @@ func TestRun_OnARestoredBackupTheProcessorsListsAreEnough(t *testing.T) {
 	if err := w.winder(nil, nil).Run(t.Context()); !errors.Is(err, ErrStopped) {
 		t.Fatalf("it ended with %v", err)
 	}
-	if err := w.winder(nil, func(p *Parts) { p.Lift = true }).Run(t.Context()); !errors.Is(err, ErrLeft) {
+	w.OK(Lift(t.Context(), w.Store, "it was looked at"))
+	if err := w.winder(nil, nil).Run(t.Context()); !errors.Is(err, ErrLeft) {
 		t.Fatalf("it ended with %v", err)
 	}
 	w.backOnce(kept...)
@@ -485,6 +486,44 @@ func TestRun_SendsNothingBesideNewsThatWasPutOff(t *testing.T) {
 	w.backOnce()
 	w.Want("h1", "refunded(withdrawn)")
 	w.Agree()
+}
+
+// TestRun_LiftsOnlyWhatSomebodyCanHaveLookedAt: what stops money is lifted as it stood when
+// somebody said so, and not what is found after that.
+func TestRun_LiftsOnlyWhatSomebodyCanHaveLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.opens("first")
+	w.paid("first", "h1", processortest.Pays)
+	w.paid("first", "h2", processortest.Pays)
+	w.Update(func(ctx context.Context, tx *store.Tx) error {
+		return halt.Stop(ctx, tx, halt.UnknownMoney, "looked at")
+	})
+	w.begin()
+	if err := w.winder(nil, nil).Run(t.Context()); !errors.Is(err, ErrStopped) {
+		t.Fatalf("it ended with %v", err)
+	}
+	charge, err := w.Client.Charge(t.Context(), payments.Platform, payments.ChargeID(w.Hold("h1").Charge))
+	w.OK(err)
+	charge.Mark.Escrow = "did:plc:by-hand"
+	_, err = w.Client.SendRefund(t.Context(), payments.RefundOrder{
+		Key: "by-hand", Mark: charge.Mark, Charge: charge.ID, Amount: money.Money{Amount: 100, Currency: "USD"}, Reason: payments.RefundRequested,
+	})
+	w.OK(err)
+	w.OK(Lift(t.Context(), w.Store, "it was looked at"))
+	if err := w.winder(nil, nil).Run(t.Context()); !errors.Is(err, ErrStopped) {
+		t.Errorf("it ended with %v", err)
+	}
+	if refunds := w.refunds(); len(refunds) != 1 {
+		t.Errorf("beside what was made by hand went back %v", refunds)
+	}
+	w.Read(func(ctx context.Context, q sqlite.Querier) error {
+		standing, err := halt.Standing(ctx, q)
+		if len(standing) == 0 || slices.ContainsFunc(standing, func(h halt.Halt) bool { return h.Detail == "looked at" }) {
+			t.Errorf("standing: %v", standing)
+		}
+		return err
+	})
 }
 
 func TestBegin_IsForEver(t *testing.T) {
