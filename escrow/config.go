@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -84,6 +85,9 @@ type Config struct {
 	// RateLimit is how many requests per second one client may make in the long run; 0
 	// means no limit.
 	RateLimit float64
+	// TrustedProxies are the proxies in front, whose X-Forwarded-For says who asks. Behind
+	// others all are one client. See [xrpc.ParseProxies].
+	TrustedProxies []netip.Prefix
 	// Version is what the health check and the user agent say.
 	Version string
 }
@@ -181,7 +185,7 @@ func (c Config) indexer() indexer.Config {
 }
 
 func (c Config) server() xrpc.Config {
-	return xrpc.Config{Bind: c.Bind, PublicURL: c.PublicURL, DID: c.DID, RateLimit: c.RateLimit, MaxInFlight: maxInFlight}
+	return xrpc.Config{Bind: c.Bind, PublicURL: c.PublicURL, DID: c.DID, RateLimit: c.RateLimit, MaxInFlight: maxInFlight, TrustedProxies: c.TrustedProxies}
 }
 
 // policy trusts the escrow itself, and nobody else: of others it believes nothing.

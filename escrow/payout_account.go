@@ -56,6 +56,8 @@ func (s *Service) payoutError(did syntax.DID, err error) error {
 		return xrpc.Named("InvalidReturnUri", "returnUri: an https address of a web page, without a name or password in it")
 	case errors.Is(err, payee.ErrCountry):
 		return xrpc.InvalidRequest("country: needed the first time, as two upper-case letters of ISO 3166")
+	case errors.Is(err, payee.ErrTooLong):
+		return xrpc.InvalidRequest("the DID of this account is too long for the payment processor, so it cannot be paid here")
 	case errors.Is(err, payee.ErrUnsupported):
 		return xrpc.Named("CountryNotSupported", "country: the payment processor opens no accounts for payouts there")
 	case failed:

@@ -26,8 +26,12 @@ const resolveDispute syntax.NSID = "fund.stratos.escrow.resolveDispute"
 // MirrorPath is where accepted releases are cloned from.
 const MirrorPath = "/git/"
 
-// mirrorAtOnce is how many answers to those who clone are given at the same time.
-const mirrorAtOnce = 32
+// mirrorAtOnce is how many answers to those who clone are given at the same time, and
+// mirrorOfEach how many of them to one.
+const (
+	mirrorAtOnce = 32
+	mirrorOfEach = 6
+)
 
 // releases is the part of the service that looks at code and previews.
 type releases struct {
@@ -51,12 +55,15 @@ func (s *Service) wireReleases(opts Options) error {
 		transport = indexer.Transport(s.cfg.indexer())
 	}
 	checker, err := checks.New(checks.Config{
-		Folder: beside(path, "checks"), Transport: transport, UserAgent: s.cfg.indexer().UserAgent, Limits: checks.DefaultLimits(), Clock: opts.Clock,
+		Folder: beside(path, "checks"), Transport: transport, UserAgent: s.cfg.indexer().UserAgent, Limits: checks.DefaultLimits(), Log: opts.Log, Clock: opts.Clock,
 	})
 	if err != nil {
 		return err
 	}
-	if s.releases.mirror, err = mirror.New(mirror.Config{Folder: beside(path, "mirror"), AtOnce: mirrorAtOnce}); err != nil {
+	s.releases.mirror, err = mirror.New(mirror.Config{
+		Folder: beside(path, "mirror"), AtOnce: mirrorAtOnce, OfEach: mirrorOfEach, Client: s.server.Client,
+	})
+	if err != nil {
 		return err
 	}
 	s.releases.examiner = campaign.NewExaminer(campaign.ExaminerOptions{

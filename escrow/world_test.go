@@ -70,6 +70,9 @@ type world struct {
 	transport http.RoundTripper
 	// without is a country in which the processor opens no accounts.
 	without string
+	// silent is whether the processor answers nothing about sessions until it is asked no
+	// more.
+	silent atomic.Bool
 
 	service *Service
 	stop    func() // ends it, as a signal does
@@ -168,7 +171,7 @@ func (w *world) start() {
 	w.ok(hooks.Check())
 	options := Options{
 		Log: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), Clock: w.now,
-		Processor: countries{w.client, w.without}, ParseEvent: hooks.ParseEvent, CheckOutput: true, Transport: w.transport,
+		Processor: countries{w.client, w.without, &w.silent}, ParseEvent: hooks.ParseEvent, CheckOutput: true, Transport: w.transport,
 	}
 	if w.transport != nil {
 		options.Progress = func() campaign.Progress {
@@ -180,10 +183,19 @@ func (w *world) start() {
 	w.service, w.stop = service, w.run("the escrow", service.Run, service.Close)
 }
 
-// countries is a processor that opens no account in some country.
+// countries is a processor that opens no account in some country, and may fall silent.
 type countries struct {
 	payments.Processor
 	without string
+	silent  *atomic.Bool
+}
+
+func (c countries) Session(ctx context.Context, account payments.AccountID, id payments.SessionID) (payments.Session, error) {
+	if c.silent.Load() {
+		<-ctx.Done()
+		return payments.Session{}, &payments.Failure{Kind: payments.ErrUncertain, Cause: ctx.Err()}
+	}
+	return c.Processor.Session(ctx, account, id)
 }
 
 func (c countries) OpenAccount(ctx context.Context, o payments.AccountOrder) (payments.Account, error) {

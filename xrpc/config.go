@@ -57,8 +57,45 @@ type Config struct {
 	// one is told to come back. 0 means no limit.
 	MaxInFlight int
 	// TrustedProxies are the addresses whose X-Forwarded-For and X-Request-Id are
-	// believed. Empty means that nobody's are.
+	// believed. Empty means that nobody's are, so behind a proxy everybody is one client.
+	// See ParseProxies.
 	TrustedProxies []netip.Prefix
+}
+
+// ParseProxies reads addresses and ranges of trusted proxies, like 127.0.0.1 and
+// 10.0.0.0/8.
+func ParseProxies(raw []string) (proxies []netip.Prefix, err error) {
+	for _, r := range raw {
+		if r == "" {
+			continue
+		}
+		if addr, err := netip.ParseAddr(r); err == nil && addr.Zone() == "" {
+			addr = addr.Unmap()
+			proxies = append(proxies, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(r)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a range of them, like 127.0.0.1 or 10.0.0.0/8", r)
+		}
+		if err := checkProxies(p); err != nil {
+			return nil, fmt.Errorf("%q: %w", r, err)
+		}
+		proxies = append(proxies, p.Masked())
+	}
+	return proxies, nil
+}
+
+func checkProxies(p netip.Prefix) error {
+	switch {
+	case !p.IsValid():
+		return errors.New("is an invalid address range")
+	case p.Addr().Is4In6():
+		return errors.New("is a range of IPv4, and has to be written as one")
+	case p.Bits() == 0:
+		return errors.New("is everybody, and then anybody can claim to be anybody")
+	}
+	return nil
 }
 
 // Options is what the service brings: its contract, its functions and, for tests,
@@ -150,8 +187,8 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("max-in-flight: must not be negative, got %d", c.MaxInFlight))
 	}
 	for _, p := range c.TrustedProxies {
-		if !p.IsValid() {
-			errs = append(errs, errors.New("trusted-proxies: holds an invalid address range"))
+		if err := checkProxies(p); err != nil {
+			errs = append(errs, fmt.Errorf("trusted-proxies: %v: %w", p, err))
 		}
 	}
 	return errors.Join(errs...)

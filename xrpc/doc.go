@@ -4,7 +4,8 @@
 //
 // It owns the wire: routes, parameter and body decoding, the error form
 // {"error", "message"}, the did:web document, CORS, health, request ids, limits
-// per client and in total, metrics, the access log and a graceful stop. A service
+// per client and in total, metrics, the access log and a graceful stop. The client is
+// the peer, or whom a proxy names that the operator trusts. A service
 // gives it a lexicon catalog and handlers:
 //
 //	srv, err := xrpc.New(cfg, xrpc.Options{Catalog: cat, Methods: nsids, MapError: toWire})

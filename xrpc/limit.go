@@ -77,6 +77,9 @@ func client(ip string) netip.Prefix {
 	return netip.PrefixFrom(addr, bits).Masked()
 }
 
+// Client is who asks, as limits count: for pages that have one of their own.
+func (s *Server) Client(r *http.Request) netip.Prefix { return client(s.echo.IPExtractor(r)) }
+
 // limitClient answers with the headers of the reference server, whose clients read
 // RateLimit-Reset as Unix time.
 func (s *Server) limitClient(next echo.HandlerFunc) echo.HandlerFunc {

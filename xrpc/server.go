@@ -245,6 +245,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if missing := s.unserved(); len(missing) > 0 {
 		s.opts.Log.InfoContext(ctx, "declared methods without a handler", "methods", missing)
 	}
+	// It speaks no TLS itself, so who promises https has a proxy in front.
+	if strings.HasPrefix(s.cfg.PublicURL, "https://") && len(s.cfg.TrustedProxies) == 0 {
+		s.opts.Log.WarnContext(ctx, "no proxy is trusted (trusted-proxies), so all who come through the proxy in front are one client, and any of them can use up everybody's requests", "url", s.cfg.PublicURL)
+	}
 	srv := &http.Server{
 		Handler:           s.echo,
 		ReadHeaderTimeout: s.cfg.ReadTimeout,

@@ -10,6 +10,7 @@ import (
 	"github.com/stratosfund/stratosfund/appview"
 	"github.com/stratosfund/stratosfund/appview/web/session"
 	"github.com/stratosfund/stratosfund/cmd/internal/environment"
+	"github.com/stratosfund/stratosfund/xrpc"
 )
 
 func databaseFlag() cli.Flag {
@@ -75,6 +76,10 @@ func runFlags() []cli.Flag {
 			Name: "rate-limit", Sources: cli.EnvVars("APPVIEW_RATE_LIMIT"), Value: 50,
 			Usage: "requests per second that one client may make in the long run; 0 for no limit",
 		},
+		&cli.StringSliceFlag{
+			Name: "trusted-proxies", Sources: cli.EnvVars("APPVIEW_TRUSTED_PROXIES"),
+			Usage: "addresses or ranges of the proxies in front, separated by commas; 127.0.0.1 for one on this machine. They have to add to X-Forwarded-For who asks them; whoever comes through others is one client with everybody else there",
+		},
 		&cli.BoolFlag{
 			Name: "web", Sources: cli.EnvVars("APPVIEW_WEB"), Value: true,
 			Usage: "serve the web pages beside the API; --web=false for the API alone",
@@ -102,6 +107,10 @@ func configFrom(cmd *cli.Command) (appview.Config, error) {
 	if err != nil {
 		return appview.Config{}, fmt.Errorf("oauth-keys: %w", err)
 	}
+	proxies, err := xrpc.ParseProxies(cmd.StringSlice("trusted-proxies"))
+	if err != nil {
+		return appview.Config{}, fmt.Errorf("trusted-proxies: %w", err)
+	}
 	return appview.Config{
 		Bind:        cmd.String("bind"),
 		DatabaseURL: cmd.String("database-url"),
@@ -118,6 +127,7 @@ func configFrom(cmd *cli.Command) (appview.Config, error) {
 		OAuthKeys:      keys,
 		MetricsBind:    cmd.String("metrics-bind"),
 		RateLimit:      cmd.Float("rate-limit"),
+		TrustedProxies: proxies,
 		Version:        version,
 	}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,11 +43,13 @@ type process struct {
 	addr string
 }
 
-func startProcess(t *testing.T, network *atmosphere.Network, database string) *process {
+func startProcess(t *testing.T, network *atmosphere.Network, database string, more ...string) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "run",
-		"--bind", "127.0.0.1:0", "--database-url", "sqlite://"+database,
-		"--relay-url", network.PDSURL(), "--plc-url", network.PLCURL())
+	cmd := exec.Command(os.Args[0], append([]string{
+		"run",
+		"--bind", "127.0.0.1:0", "--database-url", "sqlite://" + database,
+		"--relay-url", network.PDSURL(), "--plc-url", network.PLCURL(),
+	}, more...)...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	cmd.Dir = t.TempDir()
 	stderr, err := cmd.StderrPipe()
@@ -207,6 +210,7 @@ func TestUnknownVariablesAndWrongFlagsAreRefusedByName(t *testing.T) {
 		{"a database that is none", []string{"appview", "run", "--database-url", "postgres://x"}, nil, "database-url"},
 		{"a public url with a path", []string{"appview", "run", "--public-url", "https://example.org/x"}, nil, "public-url"},
 		{"an escrow that is no DID", []string{"appview", "run", "--trusted-escrows", "example.org"}, nil, "trusted-escrows"},
+		{"a proxy that is no address", []string{"appview", "run", "--trusted-proxies", "localhost"}, nil, `trusted-proxies: "localhost" is neither`},
 		{"a level that is none", []string{"appview", "run", "--log-level", "loud"}, nil, "log-level"},
 		{"status of no index", []string{"appview", "status", "--database-url", "sqlite:///nonexistent/x.db"}, nil, "no index"},
 	} {
@@ -218,6 +222,34 @@ func TestUnknownVariablesAndWrongFlagsAreRefusedByName(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestPeopleBehindATrustedProxyAreClientsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	p := startProcess(t, atmospheretest.Shared(t), filepath.Join(t.TempDir(), "appview.db"), "--rate-limit", "0.001", "--trusted-proxies", "127.0.0.1")
+	for _, c := range []struct {
+		path, forwarded string
+		want            int
+	}{
+		{"/", "203.0.113.1", http.StatusOK},
+		{"/xrpc/_health", "203.0.113.1", http.StatusTooManyRequests},
+		{"/", "203.0.113.2", http.StatusOK},
+		{"/", "203.0.113.3, 203.0.113.2", http.StatusTooManyRequests},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.addr+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Forwarded-For", c.forwarded)
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != c.want {
+			t.Errorf("%s for %s was answered with %d, want %d (%v)", c.path, c.forwarded, resp.StatusCode, c.want, err)
+		}
+	}
+	p.kill(t)
 }
 
 func TestTheBareCommandPrintsItsHelp(t *testing.T) {

@@ -100,10 +100,13 @@ func reconcileCommand() *cli.Command {
 			} else if err := printFindings(cmd.Root().Writer, answer); err != nil {
 				return err
 			}
-			if !answer.Report.Clean() {
-				return errors.New("the processor and the ledger do not agree")
+			switch {
+			case answer.Report.Clean():
+				return nil
+			case answer.Report.Found == 0:
+				return errors.New("the balance moved while it was compared")
 			}
-			return nil
+			return errors.New("the processor and the ledger do not agree")
 		},
 	}
 }

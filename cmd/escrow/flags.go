@@ -13,6 +13,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/payments/stripe"
+	"github.com/stratosfund/stratosfund/xrpc"
 )
 
 func databaseFlag() cli.Flag {
@@ -137,6 +138,10 @@ func runFlags() []cli.Flag {
 			Name: "rate-limit", Sources: cli.EnvVars("ESCROW_RATE_LIMIT"), Value: 50,
 			Usage: "requests per second that one client may make in the long run; 0 for no limit",
 		},
+		&cli.StringSliceFlag{
+			Name: "trusted-proxies", Sources: cli.EnvVars("ESCROW_TRUSTED_PROXIES"),
+			Usage: "addresses or ranges of the proxies in front, separated by commas; 127.0.0.1 for one on this machine. They have to add to X-Forwarded-For who asks them; whoever comes through others is one client with everybody else there",
+		},
 		databaseFlag(),
 	}
 	return append(flags, logFlags()...)
@@ -163,6 +168,10 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 	fixed, err := checkout.ParseFixed(cmd.StringSlice("cost-fixed"))
 	if err != nil {
 		return escrow.Config{}, fmt.Errorf("cost-fixed: %w", err)
+	}
+	proxies, err := xrpc.ParseProxies(cmd.StringSlice("trusted-proxies"))
+	if err != nil {
+		return escrow.Config{}, fmt.Errorf("trusted-proxies: %w", err)
 	}
 	identifier := cmd.String("identifier")
 	if identifier == "" {
@@ -194,6 +203,8 @@ func configFrom(cmd *cli.Command) (escrow.Config, error) {
 		MetricsBind: cmd.String("metrics-bind"),
 		RateLimit:   cmd.Float("rate-limit"),
 		Version:     version,
+
+		TrustedProxies: proxies,
 	}, nil
 }
 

@@ -321,6 +321,64 @@ func TestKilledAtAnyMomentReceiptsAndLedgerAgreeInTheEnd(t *testing.T) {
 	}
 }
 
+// Two people behind the same proxy do not use up one another's requests, and nobody gets
+// more of them by what he writes into a header.
+func TestRun_CountsWhoComesThroughAProxyThatItTrusts(t *testing.T) {
+	t.Parallel()
+	o := newOperator(t)
+	status := func(p *process, forwarded string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.addr+"/xrpc/_health", nil)
+		o.ok(err)
+		if forwarded != "" {
+			r.Header.Set("X-Forwarded-For", forwarded)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		o.ok(err)
+		o.ok(resp.Body.Close())
+		return resp.StatusCode
+	}
+	const once = "0.001" // requests per second: one, and no other while the test runs
+	const warning = "no proxy is trusted"
+	type request struct {
+		what, forwarded string
+		want            int
+	}
+	for _, c := range []struct {
+		proxies  string
+		warned   bool
+		requests []request
+	}{
+		{"127.0.0.1", false, []request{
+			{"the first", "203.0.113.1", http.StatusOK},
+			{"the first again", "203.0.113.1", http.StatusTooManyRequests},
+			{"the second", "203.0.113.2", http.StatusOK},
+			{"the first, with a lie", "203.0.113.3, 203.0.113.1", http.StatusTooManyRequests},
+			{"the first, as this machine", "127.0.0.1, 203.0.113.1", http.StatusTooManyRequests},
+			{"the operator", "", http.StatusOK},
+		}},
+		{"192.0.2.0/24", false, []request{
+			{"not through the proxy", "203.0.113.1", http.StatusOK},
+			{"the same with another lie", "203.0.113.2", http.StatusTooManyRequests},
+		}},
+		{"", true, []request{
+			{"no proxy is trusted", "203.0.113.1", http.StatusOK},
+			{"the same with another lie", "203.0.113.2", http.StatusTooManyRequests},
+		}},
+	} {
+		p := o.start(map[string]string{"ESCROW_TRUSTED_PROXIES": c.proxies, "ESCROW_RATE_LIMIT": once})
+		for _, r := range c.requests {
+			if got := status(p, r.forwarded); got != r.want {
+				t.Errorf("%q: %s was answered with %d, want %d", c.proxies, r.what, got, r.want)
+			}
+		}
+		o.stop(p)
+		if warned := strings.Contains(strings.Join(p.lines(), "\n"), warning); warned != c.warned {
+			t.Errorf("%q: warned is %v: %q", c.proxies, warned, p.lines())
+		}
+	}
+}
+
 func TestRun_IntroducesItselfAndSaysThatNoMoneyIsReal(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
@@ -439,6 +497,8 @@ func TestRun_RefusesWhatDoesNotFitWithASentence(t *testing.T) {
 		"a database that is none":      {map[string]string{"ESCROW_DATABASE_URL": "postgres://x"}, "database-url"},
 		"a did:web without its PDS":    {map[string]string{"ESCROW_DID": "did:web:escrow.example.org"}, "pds-url"},
 		"a PDS that the DID names":     {map[string]string{"ESCROW_PDS_URL": "https://pds.example.org"}, "leave them out"},
+		"a proxy that is no address":   {map[string]string{"ESCROW_TRUSTED_PROXIES": "10.0.0.0/8,proxy.example.org"}, `trusted-proxies: "proxy.example.org" is neither`},
+		"everybody as a proxy":         {map[string]string{"ESCROW_TRUSTED_PROXIES": "0.0.0.0/0"}, "trusted-proxies"},
 		"a contact that is no address": {map[string]string{"ESCROW_CONTACT": "call me"}, "contact"},
 	} {
 		err := run(t.Context(), o.arguments(c.settings), func() []string { return nil }, io.Discard, io.Discard)
@@ -528,9 +588,14 @@ func TestStatusAndBackup_WorkWhileTheEscrowRuns(t *testing.T) {
 	t.Parallel()
 	o := newOperator(t)
 	o.paid(2)
+	out, err := o.run("status")
+	o.ok(err)
+	if !regexp.MustCompile(`repository +waiting +2 +since \d{4}-`).MatchString(out) {
+		t.Errorf("status does not say since when receipts wait:\n%s", out)
+	}
 	p := o.start(nil)
 	o.published(p)
-	out, err := o.run("status")
+	out, err = o.run("status")
 	o.ok(err)
 	for _, want := range []string{"simulator", o.account.DID.String(), lexicons.CollectionTerms.String(), "sequence  2", "waiting     0"} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(want), " ")) {

@@ -41,6 +41,8 @@ type status struct {
 	head    ledger.Head
 	terms   string
 	waiting repo.Waiting
+	// unpublished is since when a receipt waits.
+	unpublished time.Time
 
 	halts     []halt.Halt
 	hints     intake.Waiting
@@ -72,7 +74,7 @@ func statusCommand() *cli.Command {
 			fmt.Fprintf(t, "terms\t%s\n", now.terms)
 			fmt.Fprintf(t, "ledger\tsequence\t%d\n", now.head.Sequence)
 			fmt.Fprintf(t, "ledger\thash\t%x\n", now.head.Hash)
-			fmt.Fprintf(t, "repository\twaiting\t%d\n", now.waiting.Records)
+			fmt.Fprintf(t, "repository\twaiting\t%d%s\n", now.waiting.Records, oldest(now.unpublished))
 			fmt.Fprintf(t, "repository\tfailing\t%d\n", now.waiting.Failing)
 			now.printProcessor(t)
 			return t.Flush()
@@ -143,6 +145,9 @@ func readStatus(ctx context.Context, s *store.Store) (now status, err error) {
 			return err
 		}
 		if now.waiting, err = r.Waiting(ctx, q); err != nil {
+			return err
+		}
+		if now.unpublished, err = repo.OldestWaiting(ctx, q); err != nil {
 			return err
 		}
 		return now.readProcessor(ctx, q)

@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"github.com/stratosfund/stratosfund/escrow/halt"
-	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/journal"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/store"
@@ -45,7 +43,10 @@ func (p Parts) reconcile(ctx context.Context, _ ReconcileInput) (Answer, error) 
 		return Answer{}, err
 	}
 	sentence := fmt.Sprintf("The processor and the ledger agree: %d movements, %d in flight.", report.Movements, report.Flying)
-	if !report.Clean() {
+	switch {
+	case report.Found == 0 && report.Moving:
+		sentence = "The balance moved each time that it was compared: ask again in a moment."
+	case !report.Clean():
 		sentence = fmt.Sprintf("The processor and the ledger do not agree: %d findings in %d movements. Outgoing money stands still until it is resumed.", report.Found, report.Movements)
 	}
 	return Answer{Sentence: sentence, Report: report}, nil
@@ -99,11 +100,7 @@ type RetryInput struct {
 func (p Parts) retryRefund(ctx context.Context, in RetryInput) (Answer, error) {
 	return p.journaled(ctx, "retry-refund", in.Pledge.String(), in.Because, in.Because, func(ctx context.Context, tx *store.Tx) (string, error) {
 		sum, err := p.eachReturned(ctx, tx, in.Pledge, func(h *ledger.Hold) error {
-			before, err := intent.Of(ctx, tx, intent.KindRefund, string(h.ID))
-			if err != nil {
-				return err
-			}
-			return p.Ledger.RetryRefund(ctx, tx, h.ID, strconv.Itoa(intent.LastTry(before)))
+			return p.Ledger.RetryRefund(ctx, tx, h.ID)
 		})
 		return fmt.Sprintf("%s of %s are sent to the payer again.", sum, in.Pledge), err
 	})

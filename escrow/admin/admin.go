@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -113,10 +114,16 @@ func Handler(p Parts) http.Handler {
 	})
 }
 
-// local tells whether a request comes from this machine, and not through a proxy on it.
+// ofProxies are headers that proxies add, and that the commands do not send.
+var ofProxies = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
+
+// local tells whether a request comes from this machine, and not through a proxy on it,
+// trusted or not. A proxy that adds nothing cannot be told from the operator; guesses
+// through it are then counted as the operator's, which gives them no other right.
 func local(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && from.Addr().Unmap().IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+	proxied := slices.ContainsFunc(ofProxies, func(name string) bool { return len(r.Header.Values(name)) > 0 })
+	return err == nil && from.Addr().Unmap().IsLoopback() && !proxied
 }
 
 // action decodes, does, and answers.

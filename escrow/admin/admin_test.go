@@ -23,6 +23,7 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/processortest"
 	"github.com/stratosfund/stratosfund/escrow/reconcile"
+	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/escrow/store"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 	"github.com/stratosfund/stratosfund/xrpc"
@@ -162,7 +163,7 @@ func TestAdmin_GuessingIsSlow(t *testing.T) {
 func TestAdmin_GuessesFromElsewhereKeepNobodyOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, password)
-	for i, header := range []string{"X-Forwarded-For", "Forwarded"} {
+	for i, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"} {
 		for range burst {
 			r := w.request("sync", SyncInput{Full: true})
 			r.Header.Set(header, "for=192.0.2.1")
@@ -170,7 +171,7 @@ func TestAdmin_GuessesFromElsewhereKeepNobodyOut(t *testing.T) {
 			response, err := http.DefaultClient.Do(r)
 			w.OK(err)
 			w.OK(response.Body.Close())
-			if want := []int{http.StatusUnauthorized, http.StatusTooManyRequests}[i]; response.StatusCode != want {
+			if want := []int{http.StatusUnauthorized, http.StatusTooManyRequests}[min(i, 1)]; response.StatusCode != want {
 				t.Errorf("a guess by %s was answered with %d, want %d", header, response.StatusCode, want)
 			}
 		}
@@ -233,6 +234,35 @@ func TestAdmin_WhatCameBackIsTriedAgainOrPaidOtherwise(t *testing.T) {
 	}
 }
 
+// TestAdmin_TriesAgainWhatABankGaveBackBeforeTheFirstRetryWasSent: money stood still, so no
+// refund was made between the two retries.
+func TestAdmin_TriesAgainWhatABankGaveBackBeforeTheFirstRetryWasSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, password)
+	w.Held("h1", 2500, processortest.RefundFails)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.send()
+	w.Advance(22 * 24 * time.Hour)
+	for r, err := range w.Client.Refunds(t.Context(), payments.RefundQuery{}) {
+		w.OK(err)
+		w.OK(w.sender.ObserveRefund(t.Context(), r.ID))
+	}
+	w.Update(func(ctx context.Context, tx *store.Tx) error { return halt.Stop(ctx, tx, halt.UnknownMoney, "txn_1") })
+	w.want("retry-refund", RetryInput{processortest.PledgeOf("h1"), "new card"}, http.StatusOK, "USD 25.00")
+	w.send()
+	id, err := w.Control.Dispute(t.Context(), w.Hold("h1").Charge, simulator.NewDispute{Amount: 2500})
+	w.OK(err)
+	w.OK(w.Control.Win(t.Context(), id, 1000))
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	w.Want("h1", "refund-failed(cancelled)")
+	w.want("retry-refund", RetryInput{processortest.PledgeOf("h1"), "the rest"}, http.StatusOK, "USD 10.00")
+	w.Want("h1", "refunding(cancelled)")
+	w.want("resume", ResumeInput{"looked"}, http.StatusOK, "unknown-money")
+	w.send()
+	w.Want("h1", "refunded(cancelled)")
+	w.Agree()
+}
+
 func TestAdmin_ResumesWhatAPersonHasLookedAt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, password)
@@ -267,6 +297,8 @@ func TestAdmin_SyncsAndReconciles(t *testing.T) {
 	w.want("reconcile", ReconcileInput{}, http.StatusOK, "agree")
 	w.report = &reconcile.Report{Found: 1, Findings: []reconcile.Finding{{Kind: reconcile.KindMissing}}}
 	w.want("reconcile", ReconcileInput{}, http.StatusOK, "do not agree")
+	w.report = &reconcile.Report{Moving: true}
+	w.want("reconcile", ReconcileInput{}, http.StatusOK, "ask again")
 }
 
 func TestR13_ARulingHasAnOutcomeAndReasons(t *testing.T) {

@@ -34,6 +34,11 @@ func TestStatement_SaysWhatTheReceiptsAndTheLedgerSay(t *testing.T) {
 	w.refunded(2, 1000)
 	w.held(3, 700)
 	w.refunding(3)
+	w.held(4, 600)
+	withdrawn := w.movement(-200) // which leaves 400 of it here
+	w.do(func(ctx context.Context, tx *store.Tx) error {
+		return w.ledger.Chargeback(ctx, tx, ledger.DisputeObject{ID: "dp_h4", Hold: holdOf(4), Withdrawn: &withdrawn, State: ledger.ChargebackOpen})
+	})
 	donation := syntax.ATURI("at://did:plc:payerpayerpayerpayerpaye/fund.stratos.feature.donation/3lbqxkdzvqk2a")
 	w.do(func(ctx context.Context, tx *store.Tx) error {
 		if err := w.repo.PinReceipt(ctx, tx, w.pin(donation)); err != nil {
@@ -57,8 +62,8 @@ func TestStatement_SaysWhatTheReceiptsAndTheLedgerSay(t *testing.T) {
 	none := int64(0)
 	want := stratos.EscrowStatement{
 		LexiconTypeID: got.LexiconTypeID, AsOf: got.AsOf, CreatedAt: got.CreatedAt, Root: got.Root, Prev: got.Prev, Test: got.Test,
-		Receipts: 4, Unpublished: &none,
-		Owed:       []stratos.EscrowStatement_Owed{{Development: w.pin("").Development.Uri, Amount: 3200, Currency: "USD", Receipts: 2}},
+		Receipts: 5, Unpublished: &none,
+		Owed:       []stratos.EscrowStatement_Owed{{Development: w.pin("").Development.Uri, Amount: 3600, Currency: "USD", Receipts: 3}},
 		Refunded:   []stratos.Defs_Total{{Amount: 1000, Currency: "USD"}},
 		Float:      []stratos.Defs_Balance{{Amount: 10_000, Currency: "USD"}},
 		LedgerHead: stratos.EscrowStatement_Head{Sequence: head.Sequence, Hash: hex.EncodeToString(head.Hash[:])},

@@ -20,13 +20,19 @@
 // done when the driver's clock is past it and, but for the final date, the index knows
 // what happened until then: an index that is behind may not know of a release or of a
 // withdrawal. It knows when it is connected and either the last event happened a moment
-// ago by its own time, or nothing has come for a while and the clock can be believed.
+// ago by its own time, or nothing has come for a while and the clock can be believed. After
+// an event of the past one of the present is not enough, since it may lie: several looks in
+// a row have to find one. Where the index is out of step with the author, or the stream may
+// have missed something of theirs, it does not know; where that is so of somebody who holds
+// a pledge, a deadline waits for a day at most.
 //
 // The clock can be believed when an event of the present has confirmed it since it leapt
 // last, or it has gone on evenly for an hour and no event denied it. So a clock that is
 // set months ahead brings no deadline as long as events of another time come; on a
 // network where nothing happens it is noticed for an hour. One that is set back delays,
-// and takes nothing back. At the final date nothing that the index could bring matters
+// and takes nothing back; no release is accepted by a clock that is not believed. What an
+// upstream tells of the time it has from the PDSs: where few accounts are, one of them can
+// keep the clock from being believed for as long as it likes, and the metric says so. At the final date nothing that the index could bring matters
 // any more: by a clock that can be believed, what is undecided goes back (rule 15).
 //
 // # Withdrawals

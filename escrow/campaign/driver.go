@@ -239,7 +239,7 @@ func (d *Driver) see(ctx context.Context, key ledger.AttemptKey, t told) (c Camp
 		if err != nil {
 			return err
 		}
-		s.Unseen, s.Verdict = t.unseen(newest), newest.verdict()
+		s.Unseen, s.Verdict, s.Later = t.unseen(newest), newest.verdict(), newest.later(d.now())
 		if s.Disputes, err = standingOf(ctx, q, c); err != nil {
 			return err
 		}

@@ -47,6 +47,9 @@ func (v *version) verdict() Verdict {
 	return VerdictFailed
 }
 
+// later tells whether its checks do not begin yet.
+func (v *version) later(now time.Time) bool { return v != nil && v.tries == 0 && v.dueAt.After(now) }
+
 // locks tells whether pledges can be taken back no more because of it (rule 9): one that
 // failed its checks is no release.
 func (v *version) locks() bool { return v != nil && (v.passed == nil || *v.passed) }

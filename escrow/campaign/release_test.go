@@ -3,6 +3,7 @@ package campaign_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -123,7 +124,7 @@ func trouble(c *checks.Checker) func(checks.Release) (checks.Report, error) {
 func TestR12_WhatNobodyCanHaveForADayCountsAgainstARelease(t *testing.T) {
 	t.Parallel()
 	w := opened(t)
-	checker, err := checks.New(checks.Config{Folder: t.TempDir(), Transport: offline{}, Limits: checks.DefaultLimits(), Clock: func() time.Time { return w.clock }})
+	checker, err := checks.New(checks.Config{Folder: t.TempDir(), Transport: offline{}, Limits: checks.DefaultLimits(), Log: slog.New(slog.DiscardHandler), Clock: func() time.Time { return w.clock }})
 	w.ok(err)
 	w.verdict = trouble(checker)
 	w.paid("h1", 2500)
@@ -216,6 +217,30 @@ func TestR11_AReleaseThatIsTakenBackBeforeItWasAcceptedIsNone(t *testing.T) {
 	w.wantPhase("closed")
 	w.at(releaseBy)
 	w.wantPhase("refunding(not-released)")
+}
+
+// TestR12_WhoReleasesAllTheTimeIsLookedAtRarely: each phase is a record of the escrow's, and
+// its PDS takes only so many.
+func TestR12_WhoReleasesAllTheTimeIsLookedAtRarely(t *testing.T) {
+	t.Parallel()
+	w := opened(t)
+	w.paid("h1", 2500)
+	w.at(closesAt)
+	before := w.wanted()
+	for range 100 { // for seven minutes
+		w.release()
+		w.pass(2 * time.Second)
+		w.remove(uriOf(ann, lexicons.CollectionRelease))
+		w.pass(2 * time.Second)
+	}
+	if n := w.wanted() - before; n > 10 {
+		t.Errorf("the campaign's record was to be written %d times", n)
+	}
+	w.release()
+	w.pass(2 * time.Second)
+	w.at(releaseBy.Add(time.Minute))
+	w.examined()
+	w.wantPhase("verifying") // it was there in time
 }
 
 func TestR11_CancellationsAndReleasesInBothOrders(t *testing.T) {

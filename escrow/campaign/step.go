@@ -70,8 +70,10 @@ type Seen struct {
 	Cancelled bool
 	// Unseen: the author's release is there in a version that is not noted.
 	Unseen bool
-	// Verdict is that of the newest version that is noted.
+	// Verdict is that of the newest version that is noted. Later: its checks do not begin
+	// yet, because there were many before.
 	Verdict  Verdict
+	Later    bool
 	Disputes Standing
 	// Known is up to when the index knows what happened; zero when it does not.
 	Known time.Time
@@ -219,6 +221,8 @@ func whileClosed(c Campaign, s Seen, now time.Time) Step {
 	switch {
 	case *c.Pot == 0 && s.Money.Holds+s.Money.Unfinished == 0:
 		return Step{ActRefund, ReasonNothingPledged}
+	case s.Verdict == VerdictPending && s.Later:
+		return Step{} // in time, and each phase is a record
 	case s.Verdict == VerdictPending || s.Verdict == VerdictPassed:
 		return Step{Act: ActCheck}
 	case passed(c.ReleaseDue(), s, now):

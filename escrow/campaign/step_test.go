@@ -68,6 +68,7 @@ func TestNext_DoesWhatTheRulesSay(t *testing.T) {
 		{name: "R9 it is noted once", phase: "open", change: noted, now: noon, seen: Seen{Verdict: VerdictPending}},
 		{name: "R9 also after the closing", phase: "closed", now: closes, seen: Seen{Unseen: true, Money: held}, want: Step{Act: ActNoteRelease}},
 		{name: "R12 a release is checked once the pot is final", phase: "closed", change: noted, now: closes, seen: Seen{Verdict: VerdictPending, Money: held}, want: Step{Act: ActCheck}},
+		{name: "R12 not all the time, when there were many", phase: "closed", change: noted, now: release.Add(hours), seen: Seen{Verdict: VerdictPending, Later: true, Known: release.Add(hours), Money: held}},
 		{name: "R12 also one that passed before", phase: "closed", change: noted, now: closes, seen: Seen{Verdict: VerdictPassed, Money: held}, want: Step{Act: ActCheck}},
 		{name: "R12 one seen in time counts however long its checks take", phase: "checking", change: noted, now: final.Add(-1), seen: Seen{Verdict: VerdictPending, Known: final, Money: held}},
 		{name: "R12 and is accepted when it passed", phase: "checking", change: noted, now: final.Add(-1), seen: Seen{Certain: true, Verdict: VerdictPassed, Known: final, Money: held}, want: Step{Act: ActAccept}},

@@ -270,17 +270,17 @@ func (d *Desk) allowed(ctx context.Context, tx *store.Tx, w wish) error {
 	return err
 }
 
-// reserve opens the hold of a pledge, and pins what its receipt will say.
+// reserve opens the hold of a pledge, and pins what the receipt will say.
 func (d *Desk) reserve(ctx context.Context, tx *store.Tx, w wish) error {
+	if err := d.notDonated(ctx, tx, w.Subject); err != nil {
+		return err
+	}
 	err := d.Repo.PinReceipt(ctx, tx, w.pin)
 	if errors.Is(err, repo.ErrPinned) {
 		return refuseFor(err, InvalidSubject, "This record was for something else when it was to be paid before. Write a new one.")
 	}
-	if err != nil {
+	if err != nil || w.Kind == KindDonation {
 		return err
-	}
-	if w.Kind == KindDonation {
-		return d.notDonated(ctx, tx, w.Subject)
 	}
 	err = d.Ledger.OpenHold(ctx, tx, ledger.Checkout{Hold: w.ID, Pledge: w.Subject, CID: w.CID, Attempt: w.Attempt, Value: w.Value})
 	switch {

@@ -31,7 +31,11 @@ const codeTooLate = "session_would_end_too_soon"
 // be called again, and returns the same page as long as that is open. It returns ErrOver,
 // ErrTerms, ErrBusy or ErrNotFound.
 func (d *Desk) Confirm(ctx context.Context, id ledger.HoldID, agreed string) (url string, err error) {
-	defer d.locks.lock(id)()
+	unlock, err := d.locks.queue(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	p, err := d.agree(ctx, id, agreed)
 	if err != nil {
 		return "", err
@@ -42,6 +46,12 @@ func (d *Desk) Confirm(ctx context.Context, id ledger.HoldID, agreed string) (ur
 	}
 	if err := d.settle(ctx, p, session); err != nil {
 		return "", busy(d.alarm(ctx, p, err))
+	}
+	if p, err = d.load(ctx, id); err != nil {
+		return "", err
+	}
+	if !p.Live() {
+		return "", fmt.Errorf("%w: %s is %s %s", ErrOver, id, p.State, p.Ending)
 	}
 	if session.Status != payments.SessionOpen || session.URL == "" {
 		return "", fmt.Errorf("%w: %s, its session is %s", ErrOver, id, session.Status)
@@ -135,6 +145,12 @@ func shortened(title string) string {
 func (d *Desk) session(ctx context.Context, p Payment) (payments.Session, error) {
 	if p.Session == "" {
 		made, err := intent.Carry(ctx, d.carrier, payments.IntentID(p.ID), d.opening(p))
+		if p.Kind == KindDonation && errors.Is(err, payments.ErrDoubled) {
+			if failed := d.unfit(ctx, p, payments.Session{}, err); failed != nil {
+				return payments.Session{}, failed
+			}
+			return payments.Session{}, fmt.Errorf("%w: %s: %v", ErrOver, p.ID, err)
+		}
 		if !errors.Is(err, intent.ErrClosed) {
 			return made, err
 		}

@@ -2,10 +2,11 @@ package checkout
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -99,13 +100,76 @@ func (d *Desk) PaidURL(id ledger.HoldID) string { return d.cfg.PublicURL + "/pai
 // may share a lock, which only costs time.
 type locks struct {
 	seed    maphash.Seed
-	stripes *[256]sync.Mutex
+	stripes *[256]lock
 }
 
-func newLocks() locks { return locks{maphash.MakeSeed(), new([256]sync.Mutex)} }
+type lock struct {
+	turn   chan struct{} // whoever holds it speaks
+	queued atomic.Int32  // payers who hold it, or wait for it
+	// glanced is what a page asked about last, and when; for who holds the turn.
+	glanced   ledger.HoldID
+	glancedAt time.Time
+}
 
-func (l locks) lock(id ledger.HoldID) (unlock func()) {
-	m := &l.stripes[maphash.String(l.seed, string(id))%uint64(len(l.stripes))]
-	m.Lock()
-	return m.Unlock
+func newLocks() locks {
+	l := locks{maphash.MakeSeed(), new([256]lock)}
+	for i := range l.stripes {
+		l.stripes[i].turn = make(chan struct{}, 1)
+	}
+	return l
+}
+
+func (l locks) of(id ledger.HoldID) *lock {
+	return &l.stripes[maphash.String(l.seed, string(id))%uint64(len(l.stripes))]
+}
+
+// lock waits for its turn, or until ctx ends.
+func (l locks) lock(ctx context.Context, id ledger.HoldID) (unlock func(), err error) {
+	s := l.of(id)
+	select {
+	case s.turn <- struct{}{}:
+		return func() { <-s.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// mostQueued is how many payers may wait for one another: somebody who pressed twice, and
+// not somebody who wants to take the places of others.
+const mostQueued = 4
+
+// queue is lock for payers, who are strangers. It returns ErrBusy when too many wait, or
+// ctx ends.
+func (l locks) queue(ctx context.Context, id ledger.HoldID) (unlock func(), err error) {
+	s := l.of(id)
+	if s.queued.Add(1) > mostQueued {
+		s.queued.Add(-1)
+		return nil, fmt.Errorf("%w: many ask for %s at the same time", ErrBusy, id)
+	}
+	free, err := l.lock(ctx, id)
+	if err != nil {
+		s.queued.Add(-1)
+		return nil, fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	return func() { free(); s.queued.Add(-1) }, nil
+}
+
+// glanceEvery is how often a page asks the processor about a payment at most.
+const glanceEvery = 5 * time.Second
+
+// glance is lock for pages. It does not wait: ok is false while somebody speaks about the
+// payment, and for a moment after a page asked.
+func (l locks) glance(id ledger.HoldID, now time.Time) (unlock func(), ok bool) {
+	s := l.of(id)
+	select {
+	case s.turn <- struct{}{}:
+	default:
+		return nil, false
+	}
+	if s.glanced == id && now.Sub(s.glancedAt).Abs() < glanceEvery {
+		<-s.turn
+		return nil, false
+	}
+	s.glanced, s.glancedAt = id, now
+	return func() { <-s.turn }, true
 }

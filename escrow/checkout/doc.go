@@ -28,5 +28,7 @@
 // there. [Desk.Pass] heals what was lost: webhooks, answers, processes.
 //
 // A Desk may be shared. It locks a payment while it speaks to the processor about it, and
-// starts no goroutine but in Run and Finish.
+// starts no goroutine but in Run and Finish. Whoever waits for a lock waits no longer than
+// their context; of strangers few may wait, and pages that only look ([Desk.Glance]) never
+// do.
 package checkout

@@ -122,6 +122,9 @@ func (d *Desk) titleOf(ctx context.Context, development syntax.ATURI) (title str
 			return refuse(DevelopmentNotFound, "This work is not known here any more.")
 		}
 		parsed, err := lexicons.ParseRecord(author, development.Collection(), development.RecordKey(), row.Value)
+		if invalid, ok := errors.AsType[*lexicons.InvalidError](err); ok { // edited a moment ago
+			return refuseFor(invalid, DevelopmentNotFound, "This work is not known here any more.")
+		}
 		if err != nil {
 			return err
 		}

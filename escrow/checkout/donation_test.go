@@ -3,6 +3,7 @@ package checkout
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -10,8 +11,12 @@ import (
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"github.com/stratosfund/stratosfund/escrow/campaign"
+	"github.com/stratosfund/stratosfund/escrow/intake"
 	"github.com/stratosfund/stratosfund/escrow/payments"
+	"github.com/stratosfund/stratosfund/escrow/repo"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
+	"github.com/stratosfund/stratosfund/escrow/winddown"
 	"github.com/stratosfund/stratosfund/indexer/sqlite"
 )
 
@@ -205,6 +210,246 @@ func TestR5_DonationsEndWithDevelopment(t *testing.T) {
 	})
 	w.indexes(developer)
 	w.advance(2 * time.Minute)
+	w.lookAround()
+	w.want(p.ID, StateEnded, EndingClosed, StatusExpired)
+}
+
+// TestR5_ADonationIsPaidOnAnAccountOfAnotherCurrency: the processor converts what comes to
+// the developer, and that is nothing that stops the escrow's own money.
+func TestR5_ADonationIsPaidOnAnAccountOfAnotherCurrency(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account(developer, true)
+	w.ok(w.control.Settle(t.Context(), string(w.accounts[developer]), "eur"))
+	p := w.begin(w.donation(backer, 2500))
+	session, waited := w.donate(p), w.waiting()
+	w.want(p.ID, StatePaid, EndingNone, "paid")
+	converted := false
+	w.change = func(s *payments.Session) { converted = s.Payment.Charge.Movement.Converted }
+	w.ok(w.Observe(t.Context(), p.Account, session))
+	if !converted || waited == 0 || len(w.alarms) > 0 {
+		t.Errorf("converted: %v; %d receipts wait; alarms: %q", converted, waited, w.alarms)
+	}
+}
+
+// TestDonation_ThatDoesNotFitEndsAndStopsNothing: what is on somebody else's account is not
+// our money, whatever they do there.
+func TestDonation_ThatDoesNotFitEndsAndStopsNothing(t *testing.T) {
+	t.Parallel()
+	shorter := func(s *payments.Session) {
+		if s.Payment != nil && s.Payment.Charge != nil {
+			s.Payment.Charge.Amount.Amount--
+		}
+	}
+	otherMark := func(s *payments.Session) { s.Mark.CID = "bafyreibroken" }
+	for name, c := range map[string]struct {
+		change func(*payments.Session)
+		look   func(*world, Payment) error
+	}{
+		"told by the processor": {shorter, func(w *world, p Payment) error { return w.Observe(t.Context(), p.Account, p.Session) }},
+		"on the page":           {shorter, func(w *world, p Payment) error { return w.Glance(t.Context(), p.ID) }},
+		"when it is over": {shorter, func(w *world, _ Payment) error {
+			w.advance(sessionLife)
+			_, err := w.Pass(t.Context())
+			return err
+		}},
+		"when all is over": {shorter, func(w *world, p Payment) error {
+			open, err := w.Finish(t.Context(), p.Attempt)
+			if open > 0 {
+				t.Errorf("%d are open", open)
+			}
+			return err
+		}},
+		"agreed to again": {otherMark, func(w *world, p Payment) error {
+			if _, err := w.Confirm(t.Context(), p.ID, p.Terms.Uri); !errors.Is(err, ErrOver) {
+				t.Errorf("agreed to again it is %v", err)
+			}
+			return nil
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.account(developer, true)
+			p := w.begin(w.donation(backer, 2500))
+			w.pay(w.agreed(p))
+			p = w.payment(p.ID)
+			w.change = c.change
+			w.ok(c.look(w, p))
+			if p = w.payment(p.ID); p.State != StateEnded || len(w.alarms) > 0 {
+				t.Errorf("it is %s %s; alarms: %q", p.State, p.Ending, w.alarms)
+			}
+			w.ok(w.Observe(t.Context(), p.Account, p.Session)) // told again
+			if donated, err := w.DonatedTo(t.Context()); err != nil || len(donated) > 0 {
+				t.Errorf("donated to %v, %v", donated, err)
+			}
+		})
+	}
+}
+
+// TestDonation_WhoseMarkWasTakenAwayEndsNoProcess: who owns an account may change what lies
+// there, also while the escrow waits for a payment.
+func TestDonation_WhoseMarkWasTakenAwayEndsNoProcess(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account(developer, true)
+	p := w.begin(w.donation(backer, 2500))
+	w.pay(w.agreed(p))
+	w.change = func(s *payments.Session) { s.Payment.Charge.Movement = nil }
+	w.ok(w.Glance(t.Context(), p.ID))
+	w.want(p.ID, StateProcessing, EndingNone, StatusProcessing)
+	w.change = func(s *payments.Session) { s.Mark = payments.Mark{} }
+	w.advance(2 * lookEvery)
+	w.lookAround()
+	w.want(p.ID, StateEnded, EndingUnfit, StatusFailed)
+	if len(w.alarms) > 0 {
+		t.Errorf("alarms: %q", w.alarms)
+	}
+}
+
+// TestDonation_OfWhichAnAccountShowsASecondSession: only we open sessions with our marks, but
+// an account that is not ours may show what it likes.
+func TestDonation_OfWhichAnAccountShowsASecondSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account(developer, true)
+	p, pledge := w.begin(w.donation(backer, 2500)), w.begin(w.pledge(1, 2500))
+	w.agreed(p)
+	open := func(mark payments.Mark) payments.SessionID {
+		s, err := w.stripe.OpenCheckout(t.Context(), payments.Checkout{
+			Key: payments.Key("again/" + mark.Intent), Mark: mark, Account: p.Account, Amount: p.Value, Title: "x",
+			SuccessURL: backURL, CancelURL: backURL, ExpiresAt: w.now().Add(sessionLife),
+		})
+		w.ok(err)
+		return s.ID
+	}
+	for name, mark := range map[string]payments.Mark{"a donation": p.mark(escrowDID), "a pledge": pledge.mark(escrowDID)} {
+		if err := w.Observe(t.Context(), p.Account, open(mark)); !errors.Is(err, ErrForeign) {
+			t.Errorf("another session of %s: %v", name, err)
+		}
+	}
+	w.want(p.ID, StateOpen, EndingNone, StatusOpen)
+	w.want(pledge.ID, StateOpen, EndingNone, StatusOpen)
+	if len(w.alarms) > 0 {
+		t.Errorf("alarms: %q", w.alarms)
+	}
+}
+
+// TestDonation_MayBeOfferedAgainUntilItIsPaid: the page of an offer that is over says so.
+func TestDonation_MayBeOfferedAgainUntilItIsPaid(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*world, comatproto.RepoStrongRef) comatproto.RepoStrongRef{
+		"after its time": func(w *world, subject comatproto.RepoStrongRef) comatproto.RepoStrongRef {
+			w.advance(2 * time.Hour)
+			w.lookAround()
+			return subject
+		},
+		"edited": func(w *world, _ comatproto.RepoStrongRef) comatproto.RepoStrongRef {
+			w.advance(time.Minute)
+			return w.donation(backer, 3000)
+		},
+		"under other terms": func(w *world, subject comatproto.RepoStrongRef) comatproto.RepoStrongRef {
+			w.advance(2 * time.Hour)
+			w.lookAround()
+			w.announce([]func(*repo.Terms){func(t *repo.Terms) { t.Text = []byte("Be kinder.\n") }})
+			return subject
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.account(developer, true)
+			subject := w.donation(backer, 2500)
+			w.agreed(w.begin(subject))
+			subject = change(w, subject)
+			p := w.begin(subject)
+			w.donate(p)
+			w.want(p.ID, StatePaid, EndingNone, "paid")
+			w.read(func(ctx context.Context, q sqlite.Querier) error {
+				pin, err := w.Repo.PinOf(ctx, q, p.Subject)
+				if pin.Terms != w.terms.Ref || p.Terms != pin.Terms {
+					t.Errorf("agreed to %s, and the receipt says %s", p.Terms.Uri, pin.Terms.Uri)
+				}
+				return err
+			})
+			_, err := w.Begin(t.Context(), backer, subject, backURL)
+			refused(t, err, AlreadyPaid)
+		})
+	}
+}
+
+// silence is a processor of which nothing is heard, and to which nothing has to be sent.
+type silence struct{}
+
+func (silence) Sync(context.Context, bool) ([]intake.Read, error)    { return nil, nil }
+func (silence) Drain(context.Context) error                          { return nil }
+func (silence) Insist(context.Context) error                         { return nil }
+func (silence) Pass(context.Context) (wait time.Duration, err error) { return 0, nil }
+
+// TestWindDown_DoesNotWaitForADonationThatNobodyCanFinish: the account that it goes to may
+// never answer again.
+func TestWindDown_DoesNotWaitForADonationThatNobodyCanFinish(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account(developer, true)
+	p := w.begin(w.donation(backer, 2500))
+	w.agreed(p)
+	w.campaign(campaign.Campaign{Development: ref(donatedURI, someCID), Proposal: ref(otherProposalURI, someCID)})
+	w.call = func(string) error { return errAway }
+	w.ok(winddown.Begin(t.Context(), w.Store, "the operator retires"))
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // less than it waits before it looks again
+	defer cancel()
+	w.ok(winddown.New(winddown.Parts{
+		Escrow: escrowDID, Store: w.Store, Ledger: w.Ledger, Processor: w.stripe, Intake: silence{}, Checkouts: w.Desk, Sender: silence{}, CaughtUp: true,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}).Run(ctx))
+	w.want(p.ID, StateOpen, EndingClosed, StatusExpired)
+}
+
+// TestDonation_ThatWasOrderedTwiceIsOver: which of two sessions it is that nobody was shown,
+// the account's owner may know.
+func TestDonation_ThatWasOrderedTwiceIsOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account(developer, true)
+	p := w.begin(w.donation(backer, 2500))
+	w.call = func(call string) error {
+		if call == "opened" {
+			return errAway
+		}
+		return nil
+	}
+	if _, err := w.Confirm(t.Context(), p.ID, p.Terms.Uri); !errors.Is(err, ErrBusy) {
+		t.Fatalf("the answer was not lost: %v", err)
+	}
+	w.call = nil
+	order := w.order(w.payment(p.ID))
+	order.Key = "again"
+	_, err := w.stripe.OpenCheckout(t.Context(), order)
+	w.ok(err)
+	if _, err := w.Confirm(t.Context(), p.ID, p.Terms.Uri); !errors.Is(err, ErrOver) {
+		t.Errorf("agreed to again it is %v", err)
+	}
+	w.want(p.ID, StateEnded, EndingUnfit, StatusFailed)
+	if len(w.alarms) > 0 {
+		t.Errorf("alarms: %q", w.alarms)
+	}
+}
+
+// TestFinish_DoesNotWaitForDonations: they hold nothing, and their accounts are not ours.
+func TestFinish_DoesNotWaitForDonations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.account(developer, true)
+	p := w.begin(w.donation(backer, 2500))
+	w.agreed(p)
+	w.call = func(string) error { return errAway }
+	if open, err := w.Finish(t.Context(), p.Attempt); err != nil || open != 0 {
+		t.Errorf("%d are open, %v", open, err)
+	}
+	w.call = nil
+	w.lookAround()
+	w.advance(time.Minute)
 	w.lookAround()
 	w.want(p.ID, StateEnded, EndingClosed, StatusExpired)
 }

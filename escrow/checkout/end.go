@@ -18,8 +18,12 @@ import (
 // ended, or it was paid before that. The reason is noted first and stays. It returns the
 // processor's error while that is not known.
 func (d *Desk) end(ctx context.Context, p Payment, why Ending) (Payment, error) {
-	defer d.locks.lock(p.ID)()
-	err := d.update(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+	unlock, err := d.locks.lock(ctx, p.ID)
+	if err != nil {
+		return p, err
+	}
+	defer unlock()
+	err = d.update(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		if p, err = load(ctx, tx, p.ID); err != nil || !p.Live() {
 			return err
 		}
@@ -75,9 +79,10 @@ const (
 	finishingTogether = 4
 )
 
-// Finish ends what is under way of an attempt, and returns how much still is: it is called
-// again until nothing is. Then every hold of the attempt is posted or voided, and stays
-// so if the campaign takes no new ones.
+// Finish ends what is under way of an attempt, and returns how many pledges still are: it
+// is called again until none is. Then every hold of the attempt is posted or voided, and
+// stays so if the campaign takes no new ones. Donations hold nothing, and nobody waits for
+// them.
 func (d *Desk) Finish(ctx context.Context, attempt ledger.AttemptKey) (open int, err error) {
 	var list []Payment
 	err = d.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {

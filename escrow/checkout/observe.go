@@ -19,7 +19,8 @@ import (
 // in any order, as often as one likes. It returns ErrForeign for a session that no payment
 // here belongs to, payments' errors when it cannot be fetched, and a *payments.Rejection,
 // payments.ErrDoubled or an error of the ledger for money that does not fit: then nothing
-// is posted, and outgoing money has to stop until a person has looked.
+// is posted, and outgoing money has to stop until a person has looked. A donation that does
+// not fit is over, and stops nothing.
 func (d *Desk) Observe(ctx context.Context, account payments.AccountID, id payments.SessionID) error {
 	session, err := d.Processor.Session(ctx, account, id)
 	if err != nil {
@@ -35,6 +36,9 @@ func (d *Desk) Observe(ctx context.Context, account payments.AccountID, id payme
 	if err != nil {
 		return err
 	}
+	if account != payments.Platform && account != p.Account {
+		return fmt.Errorf("%w: %s on %s, with the mark of %s", ErrForeign, id, account, p.ID)
+	}
 	if p.Session != id {
 		if err := d.adopt(ctx, p, session); err != nil {
 			return err
@@ -43,22 +47,27 @@ func (d *Desk) Observe(ctx context.Context, account payments.AccountID, id payme
 	return d.settle(ctx, p, session)
 }
 
-// ObserveIntent is Observe for whoever knows the intent in the mark of a payment or charge,
-// and not its session.
-func (d *Desk) ObserveIntent(ctx context.Context, intent payments.IntentID) error {
-	p, err := d.load(ctx, ledger.HoldID(intent))
-	if errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("%w: %s", ErrForeign, intent)
+// Glance is Observe for a page that shows a payment. Anybody may load it, as often as they
+// like: while somebody speaks to the processor about the payment, and for some seconds
+// after a page did, it does nothing.
+func (d *Desk) Glance(ctx context.Context, id ledger.HoldID) error {
+	unlock, ok := d.locks.glance(id, d.Clock())
+	if !ok {
+		return nil
 	}
+	defer unlock()
+	return d.ask(ctx, id)
+}
+
+// ask fetches the session of a payment and does what follows from it. The caller has the
+// lock.
+func (d *Desk) ask(ctx context.Context, id ledger.HoldID) error {
+	p, err := d.load(ctx, id)
 	if err != nil {
 		return err
 	}
-	defer d.locks.lock(p.ID)()
-	if p, err = d.load(ctx, p.ID); err != nil {
-		return err
-	}
 	if !p.Confirmed {
-		return fmt.Errorf("%w: %s has no session", ErrForeign, p.ID)
+		return fmt.Errorf("%w: %s has no session", ErrForeign, id)
 	}
 	session, err := d.session(ctx, p)
 	if err != nil {
@@ -69,9 +78,12 @@ func (d *Desk) ObserveIntent(ctx context.Context, intent payments.IntentID) erro
 
 // adopt notes a session of which only the answer was lost. One beside it is one too many.
 func (d *Desk) adopt(ctx context.Context, p Payment, session payments.Session) error {
-	defer d.locks.lock(p.ID)()
-	p, err := d.load(ctx, p.ID)
+	unlock, err := d.locks.lock(ctx, p.ID)
 	if err != nil {
+		return err
+	}
+	defer unlock()
+	if p, err = d.load(ctx, p.ID); err != nil {
 		return err
 	}
 	if p.Session == "" && !p.Confirmed {
@@ -88,10 +100,13 @@ func (d *Desk) adopt(ctx context.Context, p Payment, session payments.Session) e
 		}
 		p.Session = made.ID
 	}
-	if p.Session != session.ID {
-		return fmt.Errorf("%w: %s and %s for %s", payments.ErrDoubled, p.Session, session.ID, p.ID)
+	switch {
+	case p.Session == session.ID:
+		return nil
+	case p.Kind == KindDonation: // whatever else its account shows
+		return fmt.Errorf("%w: %s beside %s for %s", ErrForeign, session.ID, p.Session, p.ID)
 	}
-	return nil
+	return fmt.Errorf("%w: %s and %s for %s", payments.ErrDoubled, p.Session, session.ID, p.ID)
 }
 
 // reject ends a session that came about after its order was given up. Nobody was shown
@@ -121,8 +136,28 @@ func (d *Desk) settle(ctx context.Context, p Payment, session payments.Session) 
 		return d.update(ctx, func(ctx context.Context, tx *store.Tx) error { return move(ctx, tx, p.ID, StateProcessing) })
 	case rejected.Reason.Waiting():
 		return nil
+	case p.Kind == KindDonation:
+		return d.unfit(ctx, p, session, err)
 	}
 	return err
+}
+
+// unfit ends a donation whose money is not what was agreed. It lies on somebody else's
+// account, so none of ours stands still for it.
+func (d *Desk) unfit(ctx context.Context, p Payment, session payments.Session, why error) error {
+	if err := d.reject(ctx, session); err != nil {
+		return err
+	}
+	return d.update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		now, err := load(ctx, tx, p.ID)
+		if err != nil || !now.Live() {
+			return err
+		}
+		tx.OnCommit(func() {
+			d.Log.Warn("a donation that does not fit is over", "donation", p.Subject, "hold", p.ID, "account", p.Account, "amount", p.Value.Amount, "currency", p.Value.Currency, "err", why)
+		})
+		return d.void(ctx, tx, p, EndingUnfit)
+	})
 }
 
 // paid posts a charge: held, unless it came too late or its pledge is gone. What of it

@@ -97,7 +97,12 @@ func (d *Desk) look(ctx context.Context, p Payment) error {
 
 // hear asks what became of a session whose payer did what there is to do.
 func (d *Desk) hear(ctx context.Context, p Payment) error {
-	err := d.Observe(ctx, p.Account, p.Session)
+	unlock, err := d.locks.lock(ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	err = d.ask(ctx, p.ID)
+	unlock()
 	if err := d.alarm(ctx, p, err); err != nil && !outside(err) {
 		return err
 	}

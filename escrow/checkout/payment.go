@@ -62,11 +62,12 @@ const (
 	EndingWithdrawn Ending = "withdrawn" // the record was deleted
 	EndingClosed    Ending = "closed"    // nothing is paid for the attempt now
 	EndingRefused   Ending = "refused"   // the processor did not open a session
+	EndingUnfit     Ending = "unfit"     // what came to a developer's account is not what was offered
 )
 
 // Endings lists all endings but none.
 func Endings() []Ending {
-	return []Ending{EndingExpired, EndingEdited, EndingWithdrawn, EndingClosed, EndingRefused}
+	return []Ending{EndingExpired, EndingEdited, EndingWithdrawn, EndingClosed, EndingRefused, EndingUnfit}
 }
 
 // Payment is an offer to pay for one version of a record, and what became of it.
@@ -183,9 +184,9 @@ func underWay(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey, 
 	return list, nil
 }
 
-// countUnderWay counts them.
+// countUnderWay counts the pledges among them.
 func countUnderWay(ctx context.Context, q sqlite.Querier, attempt ledger.AttemptKey) (n int, err error) {
-	err = q.QueryRowContext(ctx, `SELECT count(*) FROM payment WHERE attempt = $1 AND (state = 'open' OR state = 'processing')`, attempt).Scan(&n)
+	err = q.QueryRowContext(ctx, `SELECT count(*) FROM payment WHERE attempt = $1 AND kind = 'pledge' AND (state = 'open' OR state = 'processing')`, attempt).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("checkout: count what is under way of %s: %w", attempt, err)
 	}

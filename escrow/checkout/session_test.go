@@ -149,7 +149,7 @@ func TestObserve_APaidSessionIsHeldOnce(t *testing.T) {
 	w.pay(session)
 	for range 3 {
 		w.observe(session)
-		w.ok(w.ObserveIntent(t.Context(), payments.IntentID(p.ID)))
+		w.ok(w.Glance(t.Context(), p.ID))
 	}
 	w.want(p.ID, StatePaid, EndingNone, "held")
 	h := w.holdOf(p.ID)
@@ -166,6 +166,58 @@ func TestObserve_APaidSessionIsHeldOnce(t *testing.T) {
 	if _, err := w.Confirm(t.Context(), p.ID, p.Terms.Uri); !errors.Is(err, ErrOver) {
 		t.Errorf("it can be paid once more: %v", err)
 	}
+}
+
+// TestGlance_AsksNowAndThen: a page may be loaded as often as anybody likes.
+func TestGlance_AsksNowAndThen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.begin(w.pledge(1, 2500))
+	w.agreed(p)
+	asked := 0
+	w.call = func(string) error {
+		asked++
+		w.ok(w.Glance(t.Context(), p.ID)) // somebody speaks to the processor
+		return nil
+	}
+	for n, wait := range []time.Duration{0, glanceEvery - 1, 1, glanceEvery} {
+		w.clock = w.clock.Add(wait)
+		w.ok(w.Glance(t.Context(), p.ID))
+		if want := []int{1, 1, 2, 3}[n]; asked != want {
+			t.Errorf("%d. after %s it was asked %d times, want %d", n, wait, asked, want)
+		}
+	}
+}
+
+// TestLocks_ArePassedByWhoWentAway: whoever hung up waits for nothing any more.
+func TestLocks_ArePassedByWhoWentAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.begin(w.pledge(1, 2500))
+	unlock, err := w.locks.lock(t.Context(), p.ID)
+	w.ok(err)
+	ctx, hangUp := context.WithCancel(t.Context())
+	ended := make(chan error)
+	for range mostQueued {
+		go func() {
+			_, err := w.Confirm(ctx, p.ID, p.Terms.Uri)
+			ended <- err
+		}()
+	}
+	for w.locks.of(p.ID).queued.Load() < mostQueued {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := w.Confirm(t.Context(), p.ID, p.Terms.Uri); !errors.Is(err, ErrBusy) {
+		t.Errorf("behind all of them it is %v", err)
+	}
+	hangUp()
+	for range mostQueued {
+		if err := <-ended; !errors.Is(err, ErrBusy) || !errors.Is(err, context.Canceled) {
+			t.Errorf("who hung up gets %v", err)
+		}
+	}
+	unlock()
+	w.agreed(p)
 }
 
 func TestObserve_WhatIsNotOurs(t *testing.T) {
@@ -185,8 +237,8 @@ func TestObserve_WhatIsNotOurs(t *testing.T) {
 			t.Errorf("%v, want ErrForeign", err)
 		}
 	}
-	if err := w.ObserveIntent(t.Context(), "lost"); !errors.Is(err, ErrForeign) {
-		t.Errorf("%v, want ErrForeign", err)
+	if err := w.Glance(t.Context(), "lost"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("%v, want ErrNotFound", err)
 	}
 	p := w.begin(w.pledge(1, 2500))
 	w.agreed(p)

@@ -126,7 +126,7 @@ func statusOf(p Payment) Status {
 		return StatusProcessing
 	case p.State == StateOpen && p.Ending == EndingNone:
 		return StatusOpen
-	case p.Ending == EndingRefused:
+	case p.Ending == EndingRefused, p.Ending == EndingUnfit:
 		return StatusFailed
 	default:
 		return StatusExpired

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -56,6 +58,7 @@ type Config struct {
 	// UserAgent says who asks.
 	UserAgent string
 	Limits    Limits
+	Log       *slog.Logger
 	Clock     func() time.Time
 }
 
@@ -65,6 +68,7 @@ type Checker struct {
 	limits  Limits
 	history *gitfetch.Client
 	way     *gitfetch.Client
+	log     *slog.Logger
 	now     func() time.Time
 }
 
@@ -86,7 +90,7 @@ func New(cfg Config) (*Checker, error) {
 		return gitfetch.New(gitfetch.Config{Transport: cfg.Transport, UserAgent: cfg.UserAgent, Limits: limits})
 	}
 	return &Checker{
-		folder: cfg.Folder, limits: cfg.Limits, now: cfg.Clock,
+		folder: cfg.Folder, limits: cfg.Limits, log: cfg.Log.With("component", "checks"), now: cfg.Clock,
 		history: client(cfg.Limits.History), way: client(cfg.Limits.Way),
 	}, nil
 }
@@ -98,10 +102,7 @@ func (c *Checker) Check(ctx context.Context, release Release, commitment *Commit
 	defer cancel()
 	run := &run{Checker: c, release: release, commitment: commitment}
 	defer run.close()
-	steps := []struct {
-		name Name
-		make func(context.Context) (evidence string, err error)
-	}{
+	steps := []step{
 		{RepositoryPublic, run.findRepository},
 		{CommitPresent, run.findCommit},
 		{RepositoryCloneable, run.fetch},
@@ -116,7 +117,7 @@ func (c *Checker) Check(ctx context.Context, release Release, commitment *Commit
 	passed := true
 	for _, step := range steps {
 		check := Check{Name: step.name, CheckedAt: c.now()}
-		evidence, err := step.make(ctx)
+		evidence, err := c.make(ctx, step)
 		failed, isFailure := errors.AsType[*failure](err)
 		switch {
 		case isFailure:
@@ -135,6 +136,24 @@ func (c *Checker) Check(ctx context.Context, release Release, commitment *Commit
 		report.Copy, run.copy = run.copy, nil
 	}
 	return report, nil
+}
+
+// step makes one of the checks.
+type step struct {
+	name Name
+	make func(context.Context) (evidence string, err error)
+}
+
+// make makes a step. Strangers wrote all that it reads, and a panic over it must not end
+// the process, nor count at once: it may be a defect of ours.
+func (c *Checker) make(ctx context.Context, s step) (evidence string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("a check panicked", "check", s.name, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("checks: panicked: %v", p)
+		}
+	}()
+	return s.make(ctx)
 }
 
 // maxEvidence is how many runes of it a record holds.

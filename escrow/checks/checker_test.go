@@ -326,6 +326,38 @@ func TestHostileForge_NamesThatGitDoesNotCheckOutAreRefused(t *testing.T) {
 	w.fails(release(w.git("rev-parse", "HEAD")), nil, checks.RepositoryCloneable, "git checks out no file of the name")
 }
 
+func TestR12_TheLicenceIsThatOfTheFolderAndOfAllThatThePreviewCommittedTo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const closed = "All of this is ours. Ask before you look at it."
+	mono := w.commit(map[string]string{"LICENSE": closed, "docs/LICENSE": mit, "docs/a/b/main": "main", "app/main": "main"})
+	tree := func(commit, path string) *checks.Commitment {
+		return &checks.Commitment{Tree: w.git("rev-parse", commit+":"+path), Algorithm: "sha1", Path: path}
+	}
+	r := release(mono)
+	w.fails(r, nil, checks.LicenseOpen, "LICENSE is no licence that is known")
+	for _, path := range []string{"docs", "/docs/", "docs/a", "./docs/a/b"} {
+		r.Path = path
+		report, err := w.check(r, nil)
+		if err != nil || !report.Passed() || !strings.Contains(report.Checks[3].Evidence, "in docs/LICENSE") {
+			t.Errorf("%s: %v, %+v", path, err, report.Checks)
+		}
+		w.passes(r, tree(mono, "docs"))
+		w.passes(r, tree(mono, "docs/a/b"))
+		w.fails(r, tree(mono, ""), checks.LicenseOpen, "LICENSE is no licence that is known")
+		w.fails(r, tree(mono, "app"), checks.LicenseOpen, "LICENSE is no licence that is known")
+	}
+	r.Path = "none"
+	w.fails(r, nil, checks.LicenseOpen, "no folder none")
+
+	open := w.commit(map[string]string{"LICENSE": mit, "app/LICENSE": closed, "app/a/main": "main"})
+	w.passes(release(open), nil)
+	w.fails(release(open), tree(open, "app"), checks.LicenseOpen, "app/LICENSE is no licence that is known")
+	r = release(open)
+	r.Path = "app/a"
+	w.fails(r, nil, checks.LicenseOpen, "app/LICENSE is no licence that is known")
+}
+
 func TestHostileForge_LinksAreNotFollowedAndSaidToBeNoPart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -382,6 +414,38 @@ func TestCheck_IsBoundedInTimeAndStopsWhenAsked(t *testing.T) {
 	}
 	_, err = checker.Check(t.Context(), release(commit), nil)
 	wantOurs(t, err, fs.ErrNotExist)
+}
+
+func TestCheck_APanicEndsNothingButTheCheck(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	commit := w.commit(map[string]string{"LICENSE": mit})
+	for _, c := range []struct {
+		method string
+		check  checks.Name
+	}{{http.MethodGet, checks.RepositoryPublic}, {http.MethodPost, checks.RepositoryCloneable}} {
+		w.log.Reset()
+		w.transport = panicking{w.Web, c.method}
+		w.undecided(release(commit), c.check, "a decoder of theirs")
+		if log := w.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, string(c.check)) || !strings.Contains(log, "RoundTrip") {
+			t.Errorf("the log of a panic says %q", log)
+		}
+	}
+	w.transport = w.Web
+	w.passes(release(commit), nil)
+}
+
+// panicking ends in a panic when asked by a method.
+type panicking struct {
+	next   http.RoundTripper
+	method string
+}
+
+func (p panicking) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == p.method {
+		panic("a decoder of theirs")
+	}
+	return p.next.RoundTrip(req)
 }
 
 // wantOurs wants trouble for which no developer has to answer.

@@ -82,14 +82,11 @@ func (c *Copy) walk(ctx context.Context) (links string, err error) {
 		}
 	}()
 	c.commits = map[plumbing.Hash]bool{}
-	trees := map[plumbing.Hash]bool{}
+	trees := map[plumbing.Hash]extent{}
+	c.commits[c.Commit] = true
 	for next := []plumbing.Hash{c.Commit}; len(next) > 0; {
 		hash := next[len(next)-1]
 		next = next[:len(next)-1]
-		if c.commits[hash] {
-			continue
-		}
-		c.commits[hash] = true
 		commit, err := c.commit(ctx, hash)
 		if err != nil {
 			return "", err
@@ -97,7 +94,12 @@ func (c *Copy) walk(ctx context.Context) (links string, err error) {
 		if err := c.walkTrees(ctx, commit.TreeHash, trees); err != nil {
 			return "", err
 		}
-		next = append(next, commit.ParentHashes...)
+		for _, parent := range commit.ParentHashes {
+			if !c.commits[parent] {
+				c.commits[parent] = true // once, however often it is named
+				next = append(next, parent)
+			}
+		}
 	}
 	return c.walkFiles(ctx)
 }
@@ -123,39 +125,121 @@ func (c *Copy) treeOf(ctx context.Context, hash plumbing.Hash) (*object.Tree, er
 	if c.objects[hash] != plumbing.TreeObject {
 		return nil, broken("the tree %s is missing", hash)
 	}
-	tree, err := object.GetTree(c.storage, hash)
+	raw, err := c.storage.EncodedObject(plumbing.TreeObject, hash)
+	if err != nil {
+		return nil, broken("the tree %s cannot be read: %v", hash, err)
+	}
+	// A tree takes more memory than it has bytes.
+	if err := (extent{1, raw.Size()}).bounded(); err != nil {
+		return nil, err
+	}
+	tree, err := object.DecodeTree(c.storage, raw)
 	if err != nil {
 		return nil, broken("the tree %s cannot be read: %v", hash, err)
 	}
 	return tree, nil
 }
 
-// walkTrees wants all of a tree that was not seen before.
-func (c *Copy) walkTrees(ctx context.Context, root plumbing.Hash, seen map[plumbing.Hash]bool) error {
-	for next := []plumbing.Hash{root}; len(next) > 0; {
-		hash := next[len(next)-1]
-		next = next[:len(next)-1]
-		if seen[hash] {
+const (
+	// maxDepth is how many folders may be in one another.
+	maxDepth = 1024
+	// maxWay is how many bytes the folders on the way to a file may have together, since
+	// whoever goes there holds them all at once.
+	maxWay = 32 << 20
+	// maxPath and maxName are how many bytes of a path systems take, and of a name in it.
+	maxPath = 4096
+	maxName = 255
+)
+
+// extent is how far a tree reaches down to the farthest file below it.
+type extent struct {
+	depth int   // in trees
+	way   int64 // in bytes of trees
+}
+
+func (e extent) bounded() error {
+	switch {
+	case e.depth > maxDepth:
+		return fail("The repository has files over %d folders deep: release it without them, and without the history that has them.", maxDepth)
+	case e.way > maxWay:
+		return fail("The repository is too large: the folders on the way to a file have over %d bytes together. Release it without some of the files, and without the history that has them.", maxWay)
+	}
+	return nil
+}
+
+// folder is a tree that is gone through.
+type folder struct {
+	hash  plumbing.Hash
+	size  int64
+	left  []plumbing.Hash // of the trees in it, those that are still to be gone through
+	below extent
+}
+
+// extent is how far the folder reaches, as far as is known.
+func (f *folder) extent() extent { return extent{f.below.depth + 1, f.below.way + f.size} }
+
+// walkTrees wants all of a tree that was not seen before, and that nothing below it is
+// farther away than can be gone.
+func (c *Copy) walkTrees(ctx context.Context, root plumbing.Hash, seen map[plumbing.Hash]extent) error {
+	if _, ok := seen[root]; ok {
+		return nil
+	}
+	first, err := c.folder(ctx, root)
+	if err != nil {
+		return err
+	}
+	bytes := first.size // on the way
+	for way := []*folder{first}; len(way) > 0; {
+		at := way[len(way)-1]
+		if len(at.left) == 0 {
+			seen[at.hash] = at.extent()
+			way, bytes = way[:len(way)-1], bytes-at.size
 			continue
 		}
-		seen[hash] = true
-		tree, err := c.treeOf(ctx, hash)
+		next := at.left[len(at.left)-1]
+		if below, ok := seen[next]; ok {
+			at.left = at.left[:len(at.left)-1]
+			at.below = extent{max(at.below.depth, below.depth), max(at.below.way, below.way)}
+			if err := at.extent().bounded(); err != nil {
+				return err
+			}
+			continue
+		}
+		f, err := c.folder(ctx, next)
 		if err != nil {
 			return err
 		}
-		for _, e := range tree.Entries {
-			switch e.Mode {
-			case filemode.Submodule:
-			case filemode.Dir:
-				next = append(next, e.Hash)
-			default:
-				if c.objects[e.Hash] != plumbing.BlobObject {
-					return broken("the file %s is missing", e.Hash)
-				}
-			}
+		way, bytes = append(way, f), bytes+f.size
+		if err := (extent{len(way), bytes}).bounded(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// folder reads a tree, and wants what is in it.
+func (c *Copy) folder(ctx context.Context, hash plumbing.Hash) (*folder, error) {
+	tree, err := c.treeOf(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{hash: hash}
+	for _, e := range tree.Entries {
+		if len(e.Name) > maxPath {
+			return nil, fail("The repository has a name of over %d bytes: release it without the file, and without the history that has it.", maxPath)
+		}
+		f.size += int64(len("100644 \x00") + len(e.Name) + len(e.Hash))
+		switch e.Mode {
+		case filemode.Submodule:
+		case filemode.Dir:
+			f.left = append(f.left, e.Hash)
+		default:
+			if c.objects[e.Hash] != plumbing.BlobObject {
+				return nil, broken("the file %s is missing", e.Hash)
+			}
+		}
+	}
+	return f, nil
 }
 
 // lfsPointer is how a file begins that is kept in Git LFS.
@@ -187,6 +271,9 @@ func (c *Copy) walkFiles(ctx context.Context) (links string, err error) {
 		}
 		if err != nil {
 			return "", broken("git checks out no file of the name %q: %v", name, err)
+		}
+		if len(entry.Name) > maxName || len(name) > maxPath {
+			return "", fail("Nobody can check out %q: systems take names of up to %d bytes, and paths of up to %d. Rename it.", shorten(name), maxName, maxPath)
 		}
 		if count++; count > maxFiles {
 			// Few trees that hold one another many times are many files.

@@ -14,9 +14,15 @@
 //   - repository-cloneable: the commit came with its whole history and all its files, within
 //     bounds, and git would check it out.
 //   - license-open: the files LICENSE, COPYING and the like of the commit (in the folder
-//     that the release names, if it has some there, else in the root) hold texts of
-//     licences that the Open Source Initiative has approved, and nothing besides.
-//   - license-matches: they are those that the release names, as an SPDX expression.
+//     that the release names, or the nearest around it that has some) hold texts of
+//     licences that the Open Source Initiative has approved, and nothing besides. Where the
+//     preview committed to a tree, the same is true of the folder that was committed to: no
+//     folder with a licence of its own stands for all that the preview ran. Where it
+//     committed to nothing, which folder holds the feature is the developer's word, and the
+//     evidence says where the texts are.
+//   - license-matches: those of the release's folder are those that the release names, as
+//     an SPDX expression, and the expression lets everybody choose open ones. Licences of
+//     somebody's own (LicenseRef) never count as open.
 //   - tree-matches: the commit, or the ancestor that the release names as the preview's,
 //     has the tree that was committed to, at the path that was committed to. Only where
 //     there is a commitment.
@@ -27,18 +33,21 @@
 //
 // A check that failed is the developer's to repair, and fails again until another release
 // record is written. Whatever may be the network's, the server's or our own is an
-// *[UndecidedError]: ask again later. Between two questions a server can change its mind,
-// by a force-push for instance; then what it no longer gives is trouble first, and the
-// next time, asked anew, a verdict.
+// *[UndecidedError]: ask again later. So is a panic over what a stranger wrote, which is
+// logged as an error and ends no more than the check. Between two questions a server can
+// change its mind, by a force-push for instance; then what it no longer gives is trouble
+// first, and the next time, asked anew, a verdict.
 //
 // # What the texts of licences prove
 //
-// That the words are those of the licence: copyright lines are passed over, and words
-// outside of it may only say which licence it is. So a clause that was added makes a check
-// fail, and so do licences with an exception in the same file, whose words we do not know.
-// That -only or -or-later is meant, says the record alone: the text is the same. Nobody
-// reads the heads of the source files, nor the folder LICENSES but for texts that the
-// release names.
+// That the words are those of the licence: words outside of it may only say which licence
+// it is, and whose the code is. A copyright line is passed over if it holds names, years and
+// addresses; a sentence behind the name counts as what it is, as far as small letters and
+// the words by which something is forbidden tell it from a name. In other languages that is
+// less. So a clause that was added makes a check fail, and so do licences with an exception
+// in the same file, whose words we do not know. That -only or -or-later is meant, says the
+// record alone: the text is the same. Nobody reads the heads of the source files, nor the
+// folder LICENSES but for texts that the release names.
 //
 // # Trees and hashes
 //
@@ -58,8 +67,10 @@
 // # Bounds
 //
 // Everything outside is hostile; see indexer/gitfetch. Limited are the time of all checks,
-// the pack, its objects, and what they unpack to. A repository that is larger is refused,
-// and the evidence says by what: it can be released with a shorter history. A [Checker] has
-// a folder for what it fetches, knows no database, may be shared between goroutines, and
-// does not limit how many ask at the same time.
+// the pack, its objects, and what they unpack to; how deep folders lie in one another,
+// what the folders on the way to a file have together, and how long names are, in the
+// history as well. A repository that is larger is refused, and the evidence says by what:
+// it can be released with a shorter history. A [Checker] has a folder for what it fetches,
+// knows no database, may be shared between goroutines, and does not limit how many ask at
+// the same time.
 package checks

@@ -179,7 +179,7 @@ func (r *run) fetch(ctx context.Context) (_ string, err error) {
 		return "", err
 	}
 	defer func() {
-		if err != nil {
+		if r.copy == nil { // also after a panic
 			err = errors.Join(err, copied.Remove())
 		}
 	}()

@@ -24,7 +24,8 @@ func newRenaming(c *Copy) *renaming {
 	return &renaming{copy: c, done: map[plumbing.Hash][sha256.Size]byte{}}
 }
 
-// tree names a tree of the copy, which was walked through already.
+// tree names a tree of the copy, which was walked through already: so it is only so deep,
+// and the trees that are held on the way down have only so many bytes together.
 func (r *renaming) tree(ctx context.Context, hash plumbing.Hash) (string, error) {
 	name, err := r.name(ctx, hash)
 	return hex.EncodeToString(name[:]), err

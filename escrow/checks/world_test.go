@@ -1,8 +1,10 @@
 package checks_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -51,6 +53,7 @@ type world struct {
 	transport http.RoundTripper
 	limits    checks.Limits
 	folder    string
+	log       bytes.Buffer
 }
 
 func newWorld(t *testing.T) *world {
@@ -90,6 +93,7 @@ func (w *world) checker() *checks.Checker {
 	w.t.Helper()
 	c, err := checks.New(checks.Config{
 		Folder: w.folder, Transport: w.transport, UserAgent: "test", Limits: w.limits,
+		Log:   slog.New(slog.NewTextHandler(&w.log, nil)),
 		Clock: func() time.Time { return time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC) },
 	})
 	if err != nil {

@@ -2,6 +2,8 @@ package intake
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"iter"
 	"net/http"
 	"net/url"
@@ -53,18 +55,28 @@ func TestR5_ALostWordOfAChargebackOnADonationIsFoundInTheLists(t *testing.T) {
 // sendsBack lets Ann refund a charge of her own account, at the processor.
 func (w *world) sendsBack(charge payments.ChargeID) {
 	w.T.Helper()
-	form := strings.NewReader(url.Values{"charge": {string(charge)}}.Encode())
-	req, err := http.NewRequestWithContext(w.T.Context(), http.MethodPost, w.Control.URL+"/v1/refunds", form)
+	w.byHand(w.Account, "/v1/refunds", url.Values{"charge": {string(charge)}})
+}
+
+// byHand does something at the processor that the escrow knows nothing of, and returns what
+// it made.
+func (w *world) byHand(account payments.AccountID, path string, form url.Values) (id string) {
+	w.T.Helper()
+	req, err := http.NewRequestWithContext(w.T.Context(), http.MethodPost, w.Control.URL+path, strings.NewReader(form.Encode()))
 	w.OK(err)
 	req.Header.Set("Authorization", "Bearer "+processortest.Key)
-	req.Header.Set("Stripe-Account", string(w.Account))
+	if account != payments.Platform {
+		req.Header.Set("Stripe-Account", string(account))
+	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := http.DefaultClient.Do(req)
 	w.OK(err)
-	w.OK(resp.Body.Close())
+	var made struct{ ID string }
+	w.OK(errors.Join(json.NewDecoder(resp.Body).Decode(&made), resp.Body.Close()))
 	if resp.StatusCode != http.StatusOK {
-		w.T.Fatalf("the refund is answered with status %d", resp.StatusCode)
+		w.T.Fatalf("%s is answered with status %d", path, resp.StatusCode)
 	}
+	return made.ID
 }
 
 // TestR5_WhatTheirEventsTellOfADonationIsLookedAt: a refund that the developer made is in no
@@ -100,6 +112,13 @@ func (h hidden) Disputes(ctx context.Context, account payments.AccountID, q paym
 	return func(yield func(payments.Dispute, error) bool) {
 		yield(payments.Dispute{}, &payments.Failure{Kind: payments.ErrMisconfigured, Status: 403})
 	}
+}
+
+func (h hidden) Dispute(ctx context.Context, account payments.AccountID, id payments.DisputeID) (payments.Dispute, error) {
+	if account == payments.Platform {
+		return h.Processor.Dispute(ctx, account, id)
+	}
+	return payments.Dispute{}, &payments.Failure{Kind: payments.ErrMisconfigured, Status: 403}
 }
 
 func TestSync_OfADoneeWhoLeftKeepsNobodyWaiting(t *testing.T) {

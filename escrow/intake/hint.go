@@ -92,14 +92,23 @@ type waiting struct {
 	hints []string
 }
 
-// due lists objects to be looked at, those first that wait longest, out of no more hints
-// than limit.
-func due(ctx context.Context, q sqlite.Querier, now time.Time, limit int) ([]*waiting, error) {
+// What is due, in all or of the platform's own. Nothing is put off for longer than an hour: a
+// date beyond that is of a clock that was ahead.
+const (
+	allDue = `
+		SELECT id, account, kind, object, tries FROM hint
+		WHERE done_at IS NULL AND (due_at <= $1 OR due_at > $2) ORDER BY due_at, received_at, id LIMIT $3`
+	platformDue = `
+		SELECT id, account, kind, object, tries FROM hint
+		WHERE done_at IS NULL AND account = '' AND (due_at <= $1 OR due_at > $2) ORDER BY due_at, received_at, id LIMIT $3`
+)
+
+// due lists objects to be looked at, all or the platform's own, those first that wait
+// longest, out of no more hints than limit.
+func due(ctx context.Context, q sqlite.Querier, which string, now time.Time, limit int) ([]*waiting, error) {
 	var list []*waiting
 	known := map[object]*waiting{}
-	rows, err := q.QueryContext(ctx, `
-		SELECT id, account, kind, object, tries FROM hint
-		WHERE done_at IS NULL AND due_at <= $1 ORDER BY due_at, received_at, id LIMIT $2`, now.UnixMilli(), limit)
+	rows, err := q.QueryContext(ctx, which, now.UnixMilli(), now.Add(longest).UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("intake: list what is due: %w", err)
 	}
@@ -187,10 +196,15 @@ func CountWaiting(ctx context.Context, q sqlite.Querier) (w Waiting, err error) 
 	return w, nil
 }
 
-// placeOf reads up to when a list was read; zero for never.
-func placeOf(ctx context.Context, q sqlite.Querier, list string) (time.Time, error) {
+// clockStep is how far a clock is set back at times, and nothing is wrong with it. A place
+// that is further ahead is of a clock that had leapt, and says nothing.
+const clockStep = time.Minute
+
+// placeOf reads up to when a list was read; zero for never, or nobody knows.
+func placeOf(ctx context.Context, q sqlite.Querier, list string, now time.Time) (time.Time, error) {
 	var since int64
-	err := q.QueryRowContext(ctx, `SELECT coalesce(max(since), 0) FROM place WHERE list = $1`, list).Scan(&since)
+	err := q.QueryRowContext(ctx, `SELECT coalesce(max(since), 0) FROM place WHERE list = $1 AND since <= $2`,
+		list, now.Add(clockStep).UnixMilli()).Scan(&since)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("intake: look how far %s were read: %w", list, err)
 	}
@@ -204,7 +218,8 @@ func placeOf(ctx context.Context, q sqlite.Querier, list string) (time.Time, err
 func savePlace(ctx context.Context, tx *store.Tx, list string, since time.Time) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO place (list, since) VALUES ($1, $2)
-		ON CONFLICT (list) DO UPDATE SET since = max(since, excluded.since)`, list, since.UnixMilli())
+		ON CONFLICT (list) DO UPDATE SET since = iif(since > $3, excluded.since, max(since, excluded.since))`,
+		list, since.UnixMilli(), tx.Now().Add(clockStep).UnixMilli())
 	if err != nil {
 		return fmt.Errorf("intake: note how far %s were read: %w", list, err)
 	}

@@ -29,7 +29,7 @@ func (w *Worker) Insist(ctx context.Context) error {
 	for {
 		var list []*waiting
 		err := w.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-			list, err = due(ctx, q, time.UnixMilli(math.MaxInt64), math.MaxInt)
+			list, err = due(ctx, q, platformDue, time.UnixMilli(math.MaxInt64), math.MaxInt)
 			return err
 		})
 		if err != nil {
@@ -58,8 +58,7 @@ func (w *Worker) Insist(ctx context.Context) error {
 	}
 }
 
-// moves tells whether an object may say that money of ours moved, or has to.
+// moves tells whether an object of the platform's may say that money moved, or has to.
 func (o object) moves() bool {
-	return o.account == payments.Platform &&
-		slices.Contains([]string{kindRefund, kindTransfer, kindMovement, kindDispute, kindWarning}, o.kind)
+	return slices.Contains([]string{kindRefund, kindTransfer, kindMovement, kindDispute, kindWarning}, o.kind)
 }

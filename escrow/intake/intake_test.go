@@ -164,6 +164,38 @@ func TestSync_ReadsOnFromWhereItEnded(t *testing.T) {
 	}
 }
 
+// What was noted while the clock was ahead keeps nothing waiting until that date.
+func TestSync_AClockThatLeaptAheadAndWasSetBackIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	processor := &unsaid{Processor: w.Client, silent: true}
+	w.processor = processor
+	w.restart(nil)
+	w.Held("h1", amount, processortest.Pays)
+	_, err := w.Control.WarnOfFraud(t.Context(), w.Hold("h1").Charge)
+	w.OK(err)
+	w.Leap(90 * day)
+	w.sync(false) // and the warning is put off
+	w.Leap(-90 * day)
+	processor.silent = false
+	w.OK(w.worker.Drain(t.Context()))
+	w.Want("h1", "refunding(fraud)")
+
+	w.processor = silent{processor} // which tells nothing but its lists
+	w.restart(nil)
+	w.Paid("h2", amount, processortest.Pays)
+	w.sync(false)
+	w.Want("h2", "held")
+	w.Advance(30 * day)
+	w.sync(false)
+	w.Advance(day)
+	for _, r := range w.sync(false) {
+		if r.Objects != 0 {
+			t.Errorf("it read %d old %s again", r.Objects, r.List)
+		}
+	}
+}
+
 func TestSync_FindsWhatBecameOfASessionThatWasOpenTheLastTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -408,6 +440,7 @@ func TestR17_FeesAndPayoutsOfTheOperatorPostThemselves(t *testing.T) {
 	sum := before.Available[0].Amount
 	for n, m := range []payments.Movement{
 		{Kind: payments.MovementFee, Amount: usd(-50)}, {Kind: "network_cost", Amount: usd(-7)}, {Kind: "tax_fee", Amount: usd(-3)},
+		{Kind: "connect_collection_transfer", Amount: usd(-80), Source: "cct_1"},
 		{Kind: payments.MovementTopup, Amount: usd(900), Source: "tu_1"}, {Kind: payments.MovementPayout, Amount: usd(-400), Source: "po_1"},
 		{Kind: "payout_failure", Amount: usd(400), Source: "po_1"},
 	} {

@@ -177,9 +177,9 @@ func (w *Worker) charge(ctx context.Context, account payments.AccountID, id paym
 	return errors.Join(err, fmt.Errorf("%w: charge %s", errStranger, id))
 }
 
-// costs are the kinds of movements that are nothing but the processor's own price, or
-// taxes on it.
-var costs = []payments.MovementKind{payments.MovementFee, "stripe_fx_fee", "network_cost", "tax_fee"}
+// costs are the kinds of movements that are nothing but the processor's own price, taxes on
+// it, or what it takes of the operator for a payee who owes it.
+var costs = []payments.MovementKind{payments.MovementFee, "stripe_fx_fee", "network_cost", "tax_fee", payments.MovementCollection}
 
 // ObserveMovement has a movement of the balance looked at as if a hint had told of it, so
 // that it ends up in the ledger, stops money, or is for later. Its error is damage of ours.
@@ -218,6 +218,8 @@ func (w *Worker) movement(ctx context.Context, m payments.Movement) error {
 			return w.operator(ctx, ledger.Withdrawal, m)
 		}
 		return w.operator(ctx, ledger.WithdrawalFailed, m)
+	case payments.MovementReserve:
+		return errIgnored // it stays on the balance, as what is reserved of it
 	}
 	for _, kind := range costs {
 		if m.Kind == kind {

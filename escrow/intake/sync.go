@@ -182,13 +182,9 @@ func (w *Worker) Sync(ctx context.Context, full bool) ([]Read, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	var reads []Read
-	for _, l := range w.lists() {
-		read, err := w.syncList(ctx, l, full)
-		if err != nil {
-			return reads, fmt.Errorf("intake: read %s: %w", l.name, err)
-		}
-		reads = append(reads, read)
+	reads, err := w.readLists(ctx, full)
+	if err != nil {
+		return reads, err
 	}
 	donees, err := w.syncDonees(ctx, full)
 	reads = append(reads, donees...)
@@ -197,6 +193,18 @@ func (w *Worker) Sync(ctx context.Context, full bool) ([]Read, error) {
 	}
 	w.metrics.synced.Set(float64(w.now().Unix()))
 	w.stir()
+	return reads, nil
+}
+
+// readLists reads the platform's own lists.
+func (w *Worker) readLists(ctx context.Context, full bool) (reads []Read, err error) {
+	for _, l := range w.lists() {
+		read, err := w.syncList(ctx, l, full)
+		if err != nil {
+			return reads, fmt.Errorf("intake: read %s: %w", l.name, err)
+		}
+		reads = append(reads, read)
+	}
 	return reads, nil
 }
 
@@ -217,7 +225,7 @@ func (w *Worker) syncList(ctx context.Context, l list, full bool) (Read, error) 
 	began := w.now()
 	var since time.Time
 	err := w.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-		since, err = placeOf(ctx, q, l.name)
+		since, err = placeOf(ctx, q, l.name, began)
 		return err
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -90,7 +91,7 @@ type Worker struct {
 	metrics *metrics
 	wake    chan struct{}
 	turn    chan struct{} // whoever holds it works hints off
-	syncing chan struct{} // whoever holds it reads lists
+	syncing chan struct{} // whoever holds it reads lists, but Hear
 	forget  time.Time     // when old hints are dropped next
 }
 
@@ -141,7 +142,7 @@ func (w *Worker) Pass(ctx context.Context) (wait time.Duration, err error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	more, err := w.some(ctx)
+	more, err := w.some(ctx, allDue)
 	if err != nil {
 		return 0, err
 	}
@@ -169,11 +170,11 @@ func (w *Worker) Drain(ctx context.Context) error {
 	}
 }
 
-// some works off a batch, and reports whether there may be more.
-func (w *Worker) some(ctx context.Context) (more bool, err error) {
+// some works off a batch of what is due, and reports whether there may be more.
+func (w *Worker) some(ctx context.Context, which string) (more bool, err error) {
 	var list []*waiting
 	err = w.Store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
-		list, err = due(ctx, q, w.now(), batch)
+		list, err = due(ctx, q, which, w.now(), batch)
 		return err
 	})
 	if err != nil {
@@ -228,6 +229,15 @@ func (w *Worker) outcome(ctx context.Context, one *waiting, err error) (Outcome,
 		w.metrics.worked(OutcomeStranger)
 		log.Warn("an object at the processor is not this escrow's", "err", err)
 		return OutcomeStranger, nil
+	case errors.Is(err, payments.ErrInvalid):
+		// It leads to what has no name, or no amount of ours, today and tomorrow. On a payee's
+		// own account that is nothing of this escrow's.
+		if one.account != payments.Platform {
+			w.metrics.worked(OutcomeStranger)
+			log.Warn("an object on a payee's account cannot be looked at", "account", one.account, "err", err)
+			return OutcomeStranger, nil
+		}
+		err = fmt.Errorf("%w: %s %s: %w", ledger.ErrUnknown, one.kind, one.id, err)
 	}
 	stopped, failed := halt.For(ctx, w.Store, err)
 	switch {

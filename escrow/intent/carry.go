@@ -52,11 +52,11 @@ func NewCarrier(s *store.Store, crash crashpoint.Hook) *Carrier {
 // one that says that the processor never will is noted as that. It returns ErrClosed for
 // an intent that is done or refused, and payments.ErrDoubled for one that was done twice.
 func Carry[T payments.Marked](ctx context.Context, c *Carrier, id payments.IntentID, o Order[T]) (made T, err error) {
-	i, err := c.begin(ctx, id)
+	i, now, err := c.begin(ctx, id)
 	if err != nil {
 		return made, err
 	}
-	made, found, err := ask(ctx, i, o)
+	made, found, err := ask(ctx, i, now, o)
 	if err != nil {
 		// A question that is refused says nothing about the intent.
 		return made, c.note(ctx, err, func(ctx context.Context, tx *store.Tx, failure *payments.Failure) error {
@@ -98,9 +98,10 @@ func Final(err error) bool {
 	return errors.Is(err, payments.ErrDeclined) || errors.Is(err, payments.ErrRefused) || errors.Is(err, payments.ErrNotFound)
 }
 
-// begin notes that the intent is about to be sent, and returns it as it was before.
-func (c *Carrier) begin(ctx context.Context, id payments.IntentID) (i Intent, err error) {
+// begin notes that the intent is about to be sent now, and returns it as it was before.
+func (c *Carrier) begin(ctx context.Context, id payments.IntentID) (i Intent, now time.Time, err error) {
 	err = c.store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		now = tx.Now()
 		if i, err = Load(ctx, tx, id); err != nil {
 			return err
 		}
@@ -116,15 +117,19 @@ func (c *Carrier) begin(ctx context.Context, id payments.IntentID) (i Intent, er
 		}
 		return nil
 	})
-	return i, err
+	return i, now, err
 }
 
 // ask looks for what an earlier try has made, if there was one.
-func ask[T payments.Marked](ctx context.Context, i Intent, o Order[T]) (made T, found bool, err error) {
+func ask[T payments.Marked](ctx context.Context, i Intent, now time.Time, o Order[T]) (made T, found bool, err error) {
 	if i.SentAt.IsZero() {
 		return made, false, nil
 	}
-	return payments.Find(o.Made(ctx, i.SentAt.Add(-clockMargin)), i.ID)
+	since := i.SentAt.Add(-clockMargin)
+	if i.SentAt.After(now) {
+		since = time.Time{} // the clock was set back: nobody knows when that was
+	}
+	return payments.Find(o.Made(ctx, since), i.ID)
 }
 
 func done[T payments.Marked](ctx context.Context, tx *store.Tx, i Intent, o Order[T], made T) error {
@@ -163,7 +168,7 @@ const (
 func later(ctx context.Context, tx *store.Tx, i Intent, failure *payments.Failure) error {
 	pause := min(longest, firstPause<<min(i.Tries, doublings))
 	if failure != nil {
-		pause = max(pause, failure.RetryAfter)
+		pause = max(pause, min(longest, failure.RetryAfter))
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE intent SET tries = tries + 1, due_at = $1 WHERE id = $2`, tx.Now().Add(pause).UnixMilli(), i.ID)
 	if err != nil {

@@ -140,12 +140,13 @@ func Load(ctx context.Context, q sqlite.Querier, id payments.IntentID) (Intent, 
 	return i, nil
 }
 
-// Due lists the open intents of a kind whose time has come, the longest due first.
+// Due lists the open intents of a kind whose time has come, the longest due first. None is
+// put off for longer than an hour: a date beyond that is of a clock that was ahead.
 func Due(ctx context.Context, q sqlite.Querier, kind Kind, now time.Time, limit int) (list []Intent, err error) {
 	rows, err := q.QueryContext(ctx, `
 		SELECT `+columns+` FROM intent
-		WHERE kind = $1 AND due_at <= $2 AND object IS NULL AND refused IS NULL
-		ORDER BY due_at, id LIMIT $3`, kind, now.UnixMilli(), limit)
+		WHERE kind = $1 AND (due_at <= $2 OR due_at > $3) AND object IS NULL AND refused IS NULL
+		ORDER BY due_at, id LIMIT $4`, kind, now.UnixMilli(), now.Add(longest).UnixMilli(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("intent: list what is due: %w", err)
 	}

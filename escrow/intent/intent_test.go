@@ -153,6 +153,31 @@ func TestCarry_AsksBeforeItSendsAgain(t *testing.T) {
 	}
 }
 
+// What was sent by a clock that was ahead is found all the same, and not sent again when the
+// processor has forgotten the key.
+func TestCarry_AClockThatLeaptAheadAndWasSetBackSendsNothingTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.note("h1/1")
+	at := w.clock
+	w.clock = at.Add(72 * time.Hour)
+	w.answer = func() error { return failure(payments.ErrUncertain) }
+	if _, err := w.carry("h1/1", nil); !errors.Is(err, payments.ErrUncertain) {
+		t.Fatalf("the answer was lost, and it gave %v", err)
+	}
+	w.made[0].at = at // by the processor's clock
+	w.clock = at.Add(time.Minute)
+	if due := w.due(); len(due) != 1 {
+		t.Errorf("%d are due, want the one", len(due))
+	}
+	w.answer = nil
+	_, err := w.carry("h1/1", nil)
+	w.ok(err)
+	if object := w.load("h1/1").Object; len(w.sent) != 1 || object != w.made[0].id {
+		t.Errorf("it was sent %d times, and made %q", len(w.sent), object)
+	}
+}
+
 func TestCarry_DiesAtAnyMomentAndSendsOnce(t *testing.T) {
 	t.Parallel()
 	dead := errors.New("dead")

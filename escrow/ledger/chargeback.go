@@ -28,7 +28,7 @@ func ChargebackStates() []ChargebackState {
 type Chargeback struct {
 	ID               string
 	Amount, Returned int64
-	Loss             int64 // what nothing of the pledge covered, and no refund that failed later
+	Loss             int64 // what nothing of the pledge covered, with what a refund took all the same, less refunds that failed later
 	State            ChargebackState
 }
 
@@ -95,11 +95,14 @@ func (h *Hold) chargeback(id string) *Chargeback {
 	return &h.Chargebacks[i]
 }
 
-// withdrawn: what is owed out of the hold and has not left is contested from now on.
+// withdrawn: what is owed out of the hold and has not left is contested from now on. What a
+// bank has kept, it may take once more, by a dispute of its own.
 func (b *book) withdrawn(d DisputeObject) error {
 	taken := -d.Withdrawn.Amount
 	for _, c := range b.Chargebacks {
-		taken += c.Amount - c.Returned
+		if c.State == ChargebackOpen {
+			taken += c.Amount - c.Returned
+		}
 	}
 	switch {
 	case b.Charge == "":

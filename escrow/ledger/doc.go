@@ -19,7 +19,8 @@
 // does not know yet, in the right order, and takes what is older for nothing. So they
 // may be told in any order, as often as one likes. A fact that contradicts what is
 // posted is a [ConflictError], money that no rule places is [ErrUnknown]: whoever
-// sees one stops outgoing money until a person has looked.
+// sees one stops outgoing money until a person has looked. Only an admin's retry of a refund
+// is a new decision each time, for as long as something waits for one.
 //
 // What goes out of a hold, it does by one way ([Outcome]), which refunds and payouts
 // refer to. What may be sent is what the ledger says is due: [Hold.Balances] for a

@@ -67,7 +67,9 @@ type Position struct {
 	// Own is the operator's part of the balance: what was put in and earned, less
 	// what was taken out, spent and lost.
 	Own int64
-	// AtRisk is the part of it that banks have taken and not decided about.
+	// AtRisk is the part of it that banks have taken and not decided about: of each hold
+	// what they have beyond what is contested of it. Where more is contested than they
+	// have, the rest is the payer's, and covers nothing for anybody else.
 	AtRisk int64
 }
 
@@ -83,7 +85,11 @@ func PositionIn(ctx context.Context, q sqlite.Querier, currency money.Currency) 
 	}
 	err = q.QueryRowContext(ctx, `
 		SELECT -coalesce((SELECT sum(balance) FROM account WHERE path IN ($1, $2, $3, $4, $5)), 0),
-			coalesce((SELECT sum(balance) FROM account WHERE currency = $6 AND (kind = 'chargeback-open' OR kind = 'contested')), 0)`,
+			coalesce((
+				SELECT sum(max(0, open.balance + coalesce(contested.balance, 0))) FROM account AS open
+				LEFT JOIN account AS contested
+					ON contested.path = substr(open.path, 1, length(open.path) - length('chargeback-open')) || 'contested'
+				WHERE open.currency = $6 AND open.kind = 'chargeback-open' AND open.balance > 0), 0)`,
 		append(paths, currency)...).Scan(&p.Own, &p.AtRisk)
 	if err != nil {
 		return Position{}, fmt.Errorf("ledger: read the position in %s: %w", currency, err)

@@ -148,8 +148,7 @@ func (p *processor) refundSomething(t *rapid.T) {
 		due := h.Balances[KindRefundDue]
 		if due == 0 {
 			if h.Balances[KindReturned] > 0 && rapid.Bool().Draw(t, "try again") {
-				try := fmt.Sprint(len(p.again))
-				p.tell(func(ctx context.Context, tx *store.Tx) error { return p.l.RetryRefund(ctx, tx, hold, try) })
+				p.tell(func(ctx context.Context, tx *store.Tx) error { return p.l.RetryRefund(ctx, tx, hold) })
 			}
 			return
 		}
@@ -176,13 +175,14 @@ func (p *processor) disputeSomething(t *rapid.T) {
 	}
 	d := p.disputes[hold]
 	switch {
-	case d == nil:
+	case d == nil, d.State == ChargebackLost && rapid.Bool().Draw(t, "once more"):
 		if r := p.refunds[hold]; r != nil && r.Taken == nil && r.Status == RefundPending {
 			r.Status = RefundFailed
 			p.tellRefund(*r)
 		}
 		amount := rapid.Int64Range(1, h.Value.Amount).Draw(t, "amount")
-		d = &DisputeObject{ID: "dp_" + string(hold), Hold: hold, Withdrawn: p.moved(-amount, 1500), State: ChargebackOpen}
+		p.n++
+		d = &DisputeObject{ID: fmt.Sprintf("dp_%d", p.n), Hold: hold, Withdrawn: p.moved(-amount, 1500), State: ChargebackOpen}
 		p.disputes[hold] = d
 	case d.State != ChargebackOpen:
 		return
@@ -267,6 +267,7 @@ func (p *processor) check() {
 		}
 	}
 	p.owes(owed)
+	p.equal()
 }
 
 // owes insists that what the holds owe is what the accounts owe.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/stratosfund/stratosfund/escrow/store"
 )
@@ -147,8 +148,10 @@ func (l *Ledger) refundTaken(ctx context.Context, tx *store.Tx, r RefundObject) 
 			}
 			refund.State = RefundTaken
 			// What a bank took in the meantime has left a second time: the loss is
-			// ours to carry, and what was contested is what went back.
-			b.move(KindContested, KindRefundDue, max(0, refund.Amount-b.Balances[KindRefundDue]))
+			// ours to carry, and what was contested is what went back. What the bank
+			// has kept by now is lost already.
+			b.move(KindContested, KindRefundDue, min(b.Balances[KindContested], max(0, refund.Amount-b.Balances[KindRefundDue])))
+			b.loseTwice(max(0, refund.Amount-b.Balances[KindRefundDue]))
 			b.move(KindRefundInTransit, KindProcessor, refund.Amount)
 			b.fee(KindProcessingCost, *r.Taken)
 			return nil
@@ -199,6 +202,20 @@ func (l *Ledger) refundReturned(ctx context.Context, tx *store.Tx, r RefundObjec
 			return nil
 		},
 	})
+}
+
+// loseTwice books what left for the payer although a bank had kept it for the same payer.
+func (b *book) loseTwice(amount int64) {
+	for i := range b.Chargebacks {
+		c := &b.Chargebacks[i]
+		if c.State != ChargebackLost {
+			continue
+		}
+		paid := min(amount, c.Amount-c.Returned-c.Loss)
+		b.move(KindChargebackLoss, KindRefundDue, paid)
+		c.Loss += paid
+		amount -= paid
+	}
 }
 
 // owe books what came back from a payer's bank: less what the payer had from a
@@ -256,11 +273,21 @@ func (l *Ledger) RefuseRefund(ctx context.Context, tx *store.Tx, hold HoldID, tr
 	})
 }
 
-// RetryRefund makes what came back due again, because an admin wants another try.
-func (l *Ledger) RetryRefund(ctx context.Context, tx *store.Tx, hold HoldID, try string) error {
+// RetryRefund makes what came back due again, because an admin wants another try. It
+// returns ErrNotDue when nothing came back, also for who asks twice.
+func (l *Ledger) RetryRefund(ctx context.Context, tx *store.Tx, hold HoldID) error {
+	// A bank can bring the same money back before any refund was made of it again, so
+	// retries are counted by themselves.
+	retries := "hold/" + string(hold) + "/retry/"
+	var before int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM entry WHERE reference > $1 AND reference < $2`, retries, retries+":").Scan(&before)
+	if err != nil {
+		return fmt.Errorf("ledger: count the retries of hold %s: %w", hold, err)
+	}
+	retry := strconv.Itoa(before + 1)
 	return l.tell(ctx, tx, hold, telling{
-		reference: Reference("hold/" + string(hold) + "/retry/" + try), kind: kindRefundRetried,
-		facts: factsOf(kindRefundRetried, nil, string(hold), try),
+		reference: Reference(retries + retry), kind: kindRefundRetried,
+		facts: factsOf(kindRefundRetried, nil, string(hold), retry),
 		book: func(b *book) error {
 			if b.Balances[KindReturned] == 0 {
 				return fmt.Errorf("%w: nothing of %s came back", ErrNotDue, hold)

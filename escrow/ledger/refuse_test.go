@@ -307,7 +307,7 @@ func TestRefund_OnlyInAnOrderThatCanBe(t *testing.T) {
 		return w.l.Refund(ctx, tx, r)
 	})
 	w.refuse(ErrNotDue, func(ctx context.Context, tx *store.Tx) error { return w.l.RefuseRefund(ctx, tx, "h1", "1") })
-	w.refuse(ErrNotDue, func(ctx context.Context, tx *store.Tx) error { return w.l.RetryRefund(ctx, tx, "h1", "1") })
+	w.refuse(ErrNotDue, func(ctx context.Context, tx *store.Tx) error { return w.l.RetryRefund(ctx, tx, "h1") })
 	w.refuse(ErrNotDue, func(ctx context.Context, tx *store.Tx) error { return w.l.PayOtherwise(ctx, tx, "h1", Digest{}) })
 }
 
@@ -331,6 +331,10 @@ func TestChargeback_OnlyWhatCanBe(t *testing.T) {
 	lost := w.lost(open)
 	refuse(nil, DisputeObject{Withdrawn: open.Withdrawn, State: ChargebackWon})
 	refuse(ErrUnknown, DisputeObject{Withdrawn: lost.Withdrawn, Reinstated: []Transaction{*w.moved(2500, 0)}, State: ChargebackLost})
+	// A bank may take again what it was given, and not more than that at a time.
+	w.dispute(DisputeObject{ID: "dp_2", Hold: "h1", Withdrawn: w.moved(-2000, 0), State: ChargebackOpen})
+	more := DisputeObject{ID: "dp_3", Hold: "h1", Withdrawn: w.moved(-501, 0), State: ChargebackOpen}
+	w.refuse(ErrUnknown, func(ctx context.Context, tx *store.Tx) error { return w.l.Chargeback(ctx, tx, more) })
 }
 
 // The database refuses by itself what the functions would not do.

@@ -136,7 +136,7 @@ func TestTableA_Back(t *testing.T) {
 			w.held("h1", 2500)
 			w.decideRefund("h1", ReasonWithdrawn)
 			w.refundFailed(w.refundTaken("h1", 2500))
-			w.do(func(ctx context.Context, tx *store.Tx) error { return w.l.RetryRefund(ctx, tx, "h1", "1") })
+			w.retry("h1")
 			again := RefundObject{ID: "re2", Hold: "h1", Amount: 2500, Status: RefundSucceeded, Taken: w.moved(-2500, 0)}
 			w.refund(again)
 		}, "processing-cost 100, processor -100",
@@ -264,6 +264,26 @@ func TestRule17_ChargebackBeforeTheDecision(t *testing.T) {
 			w.lost(second)
 		}, "h1/refund-due 2000, dispute-cost 1500, processing-cost 100, processor 400",
 			"held charged-back(chargeback) refunding(chargeback)"},
+		{"taken once more after it was lost", func(w *world) {
+			w.held("h1", 2500)
+			w.lost(w.chargeback("h1", 2500))
+			w.dispute(DisputeObject{ID: "dp2", Hold: "h1", Withdrawn: w.moved(-2500, 0), State: ChargebackOpen})
+		}, "h1/chargeback-open 2500, dispute-cost 1500, processing-cost 100, processor -4100", "held charged-back(chargeback)"},
+		{"lost once more", func(w *world) {
+			w.held("h1", 2500)
+			w.lost(w.chargeback("h1", 2500))
+			second := DisputeObject{ID: "dp2", Hold: "h1", Withdrawn: w.moved(-2500, 0), State: ChargebackOpen}
+			w.dispute(second)
+			w.lost(second)
+		}, "chargeback-loss 2500, dispute-cost 1500, processing-cost 100, processor -4100", "held charged-back(chargeback)"},
+		{"a part is lost, and then all of it", func(w *world) {
+			w.held("h1", 2500)
+			w.lost(w.chargeback("h1", 1000))
+			second := DisputeObject{ID: "dp2", Hold: "h1", Withdrawn: w.moved(-2500, 0), State: ChargebackOpen}
+			w.dispute(second)
+			w.lost(second)
+		}, "chargeback-loss 1000, dispute-cost 1500, processing-cost 100, processor -2600",
+			"held charged-back(chargeback) refunding(chargeback) charged-back(chargeback)"},
 	})
 }
 
@@ -287,6 +307,20 @@ func TestRule17_ChargebackBesideARefund(t *testing.T) {
 			w.refundSucceeded(w.refundTaken("h1", 2500))
 		}, "h1/chargeback-open 2500, dispute-cost 1500, processing-cost 100, processor -4100",
 			"held refunding(withdrawn) charged-back(chargeback) refunding(withdrawn) refunded(withdrawn)"},
+		{"the refund was taken all the same, which is told after the bank kept it", func(w *world) {
+			due(w)
+			w.refund(RefundObject{ID: "re_h1", Hold: "h1", Amount: 2500, Status: RefundPending})
+			w.lost(w.chargeback("h1", 2500))
+			w.refundSucceeded(w.refundTaken("h1", 2500))
+		}, "chargeback-loss 2500, dispute-cost 1500, processing-cost 100, processor -4100",
+			"held refunding(withdrawn) charged-back(chargeback) refunding(withdrawn) refunded(withdrawn)"},
+		{"the same of a part, and it comes back", func(w *world) {
+			due(w)
+			w.refund(RefundObject{ID: "re_h1", Hold: "h1", Amount: 2500, Status: RefundPending})
+			w.lost(w.chargeback("h1", 1000))
+			w.refundFailed(w.refundTaken("h1", 2500))
+		}, "h1/returned 1500, dispute-cost 1500, processing-cost 100, processor -100",
+			"held refunding(withdrawn) charged-back(chargeback) refunding(withdrawn) refund-failed(withdrawn)"},
 		{"withdrawn while the refund is in transit", func(w *world) { due(w); w.refundTaken("h1", 2500); w.chargeback("h1", 2500) },
 			"h1/chargeback-open 2500, h1/refund-due 2500, h1/refund-in-transit 2500, dispute-cost 1500, processing-cost 100, processor -4100",
 			"held refunding(withdrawn)"},
@@ -334,6 +368,14 @@ func TestRule17_ChargebackBesideARefund(t *testing.T) {
 			w.won(w.chargeback("h1", 2500), 2500)
 		}, "h1/returned 2500, dispute-cost 1500, processing-cost 100, processor 900",
 			"held refunding(withdrawn) refund-failed(withdrawn) charged-back(chargeback) refund-failed(withdrawn)"},
+		{"tried again, and again after a bank had it and gave it back", func(w *world) {
+			due(w)
+			w.refundFailed(w.refundTaken("h1", 2500))
+			w.retry("h1")
+			w.won(w.chargeback("h1", 2500), 2500)
+			w.retry("h1")
+		}, "h1/refund-due 2500, dispute-cost 1500, processing-cost 100, processor 900",
+			"held refunding(withdrawn) refund-failed(withdrawn) refunding(withdrawn) charged-back(chargeback) refund-failed(withdrawn) refunding(withdrawn)"},
 	})
 }
 
@@ -395,6 +437,17 @@ func TestRule17_ChargebackAfterTheSettlement(t *testing.T) {
 			w.transfer(o)
 		}, "chargeback-loss 1550, dispute-cost 1500, fee-income 125, processing-cost 100, processor -3025",
 			"held releasing charged-back(chargeback)"},
+		{"lost once more, and the payees have given back already", func(w *world) {
+			w.held("h1", 2500)
+			w.released("h1")
+			w.lost(w.chargeback("h1", 2500))
+			w.ok(w.reverse("h1", ann, 1425))
+			w.ok(w.reverse("h1", ben, 950))
+			second := DisputeObject{ID: "dp2", Hold: "h1", Withdrawn: w.moved(-2500, 0), State: ChargebackOpen}
+			w.dispute(second)
+			w.lost(second)
+		}, "chargeback-loss 2625, dispute-cost 1500, fee-income 125, processing-cost 100, processor -4100",
+			"held releasing released charged-back(chargeback)"},
 		{"reversed before it settled", func(w *world) {
 			w.held("h1", 2500)
 			w.settle()

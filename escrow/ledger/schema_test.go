@@ -136,8 +136,7 @@ func TestReceipt_HasTheFeeAndNoMoreChangesThanItsLexiconAllows(t *testing.T) {
 		w.n++
 		r := RefundObject{ID: fmt.Sprint("re_", w.n), Hold: "h1", Amount: 2500, Status: RefundFailed, Taken: w.moved(-2500, 0), Returned: w.moved(2500, 0)}
 		w.refund(r)
-		try := fmt.Sprint(w.n)
-		w.do(func(ctx context.Context, tx *store.Tx) error { return w.l.RetryRefund(ctx, tx, "h1", try) })
+		w.retry("h1")
 	}
 	w.refundSucceeded(w.refundTaken("h1", 2500))
 	r, err := w.receipt(pledgeOf("h1"))
@@ -182,9 +181,99 @@ func TestRule16_WhatIsFreeIsTheOperatorsAndNotAtRisk(t *testing.T) {
 	if p := position(); p.Free() != 8300 {
 		t.Errorf("%+v with a pledge contested", p)
 	}
+	w.held("h3", 2500)
+	w.chargeback("h3", 1000) // the other 1500 are contested as well, and stay the payer's
+	if p := position(); p.AtRisk != 0 || p.Free() != 6700 {
+		t.Errorf("%+v with a pledge contested of which a bank took a part", p)
+	}
 	w.released("h1") // earns 125
 	w.chargeback("h1", 2500)
-	if p := position(); p.Own != 6925 || p.AtRisk != 2500 || p.Free() != 4425 {
+	if p := position(); p.Own != 5325 || p.AtRisk != 2500 || p.Free() != 2825 {
 		t.Errorf("%+v with a release contested", p)
+	}
+}
+
+// What a bank leaves us of a pledge that is contested is owed: also of one that it gave
+// a part of back without a decision.
+func TestRule16_WhatIsOwedAndWhatIsFreeAreAllThereIs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		happens func(*world)
+		owed    int64
+		free    int64
+	}{
+		{"held", func(w *world) { w.held("h1", 2500) }, 2500, 9900},
+		{"all is withdrawn", func(w *world) { w.held("h1", 2500); w.chargeback("h1", 2500) }, 0, 8400},
+		{"a part is withdrawn", func(w *world) { w.held("h1", 2500); w.chargeback("h1", 1000) }, 1500, 8400},
+		{"a part is given back, and not decided", func(w *world) {
+			w.held("h1", 2500)
+			d := w.chargeback("h1", 2500)
+			d.Reinstated = []Transaction{*w.moved(1000, 0)}
+			w.dispute(d)
+		}, 1000, 8400},
+		{"all is given back, and not decided", func(w *world) {
+			w.held("h1", 2500)
+			d := w.chargeback("h1", 2500)
+			d.Reinstated = []Transaction{*w.moved(2500, 0)}
+			w.dispute(d)
+		}, 2500, 8400},
+		{"two parts", func(w *world) {
+			w.held("h1", 2500)
+			w.chargeback("h1", 1000)
+			w.dispute(DisputeObject{ID: "dp2", Hold: "h1", Withdrawn: w.moved(-500, 0), State: ChargebackOpen})
+		}, 1000, 8400},
+		{"a part beside a refund that left", func(w *world) {
+			w.held("h1", 2500)
+			w.decideRefund("h1", ReasonWithdrawn)
+			w.refundSucceeded(w.refundTaken("h1", 2500))
+			w.chargeback("h1", 1000)
+		}, 0, 7400},
+		{"a part of one, and all of another after its release", func(w *world) {
+			w.held("h1", 2500)
+			w.held("h2", 2500)
+			w.chargeback("h1", 1000)
+			w.released("h2") // earns 125
+			w.chargeback("h2", 2500)
+		}, 1500, 4425},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.do(func(ctx context.Context, tx *store.Tx) error {
+				return w.l.Operator(ctx, tx, TopUp, *w.moved(10_000, 0))
+			})
+			c.happens(w)
+			r, err := w.receipt(pledgeOf("h1"))
+			w.ok(err)
+			if r.Stand.Owed != c.owed {
+				t.Errorf("the receipt owes %d, want %d", r.Stand.Owed, c.owed)
+			}
+			p := read(w, func(ctx context.Context, q sqlite.Querier) (Position, error) { return PositionIn(ctx, q, "USD") })
+			if p.Free() != c.free {
+				t.Errorf("%+v, of which %d is free, want %d", p, p.Free(), c.free)
+			}
+			w.equal()
+		})
+	}
+}
+
+// equal insists that what is owed and what is free are what the processor has, and what
+// is on its way.
+func (w *world) equal() {
+	w.t.Helper()
+	var owed int64
+	for _, m := range read(w, Liabilities) {
+		owed += m.Amount
+	}
+	p := read(w, func(ctx context.Context, q sqlite.Querier) (Position, error) { return PositionIn(ctx, q, "USD") })
+	there := read(w, func(ctx context.Context, q sqlite.Querier) (there int64, err error) {
+		err = q.QueryRowContext(ctx, `
+			SELECT coalesce(sum(balance), 0) FROM account
+			WHERE kind = 'processor' OR kind = 'refund-in-transit' OR kind = 'in-transit'`).Scan(&there)
+		return there, err
+	})
+	if owed+p.Free() != there {
+		w.t.Fatalf("%d are owed and %d are free, and %d are there or on their way", owed, p.Free(), there)
 	}
 }

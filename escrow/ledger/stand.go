@@ -15,7 +15,7 @@ import (
 // taken, and the operator's fee, are in none of the three.
 type Stand struct {
 	// Owed is what is still owed to the payer or to payees: held, on its way and not
-	// settled, or come back.
+	// settled, come back, or contested beyond what a bank has.
 	Owed int64
 	// Released is what payees have, less what they gave back, Refunded what the payer has
 	// back from us.
@@ -44,6 +44,9 @@ func (h *Hold) Stand() (s Stand) {
 			s.Refunded -= c.Amount - c.Returned - c.Loss // the bank gave it to the payer
 		}
 	}
+	// A bank that took a part, or gave one back, leaves the rest with us: it is owed,
+	// to whomever the bank says.
+	s.Owed += max(0, h.Balances[KindContested]-h.Balances[KindChargebackOpen])
 	return s
 }
 
@@ -51,8 +54,14 @@ func (h *Hold) Stand() (s Stand) {
 // it: also what no receipt speaks of.
 func Liabilities(ctx context.Context, q sqlite.Querier) ([]money.Money, error) {
 	list, err := sqlite.Collect(ctx, q, `
-		SELECT -sum(balance), currency FROM account
-		WHERE kind = 'held' OR kind = 'refund-due' OR kind = 'returned' OR kind = 'owed'
+		SELECT sum(amount), currency FROM (
+			SELECT -balance AS amount, currency FROM account
+			WHERE kind = 'held' OR kind = 'refund-due' OR kind = 'returned' OR kind = 'owed'
+			UNION ALL
+			SELECT max(0, -contested.balance - coalesce(open.balance, 0)), contested.currency FROM account AS contested
+			LEFT JOIN account AS open
+				ON open.path = substr(contested.path, 1, length(contested.path) - length('contested')) || 'chargeback-open'
+			WHERE contested.kind = 'contested' AND contested.balance < 0)
 		GROUP BY currency ORDER BY currency`,
 		func(rows *sql.Rows) (m money.Money, err error) {
 			err = rows.Scan(&m.Amount, &m.Currency)

@@ -65,7 +65,8 @@ func (r *Report) find(sequence int64, format string, args ...any) {
 func (l *Ledger) Verify(ctx context.Context, s *store.Store, heads []Head, progress func(entries int64)) (*Report, error) {
 	r := &Report{}
 	err := s.Read(ctx, func(ctx context.Context, q sqlite.Querier) error {
-		v := &verification{Report: r, ctx: ctx, q: q, previous: last{Head: Head{Hash: genesis(l.mode)}}, heads: heads, progress: progress}
+		beginning := Head{Hash: genesis(l.mode)}
+		v := &verification{Report: r, ctx: ctx, q: q, beginning: beginning, previous: last{Head: beginning}, heads: heads, progress: progress}
 		return v.run()
 	})
 	if err != nil {
@@ -76,11 +77,13 @@ func (l *Ledger) Verify(ctx context.Context, s *store.Store, heads []Head, progr
 
 type verification struct {
 	*Report
-	ctx      context.Context
-	q        sqlite.Querier
-	previous last
-	heads    []Head
-	progress func(entries int64)
+	ctx context.Context
+	q   sqlite.Querier
+	// beginning is the head of a ledger of this mode that has no entry.
+	beginning Head
+	previous  last
+	heads     []Head
+	progress  func(entries int64)
 
 	lines *lineReader
 	// sums and ways are what the postings say of each account, by its row: debits
@@ -277,8 +280,13 @@ func wayOf(debit, credit string) byte {
 
 func (v *verification) compareHeads() {
 	for _, h := range v.heads {
-		if h.Sequence > v.Head.Sequence {
+		switch {
+		case h.Sequence > v.Head.Sequence:
 			v.find(h.Sequence, "was published, and the ledger ends with %d", v.Head.Sequence)
+		case h.Sequence < 0:
+			v.find(h.Sequence, "was published, and no ledger has it")
+		case h.Sequence == 0 && h != v.beginning:
+			v.find(0, "before the first entry hash %x was published, and a ledger of this mode begins with %x", h.Hash, v.beginning.Hash)
 		}
 	}
 }

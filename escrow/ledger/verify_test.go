@@ -220,6 +220,27 @@ func TestVerify_TellsItsProgressAndLimitsWhatItSays(t *testing.T) {
 	}
 }
 
+// A statement of an empty ledger has a head as well, which only a ledger of its mode begins
+// with.
+func TestVerify_ComparesAHeadFromBeforeTheFirstEntry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.head()
+	w.held("h1", 2500)
+	w.verify(first)
+	for name, head := range map[string]Head{
+		"of another mode":  {Hash: genesis(payments.Live)},
+		"of nothing":       {},
+		"below any ledger": {Sequence: -1, Hash: first.Hash},
+	} {
+		r, err := w.l.Verify(t.Context(), w.s, []Head{head}, nil)
+		w.ok(err)
+		if r.Found != 1 {
+			t.Errorf("%s: %v", name, r.Findings)
+		}
+	}
+}
+
 // The bytes that are hashed are a promise to whoever keeps a head: this is worked
 // out by hand from docs/escrow.md.
 func TestChain_HasTheDocumentedBytes(t *testing.T) {

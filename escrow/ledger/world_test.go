@@ -180,6 +180,11 @@ func (w *world) refundFailed(r RefundObject) RefundObject {
 	return r
 }
 
+func (w *world) retry(hold HoldID) {
+	w.t.Helper()
+	w.do(func(ctx context.Context, tx *store.Tx) error { return w.l.RetryRefund(ctx, tx, hold) })
+}
+
 func (w *world) settle() {
 	w.t.Helper()
 	w.do(func(ctx context.Context, tx *store.Tx) error { return w.l.Settle(ctx, tx, halves) })

@@ -11,8 +11,8 @@
 // [Mirror.Handler] serves plain files, as git calls "dumb HTTP": the reference list, the
 // index and the pack. `git clone` of any version fetches them, and no program of ours reads
 // what it asks. Nothing else in the folder is served, nothing outside of it can be, and the
-// number of answers at the same time is bounded, as is the time in which a client must take
-// the next part of one. The price is that a clone is always whole: it cannot be shallow.
+// number of answers at the same time is bounded, also of each client's, as is the time in
+// which a client must take the next part of one. The price is that a clone is always whole: it cannot be shallow.
 //
 // What is kept came from strangers and is nobody's but the developer's: it is served as
 // bytes that no browser shows.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,13 +41,18 @@ type Config struct {
 	// AtOnce is how many answers are given at the same time; whoever comes then is told
 	// to come back.
 	AtOnce int
+	// OfEach is how many of them one client gets. git asks for up to five files at a time.
+	OfEach int
+	// Client tells who asks.
+	Client func(*http.Request) netip.Prefix
 }
 
 // Mirror keeps repositories.
 type Mirror struct {
 	folder string
 	root   *os.Root
-	slots  chan struct{}
+	turns  turns
+	client func(*http.Request) netip.Prefix
 }
 
 // Source is a commit with its history, in packs below a folder that the caller has made
@@ -58,8 +65,8 @@ type Source struct {
 
 // New opens the folder, and removes what was not finished when a process died.
 func New(cfg Config) (*Mirror, error) {
-	if cfg.AtOnce < 1 {
-		return nil, fmt.Errorf("mirror: %d answers at once are none", cfg.AtOnce)
+	if cfg.AtOnce < 1 || cfg.OfEach < 1 {
+		return nil, fmt.Errorf("mirror: %d answers at once, %d of each client, are none", cfg.AtOnce, cfg.OfEach)
 	}
 	if err := os.MkdirAll(cfg.Folder, 0o755); err != nil {
 		return nil, fmt.Errorf("mirror: make the folder: %w", err)
@@ -77,7 +84,10 @@ func New(cfg Config) (*Mirror, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mirror: open the folder: %w", err)
 	}
-	return &Mirror{folder: cfg.Folder, root: root, slots: make(chan struct{}, cfg.AtOnce)}, nil
+	return &Mirror{
+		folder: cfg.Folder, root: root, client: cfg.Client,
+		turns: turns{most: cfg.AtOnce, ofEach: cfg.OfEach, taken: map[netip.Prefix]int{}},
+	}, nil
 }
 
 // Close lets go of the folder. It may be called twice.

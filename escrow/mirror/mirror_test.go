@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,7 +48,13 @@ func newMirror(t *testing.T, folder string) *mirror.Mirror { return newMirrorFor
 // newMirrorFor answers so many at once.
 func newMirrorFor(t *testing.T, folder string, atOnce int) *mirror.Mirror {
 	t.Helper()
-	m, err := mirror.New(mirror.Config{Folder: folder, AtOnce: atOnce})
+	m, err := mirror.New(mirror.Config{
+		Folder: folder, AtOnce: atOnce, OfEach: 2,
+		Client: func(req *http.Request) netip.Prefix {
+			at := netip.MustParseAddrPort(req.RemoteAddr).Addr()
+			return netip.PrefixFrom(at, at.BitLen())
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +131,7 @@ func TestHostileForge_ARepositoryThatVanishesTheNextDayCanStillBeCloned(t *testi
 	released := mustGit(t, "--git-dir", web.Folder(host, name), "rev-parse", "HEAD")
 	web.Repository(t, host, name, map[string]string{"LICENSE": string(mit), "later": "not released"})
 	checker, err := checks.New(checks.Config{
-		Folder: filepath.Join(t.TempDir(), "checks"), Transport: web, UserAgent: "test", Limits: checks.DefaultLimits(), Clock: time.Now,
+		Folder: filepath.Join(t.TempDir(), "checks"), Transport: web, UserAgent: "test", Limits: checks.DefaultLimits(), Log: slog.New(slog.DiscardHandler), Clock: time.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -289,13 +298,48 @@ func (h held) Write(p []byte) (int, error) {
 	return h.ResponseRecorder.Write(p)
 }
 
+// from asks for a small file from an address.
+func from(address string) *http.Request {
+	req := httptest.NewRequest(http.MethodGet, "/"+string(key)+"/info/refs", nil)
+	req.RemoteAddr = address + ":1"
+	return req
+}
+
+func TestHandler_NobodyKeepsAllOthersFromCloning(t *testing.T) {
+	t.Parallel()
+	m := newMirrorFor(t, t.TempDir(), 4)
+	if err := m.Keep(t.Context(), key, source(t)); err != nil {
+		t.Fatal(err)
+	}
+	letGo := make(chan struct{})
+	var slow sync.WaitGroup
+	for range 2 {
+		client := held{httptest.NewRecorder(), make(chan struct{}), letGo}
+		slow.Go(func() { m.Handler().ServeHTTP(client, from("192.0.2.1")) })
+		<-client.writing
+	}
+	status := func(address string) int {
+		answer := httptest.NewRecorder()
+		m.Handler().ServeHTTP(answer, from(address))
+		return answer.Code
+	}
+	if same, other := status("192.0.2.1"), status("192.0.2.2"); same != http.StatusServiceUnavailable || other != http.StatusOK {
+		t.Errorf("who holds two got %d for the third, and another one %d", same, other)
+	}
+	close(letGo)
+	slow.Wait()
+	if again := status("192.0.2.1"); again != http.StatusOK {
+		t.Errorf("afterwards: %d", again)
+	}
+}
+
 func TestHandler_AnswersNoMoreThanSoManyAtOnce(t *testing.T) {
 	t.Parallel()
 	m := newMirrorFor(t, t.TempDir(), 1)
 	if err := m.Keep(t.Context(), key, source(t)); err != nil {
 		t.Fatal(err)
 	}
-	ask := func() *http.Request { return httptest.NewRequest(http.MethodGet, "/"+string(key)+"/info/refs", nil) }
+	ask := func() *http.Request { return from("192.0.2.1") }
 	slow := held{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
 	done := make(chan struct{})
 	go func() { defer close(done); m.Handler().ServeHTTP(slow, ask()) }()

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"net/netip"
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -51,15 +53,44 @@ func (m *Mirror) serve(rw http.ResponseWriter, req *http.Request) {
 		http.NotFound(rw, req)
 		return
 	}
-	select {
-	case m.slots <- struct{}{}:
-		defer func() { <-m.slots }()
-	default:
+	client := m.client(req)
+	if !m.turns.take(client) {
 		rw.Header().Set("Retry-After", retryAfter)
 		http.Error(rw, "too many clone at the same time", http.StatusServiceUnavailable)
 		return
 	}
+	defer m.turns.leave(client)
 	m.send(rw, req, strings.Join([]string{key, file}, "/"), kind, cached)
+}
+
+// turns bounds how many are answered, and how many of them are one client's: who takes all
+// answers as slowly as may be keeps nobody else from cloning.
+type turns struct {
+	most, ofEach int
+
+	mu    sync.Mutex
+	all   int
+	taken map[netip.Prefix]int
+}
+
+func (t *turns) take(client netip.Prefix) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all == t.most || t.taken[client] == t.ofEach {
+		return false
+	}
+	t.all++
+	t.taken[client]++
+	return true
+}
+
+func (t *turns) leave(client netip.Prefix) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all--
+	if t.taken[client]--; t.taken[client] == 0 {
+		delete(t.taken, client)
+	}
 }
 
 func (m *Mirror) send(rw http.ResponseWriter, req *http.Request, name, kind, cached string) {

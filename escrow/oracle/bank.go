@@ -10,6 +10,7 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
+	"github.com/stratosfund/stratosfund/indexer/crashpoint"
 )
 
 // records is what the processor says happened, for people and for the model: nothing of
@@ -159,6 +160,63 @@ func (w *World) disputeCharge(ctx context.Context, c *charge) error {
 	id, err := w.processor.Control.Dispute(ctx, c.ID, d)
 	w.note("the bank disputes %s (%+v): %s %v", c.ID, d, id, err)
 	return err
+}
+
+// unheardFor is how young a refund is that the escrow may not have heard of.
+const unheardFor = time.Hour
+
+// disputeUnheard lets the escrow die as soon as it has sent an order, and a bank take back for
+// good what was just refunded, before the escrow is there again: of both the dispute may be
+// what it hears of first.
+func (w *World) disputeUnheard(ctx context.Context) error {
+	if err := w.doomNow(crashpoint.AfterSend); err != nil {
+		return err
+	}
+	if err := w.escrow.start(); err != nil {
+		return err
+	}
+	for range readyLooks {
+		if err := w.escrow.bury(); err != nil {
+			return err
+		}
+		if w.escrow.process == nil {
+			break
+		}
+		if err := sleep(ctx, lookOver); err != nil {
+			return err
+		}
+	}
+	c, err := w.justRefunded(ctx)
+	if err != nil || c == nil || w.escrow.process != nil {
+		return err
+	}
+	id, err := w.processor.Control.Dispute(ctx, c.ID, simulator.NewDispute{})
+	if err != nil {
+		return err
+	}
+	w.note("the bank takes %s back, which was just refunded, and nobody hears of it: %s", c.ID, id)
+	w.fired.fire(FaultUnheard)
+	if err := w.processor.Lose(ctx, id); err != nil {
+		return err
+	}
+	_, err = w.processor.LoseWebhooks(ctx)
+	return err
+}
+
+// justRefunded is a charge that went back a moment ago, or nil.
+func (w *World) justRefunded(ctx context.Context) (*charge, error) {
+	r, err := w.processor.records(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range w.pledges {
+		for _, c := range r.charges[p.uri()] {
+			if len(c.disputes) == 0 && len(c.refunds) == 1 && second(c.refunds[0].Created).After(w.clock.Now().Add(-unheardFor)) {
+				return c, nil
+			}
+		}
+	}
+	return nil, nil
 }
 
 func (w *World) goOnWithDispute(ctx context.Context, d simulator.Dispute) error {

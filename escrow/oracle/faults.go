@@ -24,6 +24,7 @@ const (
 const (
 	FaultDispute     Fault = "bank: a dispute"
 	FaultPartial     Fault = "bank: a dispute about a part"
+	FaultUnheard     Fault = "bank: a dispute of what was just refunded, and nobody hears of either"
 	FaultPartlyWon   Fault = "bank: a part of a dispute is given back"
 	FaultEscalated   Fault = "bank: an inquiry becomes a dispute"
 	FaultRefundFails Fault = "bank: a refund comes back weeks later"
@@ -67,7 +68,7 @@ const (
 // Faults lists all faults.
 func Faults() []Fault {
 	out := []Fault{
-		FaultStop, FaultKill, FaultRestore, FaultDispute, FaultPartial, FaultPartlyWon, FaultEscalated, FaultRefundFails, FaultWarning,
+		FaultStop, FaultKill, FaultRestore, FaultDispute, FaultPartial, FaultUnheard, FaultPartlyWon, FaultEscalated, FaultRefundFails, FaultWarning,
 		FaultWebhooksLost, FaultWebhooksAtOne,
 		FaultCorrected, FaultForcePush, FaultVanished, FaultTampered, FaultDisputed, FaultDisputeWithdrawn, FaultRuled,
 		FaultForgeDown, FaultForgeCut, FaultPreviewDown, FaultRestricted,

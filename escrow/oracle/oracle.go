@@ -324,7 +324,10 @@ func (w *World) actOnce(ctx context.Context) error {
 			if len(p.offers) == 0 && !w.one(3) {
 				return nil // it is more interesting later
 			}
-			return w.takeBack(p)
+			if err := w.takeBack(p); err != nil || !p.paid || !w.one(2) {
+				return err
+			}
+			return w.disputeUnheard(ctx)
 		})
 	case 7:
 		return w.ofPledge(func(p *pledge) error {

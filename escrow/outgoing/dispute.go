@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/stratosfund/stratosfund/escrow/intent"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
@@ -61,9 +62,10 @@ func (s *Sender) say(hold ledger.HoldID, d payments.Dispute) {
 	log.Info("chargeback")
 }
 
-// refundsOf observes the refunds of a charge that the ledger has not heard of, before it
-// hears of a bank that took money. The processor refunds nothing that a bank has, so they
-// were made before; told after it, they would be of money that nobody is owed any more.
+// refundsOf observes the refunds of a charge that the ledger has not heard of, or not that
+// they have left, before it hears of a bank that took money. The processor refunds nothing
+// that a bank has, so they left before; told after it, they would be of money that nobody is
+// owed any more.
 func (s *Sender) refundsOf(ctx context.Context, hold ledger.HoldID, charge payments.ChargeID) error {
 	var h *ledger.Hold
 	err := s.store.Read(ctx, func(ctx context.Context, q sqlite.Querier) (err error) {
@@ -77,7 +79,7 @@ func (s *Sender) refundsOf(ctx context.Context, hold ledger.HoldID, charge payme
 		if err != nil {
 			return err
 		}
-		if known(h, r.ID) {
+		if left(h, r.ID) {
 			continue
 		}
 		if err := s.ObserveRefund(ctx, r.ID); err != nil {
@@ -85,6 +87,13 @@ func (s *Sender) refundsOf(ctx context.Context, hold ledger.HoldID, charge payme
 		}
 	}
 	return nil
+}
+
+// left tells whether the ledger has heard that a refund left the balance, or never will.
+func left(h *ledger.Hold, id payments.RefundID) bool {
+	return slices.ContainsFunc(h.Refunds, func(have ledger.Refund) bool {
+		return have.ID == string(id) && have.State != ledger.RefundPending
+	})
 }
 
 // disputesOf observes the disputes of a charge.
@@ -112,10 +121,10 @@ func over(status payments.DisputeStatus) bool {
 // disputeObject says a dispute in the ledger's words.
 func disputeObject(d payments.Dispute, hold ledger.HoldID) (ledger.DisputeObject, error) {
 	object := ledger.DisputeObject{ID: string(d.ID), Hold: hold, State: ledger.ChargebackOpen}
-	switch d.Status {
-	case payments.DisputeWon:
+	switch {
+	case d.Status == payments.DisputeWon:
 		object.State = ledger.ChargebackWon
-	case payments.DisputeLost:
+	case over(d.Status): // whatever it is called, what did not come back stays away
 		object.State = ledger.ChargebackLost
 	}
 	for _, m := range d.Movements {
@@ -154,16 +163,6 @@ func (s *Sender) ObserveWarning(ctx context.Context, id payments.WarningID) erro
 		s.log.Info("refund decided", "pledge", h.Pledge, "hold", hold, "amount", h.Value, "reason", ledger.ReasonFraud, "warning", id)
 		return nil
 	})
-}
-
-// lastLost is the newest chargeback of a hold that was lost.
-func lastLost(h *ledger.Hold) (dispute string, ok bool) {
-	for _, c := range h.Chargebacks {
-		if c.State == ledger.ChargebackLost {
-			dispute, ok = c.ID, true
-		}
-	}
-	return dispute, ok
 }
 
 // tries of reversals: the last is about a month after the first.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -327,7 +326,7 @@ func (s *Sender) decideAgain(ctx context.Context, tx *store.Tx, hold ledger.Hold
 		return s.ledger.DecideRefund(ctx, tx, hold, ledger.Reason(r.Because))
 	case try > 1 && refundable(h) == 0 && h.Balances[ledger.KindReturned] > 0:
 		log.Warn("what came back is due again, as the processor's next refund says")
-		return s.ledger.RetryRefund(ctx, tx, hold, strconv.Itoa(try-1))
+		return s.ledger.RetryRefund(ctx, tx, hold)
 	}
 	return nil
 }

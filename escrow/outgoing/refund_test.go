@@ -120,7 +120,7 @@ func TestRefund_ThatFailsWeeksLaterIsOwedUntilAnAdminTriesAgain(t *testing.T) {
 	if len(w.refundsAt("h1")) != 1 {
 		t.Error("it was sent again, although nobody asked for that")
 	}
-	w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.RetryRefund(ctx, tx, "h1", "1") })
+	w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.RetryRefund(ctx, tx, "h1") })
 	w.pass()
 	list := w.refundsAt("h1")
 	if len(list) != 2 || list[0].Mark.Intent != "h1/2" {
@@ -420,6 +420,37 @@ func TestObserveDispute_HearsFirstOfTheRefundThatWentBefore(t *testing.T) {
 	w.oneRefund("h1")
 }
 
+// TestObserveDispute_HearsFirstThatAPendingRefundHasLeft: the ledger knows the refund, and
+// not that the balance covered it before the bank took all of it.
+func TestObserveDispute_HearsFirstThatAPendingRefundHasLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.Pays) // its funds come in two days
+	_, err := w.Control.PayOut(t.Context(), "", processortest.Float, "usd")
+	w.OK(err)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.pass()
+	r := w.oneRefund("h1")
+	if r.Status != payments.RefundPending {
+		t.Fatalf("the refund is %s", r.Status)
+	}
+	_, err = w.Control.TopUp(t.Context(), processortest.Float, "usd")
+	w.OK(err)
+	w.Advance(time.Hour)
+	if r := w.oneRefund("h1"); r.Status != payments.RefundSucceeded {
+		t.Fatalf("the refund is %s", r.Status)
+	}
+	id, err := w.Control.Dispute(t.Context(), w.Hold("h1").Charge, newDispute(0, false))
+	w.OK(err)
+	w.OK(w.Control.Lose(t.Context(), id))
+	w.OK(w.sender.ObserveDispute(t.Context(), payments.DisputeID(id)))
+	w.OK(w.sender.ObserveRefund(t.Context(), r.ID))
+	w.passes(2 * time.Hour)
+	w.noHalt()
+	w.Want("h1", "refunded(cancelled)")
+	w.Agree()
+}
+
 // TestObserveRefund_OfAForgottenDecisionDecidesItAgain: the database was restored, and the
 // refund says why it was made.
 func TestObserveRefund_OfAForgottenDecisionDecidesItAgain(t *testing.T) {
@@ -461,7 +492,7 @@ func TestObserveRefund_OfATryThatWasForgottenHearsOfAllThatCameBefore(t *testing
 					w.OK(w.sender.ObserveRefund(t.Context(), w.oneRefund("h1").ID))
 				},
 				func() {
-					w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.RetryRefund(ctx, tx, "h1", "1") })
+					w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.RetryRefund(ctx, tx, "h1") })
 				},
 				w.pass,
 			} {
@@ -490,13 +521,50 @@ func TestObserveRefund_OfATryThatWasForgottenHearsOfAllThatCameBefore(t *testing
 			// And once more, by the number that follows.
 			w.Advance(22 * day)
 			w.OK(w.sender.ObserveRefund(t.Context(), second.ID))
-			w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.RetryRefund(ctx, tx, "h1", "2") })
+			w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.RetryRefund(ctx, tx, "h1") })
 			w.pass()
 			if third := w.refundsAt("h1")[0]; third.Mark.Intent != "h1/3" {
 				t.Errorf("the third refund is %+v", third)
 			}
 		})
 	}
+}
+
+// TestObserveRefund_OfAForgottenTryAfterABankGaveTheMoneyBack: what came back was due once
+// more already when the bank took it, and the database was restored to after that.
+func TestObserveRefund_OfAForgottenTryAfterABankGaveTheMoneyBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.RefundFails)
+	w.DecideRefund("h1", ledger.ReasonCancelled)
+	w.pass()
+	w.Advance(22 * day)
+	w.OK(w.sender.ObserveRefund(t.Context(), w.oneRefund("h1").ID))
+	again := func() {
+		w.Update(func(ctx context.Context, tx *store.Tx) error { return w.Ledger.RetryRefund(ctx, tx, "h1") })
+	}
+	again()
+	w.win(w.dispute("h1", amount, false), 0)
+	w.Want("h1", "refund-failed(cancelled)")
+	w.OK(w.Store.Backup(t.Context(), w.Path+".backup"))
+	again()
+	w.pass()
+	second := w.refundsAt("h1")[0]
+	if second.Mark.Intent != "h1/2" {
+		t.Fatalf("the newest refund is %+v", second)
+	}
+	w.OK(w.Store.Close())
+	w.Path += ".backup"
+	w.Open()
+	w.restart(nil)
+	w.OK(w.sender.ObserveRefund(t.Context(), second.ID))
+	w.Want("h1", "refunded(cancelled)")
+	w.passes(3 * time.Hour)
+	if n := len(w.refundsAt("h1")); n != 2 {
+		t.Errorf("%d refunds, want 2", n)
+	}
+	w.noHalt()
+	w.Agree()
 }
 
 // TestRefund_WhatABankKeepsIsNotOrderedForEver: the refund was noted, and a bank was faster.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,21 +37,28 @@ func payoutOf(id payments.IntentID) (p ledger.PayoutOf, ok bool) {
 
 // noteTransfers asks for the transfers of payouts that are due.
 func (s *Sender) noteTransfers(ctx context.Context) error {
-	return s.eachPayout(ctx, ledger.PayoutsDue, func(ctx context.Context, tx *store.Tx, p ledger.PayoutOf) error {
-		before, err := intent.Of(ctx, tx, intent.KindTransfer, string(transferID(p)))
-		if err != nil {
-			return err
-		}
-		// An account that may not receive now may later.
-		id, ok := nextTry(before, transferID(p), tx.Now(), math.MaxInt)
-		if !ok {
-			return nil
-		}
-		if _, err := s.ledger.RequestTransfer(ctx, tx, p.Hold, p.Payee); err != nil {
-			return err
-		}
-		return intent.Note(ctx, tx, id, intent.KindTransfer, string(transferID(p)))
-	})
+	return s.eachPayout(ctx, ledger.PayoutsDue, s.noteTransfer)
+}
+
+// noteTransfer notes the next try for a payout, if it is still due.
+func (s *Sender) noteTransfer(ctx context.Context, tx *store.Tx, p ledger.PayoutOf) error {
+	before, err := intent.Of(ctx, tx, intent.KindTransfer, string(transferID(p)))
+	if err != nil {
+		return err
+	}
+	// An account that may not receive now may later.
+	id, ok := nextTry(before, transferID(p), tx.Now(), math.MaxInt)
+	if !ok {
+		return nil
+	}
+	_, err = s.ledger.RequestTransfer(ctx, tx, p.Hold, p.Payee)
+	if errors.Is(err, ledger.ErrNotDue) {
+		return nil // a bank has kept it since the list was read
+	}
+	if err != nil {
+		return err
+	}
+	return intent.Note(ctx, tx, id, intent.KindTransfer, string(transferID(p)))
 }
 
 // eachPayout goes through a list of payouts, and runs fn for each in a transaction.
@@ -165,11 +173,14 @@ func accountOf(c campaign.Campaign, payee syntax.DID) payments.AccountID {
 
 // ObserveTransfer fetches a transfer with its reversals and posts what they tell. It
 // returns ErrStranger for one of somebody else's charge, and ledger.ErrUnknown for one of
-// ours that nobody here made.
+// ours that nobody here made, or of no charge at all.
 func (s *Sender) ObserveTransfer(ctx context.Context, id payments.TransferID) error {
 	t, err := s.processor.Transfer(ctx, id)
 	if err != nil {
 		return err
+	}
+	if t.Source == "" { // out of the balance, as one that was made by hand
+		return fmt.Errorf("%w: transfer %s out of no charge was not made here", ledger.ErrUnknown, id)
 	}
 	hold, err := s.holdOf(ctx, t.Source)
 	if err != nil {
@@ -247,20 +258,25 @@ func (s *Sender) noteReversals(ctx context.Context) error {
 			return err
 		}
 		p, _ := payoutIn(h, of.Payee)
-		dispute, ok := lastLost(h)
-		if !ok || p.Transfer == "" {
-			return nil
+		if p.Recoverable == p.Recovered {
+			return nil // it came back since the list was read
 		}
 		before, err := intent.Of(ctx, tx, intent.KindReversal, p.Transfer)
 		if err != nil || anyOpen(before) {
 			return err
 		}
-		first := reversalID(p.Transfer, dispute)
-		id, ok := nextTry(ofDispute(before, first), first, tx.Now(), mostReversals)
-		if !ok {
-			return nil
+		// Banks decide in an order of their own, so what was taken back, or refused, for one
+		// of them says nothing of another.
+		for _, c := range slices.Backward(h.Chargebacks) {
+			if c.State != ledger.ChargebackLost {
+				continue
+			}
+			first := reversalID(p.Transfer, c.ID)
+			if id, ok := nextTry(ofDispute(before, first), first, tx.Now(), mostReversals); ok {
+				return intent.Note(ctx, tx, id, intent.KindReversal, p.Transfer)
+			}
 		}
-		return intent.Note(ctx, tx, id, intent.KindReversal, p.Transfer)
+		return nil
 	})
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/stratosfund/stratosfund/escrow/processortest"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
 	"github.com/stratosfund/stratosfund/indexer/crashpoint"
+	"github.com/stratosfund/stratosfund/indexer/sqlite"
+	"github.com/stratosfund/stratosfund/lexicons/money"
 )
 
 // net is what Ann gets of an amount.
@@ -366,6 +368,59 @@ func TestR17_AfterAReleaseAndLostIsTakenFromThePayee(t *testing.T) {
 	}
 }
 
+// TestR17_EachOfTwoThatAreLostIsTakenFromThePayee: also of the one that began first and was
+// lost last.
+func TestR17_EachOfTwoThatAreLostIsTakenFromThePayee(t *testing.T) {
+	t.Parallel()
+	for _, first := range []int{0, 1} {
+		w := newWorld(t)
+		w.released("h1")
+		ids := []payments.DisputeID{w.dispute("h1", 1000, false), w.dispute("h1", 1500, false)}
+		w.lose(ids[first])
+		w.passes(2 * time.Hour)
+		if p := w.Hold("h1").Payouts[0]; p.Recovered == 0 || p.Recovered != p.Recoverable || p.Recovered == net {
+			t.Errorf("after one of two the payout is %+v", p)
+		}
+		w.lose(ids[1-first])
+		w.passes(2 * time.Hour)
+		if p := w.Hold("h1").Payouts[0]; p.Recovered != net || p.Recovered != p.Recoverable {
+			t.Errorf("after both the payout is %+v", p)
+		}
+		w.Agree()
+		w.noHalt()
+	}
+}
+
+// TestR17_WhatIsLostAfterAllTriesForAnotherIsStillTaken: the payee had nothing for a month,
+// and then another bank decides.
+func TestR17_WhatIsLostAfterAllTriesForAnotherIsStillTaken(t *testing.T) {
+	t.Parallel()
+	w := &world{World: processortest.New(t, func(c *simulator.Config) { c.Terms.EvidenceWithin = 90 * day })}
+	w.restart(nil)
+	w.released("h1")
+	_, err := w.Control.PayOut(t.Context(), string(w.Account), net, "usd")
+	w.OK(err)
+	earlier, later := w.dispute("h1", 1000, false), w.dispute("h1", 1500, false)
+	w.lose(later)
+	for range mostReversals {
+		w.Advance(firstPause << doublings)
+		w.pass()
+	}
+	_, err = w.Control.Charge(t.Context(), simulator.StrangerCharge{Amount: 10_000, Currency: "usd", Account: string(w.Account)})
+	w.OK(err)
+	w.passes(2 * day)
+	if p := w.Hold("h1").Payouts[0]; p.Recovered != 0 {
+		t.Errorf("after all tries the payout is %+v", p)
+	}
+	w.lose(earlier)
+	w.passes(2 * time.Hour)
+	if p := w.Hold("h1").Payouts[0]; p.Recovered != net {
+		t.Errorf("after the other was lost the payout is %+v", p)
+	}
+	w.Agree()
+	w.noHalt()
+}
+
 func TestR17_WhatThePayeeHasNoMoreStaysTheOperatorsLoss(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -403,4 +458,55 @@ func TestR17_BeforeTheTransferIsWithheld(t *testing.T) {
 	}
 	w.Want("h1", "charged-back(chargeback)")
 	w.Agree()
+}
+
+// TestR17_WithheldWhileTransfersAreNoted: a bank keeps everything between the list of what is
+// due and the note of it.
+func TestR17_WithheldWhileTransfersAreNoted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.PaysAtOnce)
+	w.Held("h2", amount, processortest.PaysAtOnce)
+	w.Settle()
+	list := func(ctx context.Context, q sqlite.Querier, after ledger.PayoutOf, limit int) ([]ledger.PayoutOf, error) {
+		due, err := ledger.PayoutsDue(ctx, q, after, limit)
+		if len(due) == 2 {
+			w.lose(w.dispute("h1", 0, false))
+		}
+		return due, err
+	}
+	w.OK(w.sender.eachPayout(t.Context(), list, w.sender.noteTransfer))
+	w.passes(2 * time.Hour)
+	if len(w.transfers()) != 1 {
+		t.Errorf("of two payouts, one of them withheld, these were sent: %v", w.transfers())
+	}
+	w.Want("h1", "charged-back(chargeback)")
+	w.Want("h2", "released")
+	w.Agree()
+	w.noHalt()
+}
+
+// TestDisputeObject_WhatIsOverIsNotOpen: nobody asks again about a dispute that is over, so
+// one that stayed open would keep what it took contested for ever.
+func TestDisputeObject_WhatIsOverIsNotOpen(t *testing.T) {
+	t.Parallel()
+	took := payments.Movement{ID: "txn_1", Kind: payments.MovementAdjustment, Amount: money.Money{Amount: -amount, Currency: "USD"}, Fee: money.Money{Currency: "USD"}}
+	for status, want := range map[payments.DisputeStatus]ledger.ChargebackState{
+		payments.InquiryOpen:      ledger.ChargebackOpen,
+		payments.InquiryInReview:  ledger.ChargebackOpen,
+		payments.InquiryClosed:    ledger.ChargebackLost,
+		payments.DisputeOpen:      ledger.ChargebackOpen,
+		payments.DisputeInReview:  ledger.ChargebackOpen,
+		payments.DisputeWon:       ledger.ChargebackWon,
+		payments.DisputeLost:      ledger.ChargebackLost,
+		payments.DisputePrevented: ledger.ChargebackLost,
+	} {
+		object, err := disputeObject(payments.Dispute{ID: "dp_1", Status: status, Movements: []payments.Movement{took}}, "h1")
+		if err != nil || object.State != want || over(status) == (object.State == ledger.ChargebackOpen) {
+			t.Errorf("%s, over %t: %+v, %v", status, over(status), object, err)
+		}
+		if object, err := disputeObject(payments.Dispute{ID: "dp_1", Status: status}, "h1"); err != nil || object.Withdrawn != nil {
+			t.Errorf("%s, which took nothing: %+v, %v", status, object, err)
+		}
+	}
 }

@@ -8,6 +8,8 @@
 // simulator mode each page says so first.
 //
 // Whoever has a payment's id may see it and pay: the id cannot be guessed, and is all
-// that the client hands to the payer's browser. The package decides nothing; escrow/checkout
+// that the client hands to the payer's browser. But however often somebody loads pages, and
+// however slow the processor is, only so many of them wait for it: a page that may not shows
+// what is known. The package decides nothing; escrow/checkout
 // does.
 package pages

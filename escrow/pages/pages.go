@@ -5,6 +5,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -29,7 +30,7 @@ var style []byte
 type Desk interface {
 	Offer(context.Context, ledger.HoldID) (checkout.Offer, error)
 	Confirm(ctx context.Context, id ledger.HoldID, agreed string) (url string, err error)
-	ObserveIntent(context.Context, payments.IntentID) error
+	Glance(context.Context, ledger.HoldID) error
 	Terms(context.Context, syntax.RecordKey) (repo.Agreed, error)
 }
 
@@ -58,14 +59,19 @@ type Pages struct {
 	visits    Visits
 	log       *slog.Logger
 	templates map[string]*template.Template
+	asking    chan struct{} // whoever holds a place of it may wait for the processor
 }
+
+// mostAsking is how many pages may wait for the processor at the same time: some of the
+// places of the whole service, of which webhooks and the API need the others.
+const mostAsking = 64
 
 // names are the pages; each is a file that fills the layout.
 var names = []string{"home", "pay", "paid", "terms", "payout", "problem"}
 
 // New returns the pages.
 func New(cfg Config, desk Desk, visits Visits, log *slog.Logger) *Pages {
-	p := &Pages{cfg: cfg, desk: desk, visits: visits, log: log.With("component", "pages"), templates: map[string]*template.Template{}}
+	p := &Pages{cfg: cfg, desk: desk, visits: visits, log: log.With("component", "pages"), templates: map[string]*template.Template{}, asking: make(chan struct{}, mostAsking)}
 	for _, name := range names {
 		p.templates[name] = template.Must(template.ParseFS(files, "templates/layout.html", "templates/"+name+".html"))
 	}
@@ -98,6 +104,9 @@ func (p *Pages) Register(s Server) {
 	}
 }
 
+// maxForm is how many bytes a form may have: the largest has the address of some terms.
+const maxForm = 8 << 10
+
 // guarded sets what holds for every page.
 func (p *Pages) guarded(next http.Handler) http.Handler {
 	policy := "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' " + p.processorPages()
@@ -108,6 +117,7 @@ func (p *Pages) guarded(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "same-origin") // an id is not for the processor, nor for clients
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Robots-Tag", "noindex")
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -140,6 +150,18 @@ func (p *Pages) banner() string {
 		return "Simulation: no money moves. Never enter a real card number."
 	default:
 		return "Test mode: no real money moves."
+	}
+}
+
+// ask runs fn, which may wait for the processor, or returns checkout.ErrBusy while too many
+// pages do.
+func (p *Pages) ask(fn func() error) error {
+	select {
+	case p.asking <- struct{}{}:
+		defer func() { <-p.asking }()
+		return fn()
+	default:
+		return fmt.Errorf("%w: %d pages wait for the processor", checkout.ErrBusy, mostAsking)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stratosfund/stratosfund/escrow/checkout"
 	"github.com/stratosfund/stratosfund/escrow/ledger"
-	"github.com/stratosfund/stratosfund/escrow/payments"
 	"github.com/stratosfund/stratosfund/escrow/returnuri"
 	"github.com/stratosfund/stratosfund/lexicons/money"
 )
@@ -80,7 +79,15 @@ func (p *Pages) showPay(w http.ResponseWriter, r *http.Request) {
 // confirm takes the agreement, and sends the payer to the processor.
 func (p *Pages) confirm(w http.ResponseWriter, r *http.Request) {
 	id := ledger.HoldID(r.PathValue("payment"))
-	next, err := p.desk.Confirm(r.Context(), id, r.PostFormValue("terms"))
+	if err := r.ParseForm(); err != nil { // nothing else is parsed: our form uploads nothing
+		p.failed(w, r, fmt.Errorf("%w: %w", checkout.ErrTerms, err))
+		return
+	}
+	var next string
+	err := p.ask(func() (err error) {
+		next, err = p.desk.Confirm(r.Context(), id, r.PostForm.Get("terms"))
+		return err
+	})
 	switch {
 	case errors.Is(err, checkout.ErrOver):
 		next = "/paid/" + url.PathEscape(string(id))
@@ -106,7 +113,7 @@ func (p *Pages) showPaid(w http.ResponseWriter, r *http.Request) {
 	o, err := p.desk.Offer(r.Context(), id)
 	if err == nil && o.Confirmed && o.Live() {
 		// Whoever comes back from the processor knows sooner than its webhook tells.
-		if err := p.desk.ObserveIntent(r.Context(), payments.IntentID(id)); err != nil {
+		if err := p.ask(func() error { return p.desk.Glance(r.Context(), id) }); err != nil {
 			p.log.WarnContext(r.Context(), "session not observed", "hold", id, "err", err)
 		}
 		o, err = p.desk.Offer(r.Context(), id)
@@ -143,7 +150,7 @@ func told(o checkout.Offer) (head, sentence string) {
 	case checkout.StatusExpired:
 		return "This offer is over", ended(o.Ending)
 	case checkout.StatusFailed:
-		return "This could not be paid", "The payment processor refused to take the payment. Nothing was charged. Go back and start again."
+		return "This could not be paid", ended(o.Ending)
 	case "paid":
 		return "Thank you", "Your donation arrived at the developer's own account."
 	case "reversed":
@@ -176,6 +183,10 @@ func ended(why checkout.Ending) string {
 		return "What you signed was deleted meanwhile. Nothing was charged."
 	case checkout.EndingClosed:
 		return "Nothing is taken for this work any more. Nothing was charged."
+	case checkout.EndingRefused:
+		return "The payment processor refused to take the payment. Nothing was charged. Go back and start again."
+	case checkout.EndingUnfit:
+		return "What reached the developer's own account is not what was offered here, so there is no receipt for it. If your card was charged, ask the developer."
 	default:
 		return "Its time was up before it was paid. Nothing was charged. Go back and start again."
 	}

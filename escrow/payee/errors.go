@@ -19,6 +19,9 @@ var (
 	ErrUnsupported = errors.New("payee: the processor opens no account there")
 	// ErrReturn is returned by Begin for an address that people are not sent to.
 	ErrReturn = errors.New("payee: not an address that people are sent to")
+	// ErrTooLong is returned by Begin for a DID so long that no transfer to it could be
+	// named at the processor.
+	ErrTooLong = errors.New("payee: the DID is too long to be paid")
 	// ErrVisit is returned for a visit that nobody began, or that is over.
 	ErrVisit = errors.New("payee: the visit is over")
 	// ErrStranger is returned by Observe for an account that is not of this escrow.

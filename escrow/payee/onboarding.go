@@ -43,12 +43,15 @@ type Visit struct {
 // and makes a link. The country is needed for that, and means nothing later. It may be
 // called as often as one likes.
 //
-// Beside an error of the processor it returns ErrCountry, ErrUnsupported, ErrReturn, or
-// payments.ErrDoubled.
+// Beside an error of the processor it returns ErrCountry, ErrUnsupported, ErrReturn,
+// ErrTooLong, or payments.ErrDoubled.
 func (p *Payees) Begin(ctx context.Context, did syntax.DID, country, returnURI string) (Account, payments.Link, error) {
 	returnURI, err := returnuri.Parse(returnURI, p.cfg.Local)
 	if err != nil {
 		return Account{}, payments.Link{}, fmt.Errorf("%w: %w", ErrReturn, err)
+	}
+	if err := nameable(did); err != nil {
+		return Account{}, payments.Link{}, err
 	}
 	a, err := p.opened(ctx, did, country)
 	if err != nil {
@@ -61,6 +64,17 @@ func (p *Payees) Begin(ctx context.Context, did syntax.DID, country, returnURI s
 	}
 	link, err := p.link(ctx, a, token)
 	return a, link, err
+}
+
+// nameable wants that every order about a payee can be sent. The longest key of them is
+// that of a transfer: a hold, the payee, and which try it is.
+func nameable(did syntax.DID) error {
+	const hold, lastTry = "abcdefghijklmnopqrstuvwxyz", "/9999" // holds have as many letters
+	transfer := intent.Intent{Kind: intent.KindTransfer, ID: payments.IntentID(hold + "/" + did.String() + lastTry)}
+	if err := transfer.Key().Check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrTooLong, err)
+	}
+	return nil
 }
 
 // opened returns the payee's account at the processor, and opens it first if need be.

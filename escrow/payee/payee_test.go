@@ -2,6 +2,7 @@ package payee_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -331,6 +332,44 @@ func TestBegin_RefusesWhatNobodyCanActOn(t *testing.T) {
 	}
 	if n := len(w.accounts()); n != 0 {
 		t.Errorf("and %d accounts were opened", n)
+	}
+}
+
+// TestBegin_WhoseDIDIsTooLongForAKeyIsRefusedAndStopsNobody: an order about such a payee
+// could never be sent, and a process that could not send it ended again and again.
+func TestBegin_WhoseDIDIsTooLongForAKeyIsRefusedAndStopsNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	web := func(length int) syntax.DID {
+		return syntax.DID("did:web:" + strings.Repeat("a", length-len("did:web:")-len(".org")) + ".org")
+	}
+	for _, did := range []syntax.DID{web(261), web(215)} {
+		if _, _, err := w.payees.Begin(t.Context(), did, "US", home); !errors.Is(err, payee.ErrTooLong) {
+			t.Errorf("a DID of %d characters: %v", len(did), err)
+		}
+		if _, err := w.payees.Account(t.Context(), did); !errors.Is(err, payee.ErrNotFound) {
+			t.Errorf("a DID of %d characters is kept: %v", len(did), err)
+		}
+	}
+	if a, _, err := w.payees.Begin(t.Context(), web(214), "US", home); err != nil || a.ID == "" {
+		t.Errorf("a DID of 214 characters: %+v, %v", a, err)
+	}
+	w.ok(payments.Key("transfer/" + strings.ToLower(rand.Text()) + "/" + string(web(214)) + "/9999").Check())
+
+	// One that is there all the same, and somebody behind it whose answer was lost.
+	w.ok(w.store.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO payee (did, country, created_at) VALUES ($1, 'US', 1)`, web(261))
+		return errors.Join(err, intent.Note(ctx, tx, payments.IntentID(web(261)), intent.KindAccount, string(web(261))))
+	}))
+	w.fault(simulator.FaultErrorBefore, "POST /v1/accounts")
+	if _, _, err := w.payees.Begin(t.Context(), ann, "US", home); err == nil {
+		t.Error("the processor's error did not come")
+	}
+	w.clock = w.clock.Add(time.Hour)
+	_, err := w.payees.Pass(t.Context())
+	w.ok(err)
+	if a, err := w.payees.Account(t.Context(), ann); err != nil || a.ID == "" {
+		t.Errorf("the other payee has %+v, %v", a, err)
 	}
 }
 

@@ -272,8 +272,7 @@ func (p *Payees) openAgain(ctx context.Context) error {
 
 // damage tells an error of ours from one of the processor.
 func (p *Payees) damage(err error) bool {
-	var failure *payments.Failure
-	return err != nil && !errors.As(err, &failure) && !errors.Is(err, ErrStranger) && !errors.Is(err, payments.ErrDoubled)
+	return err != nil && !payments.Outside(err) && !errors.Is(err, ErrStranger)
 }
 
 // uncheckedSince are those of the accounts that were asked about last before a moment.

@@ -62,8 +62,8 @@ func (r Reason) Waiting() bool {
 // Accept returns the charge of a session if its money is exactly what the checkout
 // asked for: complete, paid, succeeded, by one card charge, captured, not refunded; in
 // amount and currency, mark and group, account and mode as the intent says; and
-// without any conversion of currency between the payer and the balance. Else it
-// returns a *Rejection. The session has to be whole, as [Checkouts.Session] gives it.
+// without any conversion of currency between the payer and the platform's balance. Else
+// it returns a *Rejection. The session has to be whole, as [Checkouts.Session] gives it.
 //
 // What could be another's is looked at first, so that a Waiting reason is said only of
 // a session that is the intent's.
@@ -153,7 +153,11 @@ func Taken(s Session, want Checkout, mode Mode) (Charge, error) {
 		return notYet(ReasonNoMovement)
 	}
 
-	// It arrived on the balance in the same currency.
+	// It arrived on our balance in the same currency. An account of a payee may have another
+	// one, into which the processor converts what comes there.
+	if want.Account != Platform {
+		return *c, nil
+	}
 	m := c.Movement
 	if m.Converted || m.Amount.Currency != want.Amount.Currency {
 		return no(ReasonConverted, m.Amount.Currency, want.Amount.Currency)

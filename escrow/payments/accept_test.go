@@ -138,6 +138,27 @@ func TestR9_PaymentIsRefusedWithTheReason(t *testing.T) {
 	}
 }
 
+// TestR5_ADonationMayBeConvertedIntoThePayeesOwnCurrency: what becomes of it on an account
+// of theirs is theirs to know; on the escrow's own account it never may.
+func TestR5_ADonationMayBeConvertedIntoThePayeesOwnCurrency(t *testing.T) {
+	t.Parallel()
+	for _, account := range []AccountID{Platform, "acct_payee"} {
+		in := testCheckout()
+		in.Account = account
+		s := paid(in, false)
+		m := s.Payment.Charge.Movement
+		m.Amount, m.Converted = money.Money{Amount: 2250, Currency: "EUR"}, true
+		_, err := Accept(s, in, Test)
+		if no, _ := errors.AsType[*Rejection](err); (no == nil) == (account == Platform) {
+			t.Errorf("on %q: %v", account, err)
+		}
+		s.Payment.Charge.Movement = nil
+		if _, err := Accept(s, in, Test); err == nil {
+			t.Errorf("on %q: accepted before it was there", account)
+		}
+	}
+}
+
 func TestTaken_IsAcceptForMoneyThatMayHaveGoneBack(t *testing.T) {
 	t.Parallel()
 	in := testCheckout()

@@ -29,10 +29,14 @@ const (
 	MovementFee        MovementKind = "stripe_fee"
 	MovementTopup      MovementKind = "topup"
 	MovementPayout     MovementKind = "payout"
+	// MovementReserve takes from what is available to what is reserved, or gives it back.
+	MovementReserve MovementKind = "reserve_transaction"
+	// MovementCollection covers a payee's account that was below zero for half a year.
+	MovementCollection MovementKind = "connect_collection_transfer"
 )
 
-// Movement is one change of the platform's balance. The net amounts of all movements
-// add up to the balance: there is no other way in or out.
+// Movement is one change of the platform's balance. The net amounts of all movements but
+// reserves add up to the balance with what is reserved: there is no other way in or out.
 type Movement struct {
 	ID   MovementID
 	Kind MovementKind

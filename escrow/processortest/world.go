@@ -133,6 +133,13 @@ func (w *World) Advance(by time.Duration) {
 	w.OK(w.Control.SetClock(w.T.Context(), w.Now(), true))
 }
 
+// Leap moves the escrow's clock alone, below zero back.
+func (w *World) Leap(by time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clock = w.clock.Add(by)
+}
+
 // OK ends the test at an error.
 func (w *World) OK(err error) {
 	w.T.Helper()

@@ -62,9 +62,9 @@ func (f *Fetcher) Fetch(ctx context.Context, uri syntax.ATURI) (Proof, error) {
 	if err != nil || uri.Collection() == "" || uri.RecordKey() == "" {
 		return Proof{}, fmt.Errorf("%w: %s", ErrNotRecord, uri)
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	asking, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	account, err := f.directory.LookupDID(ctx, did)
+	account, err := f.directory.LookupDID(asking, did)
 	if err != nil {
 		return Proof{}, fmt.Errorf("%w: look up %s: %w", ErrUnavailable, did, err)
 	}
@@ -72,16 +72,17 @@ func (f *Fetcher) Fetch(ctx context.Context, uri syntax.ATURI) (Proof, error) {
 	if err != nil {
 		return Proof{}, fmt.Errorf("%w: the DID document of %s has no usable key: %w", ErrUnavailable, did, err)
 	}
-	// Before the PDS is asked: what the index sees while it answers may be newer.
+	// Before the PDS is asked: what the index sees while it answers may be newer. And not
+	// in the time that strangers have: an error of the index is one of ours.
 	seen, err := f.revs(ctx, did)
 	if err != nil {
 		return Proof{}, err
 	}
-	car, err := f.ask(ctx, account.PDSEndpoint(), uri, did)
+	car, err := f.ask(asking, account.PDSEndpoint(), uri, did)
 	if err != nil {
 		return Proof{}, fmt.Errorf("%w: %s: %w", ErrUnavailable, uri, err)
 	}
-	found, err := reposync.VerifyRecord(ctx, key, did, car, uri.Collection(), uri.RecordKey(), f.now())
+	found, err := reposync.VerifyRecord(asking, key, did, car, uri.Collection(), uri.RecordKey(), f.now())
 	if _, ok := errors.AsType[*reposync.DropError](err); ok {
 		return Proof{}, fmt.Errorf("%w: %s: %w", ErrForged, uri, err)
 	}

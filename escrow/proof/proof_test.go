@@ -10,8 +10,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -228,4 +230,37 @@ func TestFetch_ReachesNoPrivateAddress(t *testing.T) {
 	if reached {
 		t.Error("a private address was reached")
 	}
+}
+
+// slow is a directory that answers in the last moment.
+type slow struct{ identity.Directory }
+
+func (slow) LookupDID(ctx context.Context, did syntax.DID) (*identity.Identity, error) {
+	<-ctx.Done()
+	key, err := atcrypto.GeneratePrivateKeyK256()
+	if err != nil {
+		return nil, err
+	}
+	public, err := key.PublicKey()
+	return &identity.Identity{DID: did, Keys: map[string]identity.VerificationMethod{"atproto": {Type: "Multikey", PublicKeyMultibase: public.Multibase()}}}, err
+}
+
+// nobody answers no question.
+type nobody struct{}
+
+func (nobody) Query(ctx context.Context, _ string, _ syntax.NSID, _ url.Values, _ string, _ func(io.Reader) error) error {
+	return ctx.Err()
+}
+
+// TestFetch_OfASlowAccountIsNoTroubleOfOurs: what a stranger uses of the time is not taken
+// from our own index, whose errors end the process.
+func TestFetch_OfASlowAccountIsNoTroubleOfOurs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		revs := func(ctx context.Context, _ syntax.DID) (syntax.TID, error) { return "", ctx.Err() }
+		_, err := proof.NewFetcher(slow{}, nobody{}, revs, time.Now).Fetch(t.Context(), "at://did:plc:slowslowslowslowslowslow/fund.stratos.feature.pledge/3l4kq2xyzab22")
+		if !errors.Is(err, proof.ErrUnavailable) {
+			t.Errorf("%v, want ErrUnavailable", err)
+		}
+	})
 }

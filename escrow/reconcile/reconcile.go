@@ -32,8 +32,10 @@ const (
 	daily  = 24 * time.Hour
 	// again is how soon after the processor could not be asked.
 	again = time.Minute
-	// rounds bounds how often balances are compared, when something moves meanwhile.
-	rounds = 3
+	// rounds bounds how often balances are compared, when something moves meanwhile, and
+	// between is how long to wait until they are compared again.
+	rounds  = 3
+	between = 2 * time.Second
 	// batch bounds what is read of the ledger at a time.
 	batch = 1000
 	// strangers bounds how many are named, and logged how many findings are told each time.
@@ -57,6 +59,8 @@ type Options struct {
 	Log      *slog.Logger
 	Clock    func() time.Time
 	Registry prometheus.Registerer
+	// Pause waits a little between two rounds; nil for [between].
+	Pause func(context.Context) error
 }
 
 // Reconciler compares. Run belongs to one goroutine; Compare to any.
@@ -67,15 +71,31 @@ type Reconciler struct {
 	observe   Observe
 	log       *slog.Logger
 	now       func() time.Time
+	pause     func(context.Context) error
 	metrics   *metrics
 	all       time.Time // when all is compared next
 }
 
 // New wires a reconciler for the escrow of this DID, and starts nothing.
 func New(escrow syntax.DID, s *store.Store, p Processor, observe Observe, opts Options) *Reconciler {
-	return &Reconciler{
+	r := &Reconciler{
 		escrow: escrow, store: s, processor: p, observe: observe,
-		log: opts.Log.With("component", "reconcile"), now: opts.Clock, metrics: newMetrics(opts.Registry),
+		log: opts.Log.With("component", "reconcile"), now: opts.Clock, pause: opts.Pause, metrics: newMetrics(opts.Registry),
+	}
+	if r.pause == nil {
+		r.pause = pause
+	}
+	return r
+}
+
+func pause(ctx context.Context) error {
+	timer := time.NewTimer(between)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }
 
@@ -132,8 +152,15 @@ func (r *Reconciler) pass(ctx context.Context) (wait time.Duration, err error) {
 		wrong, err = r.wrong(ctx)
 	}
 	if err == nil {
-		full := wrong || !r.now().Before(r.all)
-		if _, err = r.Compare(ctx, full); err == nil && full {
+		left := r.all.Sub(r.now())
+		full := wrong || left <= 0 || left > daily // or the clock was set back
+		var report *Report
+		report, err = r.Compare(ctx, full)
+		switch {
+		case err != nil:
+		case report.Moving:
+			return again, nil
+		case full:
 			r.all = r.now().Add(daily)
 		}
 	}
@@ -190,24 +217,44 @@ func (r *Reconciler) Watch(ctx context.Context) error {
 // wrong. When nothing is wrong with all of them, money that it had stopped goes on: what
 // was missing has come, as after an outage that lasted longer than anything may be in
 // flight.
+//
+// Balances may differ because something moved while they were compared. Only the same
+// difference in each round is one.
 func (r *Reconciler) Compare(ctx context.Context, full bool) (*Report, error) {
-	report := newReport(r.now().UTC(), full)
+	at := r.now().UTC()
+	var steady map[string]bool // the differences that each round found
 	for round := 1; ; round++ {
-		quiet, err := r.compare(ctx, report)
+		report := newReport(at, full)
+		different, err := r.compare(ctx, report)
 		if err != nil {
 			return nil, err
 		}
-		if quiet || round == rounds {
-			break
+		same := map[string]bool{}
+		for _, f := range different {
+			if round == 1 || steady[f.String()] {
+				same[f.String()] = true
+			}
 		}
-		report = newReport(report.At, full)
+		steady = same
+		if len(different) > 0 && round < rounds {
+			if err := r.pause(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		for _, f := range different {
+			if steady[f.String()] {
+				report.wrong(f)
+			} else {
+				report.Moving = true
+			}
+		}
+		return report, r.keep(ctx, report)
 	}
-	return report, r.keep(ctx, report)
 }
 
-// compare is one round. Quiet is false when the balances differ, which may be because
-// something moved meanwhile: only the same difference every time is one.
-func (r *Reconciler) compare(ctx context.Context, report *Report) (quiet bool, err error) {
+// compare is one round. It returns where the balances differ.
+func (r *Reconciler) compare(ctx context.Context, report *Report) (different []Finding, err error) {
 	since := time.Time{}
 	if !report.Full {
 		since = report.At.Add(-window)
@@ -216,24 +263,28 @@ func (r *Reconciler) compare(ctx context.Context, report *Report) (quiet bool, e
 	flying := map[money.Currency]int64{}
 	for m, err := range r.processor.Movements(ctx, payments.MovementQuery{Since: since}) {
 		if err != nil {
-			return false, err
+			return nil, err
 		}
 		report.Movements++
 		listed[m.ID] = true
 		if err := r.match(ctx, report, flying, m); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	if report.Full {
 		if err := r.unlisted(ctx, report, listed); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 	return r.balances(ctx, report, flying)
 }
 
-// match compares one movement with what the ledger made of it.
+// match compares one movement with what the ledger made of it: nothing of a reserve, which
+// the balance still shows.
 func (r *Reconciler) match(ctx context.Context, report *Report, flying map[money.Currency]int64, m payments.Movement) error {
+	if m.Kind == payments.MovementReserve {
+		return nil
+	}
 	booked, known, err := r.booked(ctx, m.ID)
 	if err != nil {
 		return err
@@ -326,10 +377,10 @@ func (r *Reconciler) unlisted(ctx context.Context, report *Report, listed map[pa
 }
 
 // balances compares what the processor shows with what the ledger has and what flies.
-func (r *Reconciler) balances(ctx context.Context, report *Report, flying map[money.Currency]int64) (quiet bool, err error) {
+func (r *Reconciler) balances(ctx context.Context, report *Report, flying map[money.Currency]int64) (different []Finding, err error) {
 	b, err := r.processor.Balance(ctx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	report.Balance = Balance{b.Available, b.Pending, b.Reserved}
 	shown := map[money.Currency]int64{}
@@ -344,7 +395,7 @@ func (r *Reconciler) balances(ctx context.Context, report *Report, flying map[mo
 		return err
 	})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	expected := flying
 	for _, m := range have {
@@ -353,20 +404,22 @@ func (r *Reconciler) balances(ctx context.Context, report *Report, flying map[mo
 	for currency := range shown {
 		expected[currency] += 0 // also one of which the ledger has nothing
 	}
-	quiet = true
 	for currency, want := range expected {
 		r.metrics.difference.WithLabelValues(string(currency)).Set(float64(shown[currency] - want))
 		if shown[currency] != want {
-			quiet = false
-			report.wrong(Finding{Kind: KindBalance, Processor: money.Money{Amount: shown[currency], Currency: currency}, Ledger: money.Money{Amount: want, Currency: currency}})
+			different = append(different, Finding{Kind: KindBalance, Processor: money.Money{Amount: shown[currency], Currency: currency}, Ledger: money.Money{Amount: want, Currency: currency}})
 		}
 	}
-	return quiet, nil
+	return different, nil
 }
 
 // keep notes how it ended, and stops money for what is wrong, or lets it go on.
 func (r *Reconciler) keep(ctx context.Context, report *Report) error {
 	r.metrics.report(report)
+	if report.Moving && report.Found == 0 {
+		r.log.Info("the balance moved each time that it was compared, and is compared again")
+		return nil // what was found before stands
+	}
 	for _, f := range report.Findings[:min(logged, len(report.Findings))] {
 		r.log.Error("the processor and the ledger do not agree", "finding", f.Kind, "movement", f.Movement, "type", f.Type, "source", f.Source, "processor", f.Processor, "ledger", f.Ledger)
 	}

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,7 @@ type world struct {
 	sender     *outgoing.Sender
 	worker     *intake.Worker
 	reconciler *Reconciler
+	pauses     int // between rounds
 }
 
 func newWorld(t *testing.T) *world {
@@ -46,7 +48,10 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) use(p Processor, observe Observe) {
-	w.reconciler = New(processortest.Escrow, w.Store, p, observe, Options{Log: w.Log, Clock: w.Now})
+	w.reconciler = New(processortest.Escrow, w.Store, p, observe, Options{Log: w.Log, Clock: w.Now, Pause: func(context.Context) error {
+		w.pauses++
+		return nil
+	}})
 }
 
 func (w *world) compare(full bool) *Report {
@@ -239,6 +244,41 @@ func TestCompare_AStrangersMoneyIsInFlightAndThenStopsMoney(t *testing.T) {
 	}
 }
 
+// TestCompare_WhatIsReservedIsStillThere: the processor holds a part of the balance back for
+// a payee's account below zero, more of it later, and releases it.
+func TestCompare_WhatIsReservedIsStillThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Held("h1", amount, processortest.PaysAtOnce)
+	agrees := func(reserved int64) {
+		t.Helper()
+		for _, full := range []bool{false, true} {
+			r := w.compare(full)
+			w.want(r, 0)
+			if len(r.Unmatched) != 0 || len(r.Balance.Reserved) != 1 || r.Balance.Reserved[0].Amount != reserved {
+				t.Errorf("the report is %+v", r)
+			}
+		}
+	}
+	var moved []string
+	for n, amount := range []int64{2000, 300} {
+		id, err := w.Control.Reserve(t.Context(), amount, "usd")
+		w.OK(err)
+		moved = append(moved, id)
+		w.Advance(72 * time.Hour)
+		agrees(2000 + 300*int64(n))
+	}
+	id, err := w.Control.Release(t.Context(), 2300, "usd")
+	w.OK(err)
+	for _, id := range append(moved, id) {
+		w.OK(w.worker.ObserveMovement(t.Context(), payments.MovementID(id)))
+	}
+	agrees(0)
+	if halts := w.halts(); len(halts) != 0 {
+		t.Errorf("standing: %v", halts)
+	}
+}
+
 func TestCompare_AMovementOfNobodyIsAFinding(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -278,8 +318,57 @@ func TestCompare_AnotherBalanceIsAFinding(t *testing.T) {
 func TestCompare_WhatMovesMeanwhileIsNoFinding(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.use(&busy{Client: w.Client, move: func() { w.Held("h1", amount, processortest.Pays) }}, w.worker.ObserveMovement)
+	w.use(&busy{Client: w.Client, move: sync.OnceFunc(func() { w.Held("h1", amount, processortest.Pays) })}, w.worker.ObserveMovement)
 	w.want(w.compare(true), 0)
+	if w.pauses != 1 {
+		t.Errorf("it paused %d times, want once", w.pauses)
+	}
+}
+
+// During a mass refund each look finds another difference, and none of them is one. Nor does
+// it say that what stood still may go on.
+func TestCompare_WhatMovesEachTimeIsNoFinding(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := int64(0)
+	moving := &busy{Client: w.Client, move: func() {
+		n++
+		w.Held(ledger.HoldID(fmt.Sprintf("h%d", n)), amount+n, processortest.Pays)
+	}}
+	w.use(moving, w.worker.ObserveMovement)
+	r := w.compare(true)
+	w.want(r, 0)
+	if !r.Moving || r.Clean() || w.pauses != rounds-1 {
+		t.Errorf("after %d pauses it moves: %t, and agrees: %t", w.pauses, r.Moving, r.Clean())
+	}
+	if wait, err := w.reconciler.Pass(t.Context()); err != nil || wait != again {
+		t.Errorf("it is compared again after %s: %v", wait, err)
+	}
+
+	w.use(richer{w.Client, 1}, w.worker.ObserveMovement)
+	w.want(w.compare(true), 0, KindBalance)
+	w.use(moving, w.worker.ObserveMovement)
+	if r := w.compare(true); r.Found != 0 || len(w.halts()) != 1 {
+		t.Errorf("standing: %v after %+v", w.halts(), r)
+	}
+	w.use(w.Client, w.worker.ObserveMovement)
+	w.want(w.compare(true), 0)
+}
+
+// What is wrong in one currency is told also while another moves.
+func TestCompare_TheSameDifferenceEachTimeIsAFinding(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := int64(0)
+	w.use(&busy{Client: richer{w.Client, 1}, add: func(b *payments.Balance) {
+		n++
+		b.Pending = append(b.Pending, money.Money{Amount: n, Currency: "EUR"})
+	}}, w.worker.ObserveMovement)
+	r := w.compare(true)
+	w.want(r, 0, KindBalance)
+	if f := r.Findings[0]; f.Processor.Currency != "USD" || !r.Moving {
+		t.Errorf("it is %s, and moves: %t", f, r.Moving)
+	}
 }
 
 func TestWatch_AnAccountThatIsEmptiedStopsCheckouts(t *testing.T) {
@@ -423,6 +512,7 @@ func (p richer) Balance(ctx context.Context) (payments.Balance, error) {
 type busy struct {
 	Client Processor
 	move   func()
+	add    func(*payments.Balance) // to what it shows
 }
 
 func (p *busy) Movements(ctx context.Context, q payments.MovementQuery) iter.Seq2[payments.Movement, error] {
@@ -446,7 +536,9 @@ func (p *busy) Balance(ctx context.Context) (payments.Balance, error) {
 	b, err := p.Client.Balance(ctx)
 	if p.move != nil {
 		p.move()
-		p.move = nil
+	}
+	if p.add != nil {
+		p.add(&b)
 	}
 	return b, err
 }

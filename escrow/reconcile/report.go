@@ -67,6 +67,9 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 	Flying   int       `json:"flying"`
 	Found    int       `json:"found"`
+	// Moving says that a balance differed by something else each time that it was compared:
+	// whether it agrees was not to be known.
+	Moving bool `json:"moving"`
 	// Balance is what the processor said that it has.
 	Balance Balance `json:"balance"`
 	// Unmatched are the movements of either list without a match in the other.
@@ -105,8 +108,8 @@ func newReport(at time.Time, full bool) *Report {
 	return &Report{At: at, Full: full, InFlight: []Finding{}, Findings: []Finding{}, Unmatched: []Unmatched{}}
 }
 
-// Clean reports whether nothing is wrong.
-func (r *Report) Clean() bool { return r.Found == 0 }
+// Clean reports whether nothing is wrong, and the balances agree.
+func (r *Report) Clean() bool { return r.Found == 0 && !r.Moving }
 
 func (r *Report) wrong(f Finding) {
 	if r.Found++; len(r.Findings) < kept {

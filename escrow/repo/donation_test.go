@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -45,6 +46,33 @@ func (w *world) wantDonation(statuses ...string) {
 	if r.Payer != "did:plc:payerpayerpayerpayerpaye" || r.Value.Amount != 2500 || r.Subject.Uri != donation.String() || r.HeldUntil != nil {
 		w.t.Errorf("the receipt is %+v", r)
 	}
+}
+
+func TestPin_OfADonationStandsOnceItIsPaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	pin := pinOf("h1", w.account.DID)
+	pin.Pledge = donation
+	other := pin
+	other.Development.Uri, other.HeldUntil = "at://did:plc:ann/fund.stratos.work.development/3lbqxkdzvqk2b", pin.HeldUntil.Add(time.Hour)
+	pinned := func(p Pin) error {
+		return w.store.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error { return w.repo.PinReceipt(ctx, tx, p) })
+	}
+	w.ok(pinned(other))
+	w.donated() // by the first pin
+	w.ok(pinned(pin))
+	if err := pinned(other); !errors.Is(err, ErrPinned) {
+		t.Errorf("got %v, want ErrPinned", err)
+	}
+	err := w.store.Update(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE receipt_pin SET held_until = 0`)
+		return err
+	})
+	if err == nil {
+		t.Error("the database lets a pin change")
+	}
+	w.settle()
+	w.wantDonation("paid")
 }
 
 func TestR5_ADonationsReceiptSaysWhatBecameOfIt(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 
 var (
 	// ErrPinned is returned by PinReceipt for a pledge that was pinned to something
-	// else.
+	// else, and for a donation that was paid as such.
 	ErrPinned = errors.New("repo: the pledge was pinned to something else")
 	// ErrNoTerms is returned while the escrow has announced no terms, and for terms that
 	// it never had.

@@ -46,7 +46,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "stratos_escrow_repo_waiting", Help: "Records that are not published yet.",
 		}),
 		failing: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "stratos_escrow_repo_failing", Help: "Records of which a try failed.",
+			Name: "stratos_escrow_repo_failing", Help: "Records of which a try failed. Those that wait because the PDS is away are not among them.",
 		}),
 		compared: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "stratos_escrow_repo_compared_timestamp_seconds", Help: "When the whole repository was last compared with the database.",

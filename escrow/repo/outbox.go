@@ -140,3 +140,19 @@ func (r *Repo) Waiting(ctx context.Context, q sqlite.Querier) (w Waiting, err er
 	}
 	return w, nil
 }
+
+// OldestWaiting is since when the receipt of a pledge waits to be published, of those that
+// wait the first; zero if none does.
+func OldestWaiting(ctx context.Context, q sqlite.Querier) (oldest time.Time, err error) {
+	var at sql.NullInt64
+	err = q.QueryRowContext(ctx, `
+		SELECT min(change.at) FROM outbox JOIN change ON change.pledge = outbox.subject AND change.entry = outbox.place
+		WHERE outbox.done < outbox.wanted AND outbox.collection = 'fund.stratos.escrow.receipt'`).Scan(&at)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("repo: read since when receipts wait: %w", err)
+	}
+	if at.Valid {
+		oldest = time.UnixMilli(at.Int64).UTC()
+	}
+	return oldest, nil
+}

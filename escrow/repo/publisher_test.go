@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/stratosfund/stratosfund/escrow/ledger"
 	"github.com/stratosfund/stratosfund/escrow/payments"
@@ -110,7 +114,7 @@ func TestOutbox_KnowsOfAHistoryThatIsFull(t *testing.T) {
 		if got := w.waiting().Records; got != 0 {
 			t.Fatalf("%d wait", got)
 		}
-		w.do(func(ctx context.Context, tx *store.Tx) error { return w.ledger.RetryRefund(ctx, tx, "h1", try) })
+		w.do(func(ctx context.Context, tx *store.Tx) error { return w.ledger.RetryRefund(ctx, tx, "h1") })
 		if got := w.waiting().Records; got != 1 {
 			t.Fatalf("%d wait after retry %s, want 1", got, try)
 		}
@@ -253,6 +257,63 @@ func TestPDS_ThatIsAwayIsWaitedForAndThenToldInOrder(t *testing.T) {
 	}
 	w.wantReceipt("h3", "held refunding(withdrawn)")
 	w.wantReceipt("h2", "held")
+}
+
+// Whoever alarms on what docs/escrow.md says hears of a PDS that takes nothing, also when no
+// record is to blame.
+func TestPDS_ThatTakesNothingIsSeenByAnAlarm(t *testing.T) {
+	t.Parallel()
+	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "escrow.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []string{"| `stratos_escrow_repo_waiting` above 0 for an hour |", "| `stratos_escrow_repo_compared_timestamp_seconds` older than two hours"} {
+		if !strings.Contains(string(docs), row) {
+			t.Errorf("nothing says to alarm on %q", row)
+		}
+	}
+	tooMany := func(rw http.ResponseWriter, _ *http.Request) bool {
+		rw.Header().Set("Retry-After", "600")
+		return answer(rw, http.StatusTooManyRequests, "RateLimitExceeded")
+	}
+	for _, c := range []struct {
+		name   string
+		idle   bool // nothing waits to be published
+		before func(http.ResponseWriter, *http.Request) bool
+	}{
+		{"away", false, hangUp},
+		{"away, and nothing waits", true, hangUp},
+		{"the app password was revoked", true, func(rw http.ResponseWriter, _ *http.Request) bool {
+			return answer(rw, http.StatusUnauthorized, "AuthenticationRequired")
+		}},
+		{"429 to everything", true, tooMany},
+		{"429 to what is written", false, func(rw http.ResponseWriter, r *http.Request) bool { return isPut(r) && tooMany(rw, r) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.settle()
+			w.gate.set(c.before, nil)
+			if !c.idle {
+				w.held("h1")
+			}
+			since := w.clock
+			for w.clock.Before(since.Add(150 * time.Minute)) {
+				w.pass()
+			}
+			m := w.pub.metrics
+			compared := time.Unix(int64(testutil.ToFloat64(m.compared)), 0)
+			if testutil.ToFloat64(m.waiting) == 0 && w.clock.Sub(compared) < 2*time.Hour {
+				t.Errorf("nothing waits, and the repository was compared at %v, now is %v", compared, w.clock)
+			}
+			if c.idle == (testutil.ToFloat64(m.waiting) > 0) {
+				t.Errorf("%v records wait", testutil.ToFloat64(m.waiting))
+			}
+			if got := w.oldestWaiting(); c.idle != got.IsZero() || !c.idle && !got.Equal(since) {
+				t.Errorf("the first receipt waits since %v, want %v", got, since)
+			}
+		})
+	}
 }
 
 func TestPDS_RateLimitIsWaitedForInOrder(t *testing.T) {

@@ -29,22 +29,33 @@ type Pin struct {
 	HeldUntil time.Time
 }
 
-// PinReceipt fixes what the receipt of a pledge will say. The same pin again is
-// nothing; another one is ErrPinned. A receipt without a pin cannot be published, so
-// it belongs into the transaction that opens the pledge's hold.
+// PinReceipt fixes what the receipt of a pledge or donation will say. The same pin again
+// is nothing; another one is ErrPinned, but for a donation that was not paid: each offer
+// of one is under the terms of its own moment. A receipt without a pin cannot be
+// published, so it belongs into the transaction that opens the pledge's hold.
 func (r *Repo) PinReceipt(ctx context.Context, tx *store.Tx, p Pin) error {
 	p.HeldUntil = p.HeldUntil.UTC().Truncate(time.Millisecond)
-	switch there, err := loadPin(ctx, tx, p.Pledge); {
-	case err == nil && there != p:
-		return fmt.Errorf("%w: %s", ErrPinned, p.Pledge)
-	case err == nil:
+	there, err := loadPin(ctx, tx, p.Pledge)
+	switch {
+	case err == nil && there == p:
 		return nil
+	case err == nil:
+		paid, err := r.Donated(ctx, tx, p.Pledge)
+		if err != nil {
+			return err
+		}
+		if paid || p.Pledge.Collection() != lexicons.CollectionDonation {
+			return fmt.Errorf("%w: %s", ErrPinned, p.Pledge)
+		}
 	case !errors.Is(err, errUnpinned):
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `
+	_, err = tx.ExecContext(ctx, `
 		INSERT INTO receipt_pin (pledge, development, development_cid, proposal, proposal_cid, terms, terms_cid, held_until)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (pledge) DO UPDATE SET
+			development = excluded.development, development_cid = excluded.development_cid, proposal = excluded.proposal,
+			proposal_cid = excluded.proposal_cid, terms = excluded.terms, terms_cid = excluded.terms_cid, held_until = excluded.held_until`,
 		p.Pledge, p.Development.Uri, p.Development.Cid, p.Proposal.Uri, p.Proposal.Cid, p.Terms.Uri, p.Terms.Cid, p.HeldUntil.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("repo: pin the receipt of %s: %w", p.Pledge, err)

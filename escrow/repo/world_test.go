@@ -117,6 +117,15 @@ func (w *world) waiting() (out Waiting) {
 	return out
 }
 
+func (w *world) oldestWaiting() (at time.Time) {
+	w.t.Helper()
+	w.ok(w.store.Read(w.t.Context(), func(ctx context.Context, q sqlite.Querier) (err error) {
+		at, err = OldestWaiting(ctx, q)
+		return err
+	}))
+	return at
+}
+
 func (w *world) do(fn func(context.Context, *store.Tx) error) {
 	w.t.Helper()
 	w.clock = w.clock.Add(time.Minute)

@@ -3,12 +3,15 @@ package simulator
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// Balance is what an account has, by currency.
+// Balance is what an account has, by currency. Reserved is of the platform only, for
+// connected accounts that are below zero.
 type Balance struct {
 	Object    string          `json:"object"`
 	Available []balanceAmount `json:"available"`
+	Reserved  []balanceAmount `json:"connect_reserved,omitempty"`
 	Livemode  bool            `json:"livemode"`
 	Pending   []balanceAmount `json:"pending"`
 }
@@ -41,7 +44,33 @@ func getBalance(t *tx, r *request) (any, error) {
 		b.Available = append(b.Available, balanceAmount{sum.available, sum.currency, sourceTypes{sum.available}})
 		b.Pending = append(b.Pending, balanceAmount{sum.pending, sum.currency, sourceTypes{sum.pending}})
 	}
-	return b, nil
+	b.Reserved, err = t.reserved(r.account)
+	return b, err
+}
+
+// reserve moves an amount of the platform's available balance to what is reserved, or back
+// when it is below zero.
+func (t *tx) reserve(amount int64, currency string) (*BalanceTransaction, error) {
+	return t.post(t.server.platform, movement{kind: "reserve_transaction", category: "connect_reserved_funds", amount: -amount, currency: currency, availableOn: t.now})
+}
+
+// reserved sums what an account's movements have reserved, by currency.
+func (t *tx) reserved(account string) (amounts []balanceAmount, err error) {
+	moved, err := selectObjects[BalanceTransaction](t, `kind = ? AND account = ? AND body ->> '$.type' = 'reserve_transaction' ORDER BY seq`,
+		string(kindBalanceTransaction), account)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range moved {
+		i := slices.IndexFunc(amounts, func(a balanceAmount) bool { return a.Currency == b.Currency })
+		if i < 0 {
+			amounts = append(amounts, balanceAmount{Currency: b.Currency})
+			i = len(amounts) - 1
+		}
+		amounts[i].Amount -= b.Net
+		amounts[i].SourceTypes.Card -= b.Net
+	}
+	return amounts, nil
 }
 
 // total is an account's balance in one currency.

@@ -2,7 +2,8 @@ package simulator
 
 import "time"
 
-// BalanceTransaction is one movement of a balance. The balance is nothing but their sum.
+// BalanceTransaction is one movement of a balance. What is available and pending is nothing
+// but their sum.
 type BalanceTransaction struct {
 	Header
 	Amount            int64       `json:"amount"`
@@ -52,9 +53,17 @@ func (t *tx) post(account string, m movement) (*BalanceTransaction, error) {
 	if err != nil {
 		return nil, err
 	}
+	currency, err := t.currencyOf(account, m.currency)
+	if err != nil {
+		return nil, err
+	}
+	var rate *float64
+	if currency != m.currency {
+		m.amount, m.fee, m.currency, rate = converted(m.amount), converted(m.fee), currency, new(exchangeRate)
+	}
 	b := &BalanceTransaction{
 		Header: h, Amount: m.amount, AvailableOn: m.availableOn.Unix(), BalanceType: "payments", Currency: m.currency, Description: m.description,
-		Fee: m.fee, FeeDetails: []feeDetail{}, Net: m.amount - m.fee, ReportingCategory: m.category, Type: m.kind,
+		ExchangeRate: rate, Fee: m.fee, FeeDetails: []feeDetail{}, Net: m.amount - m.fee, ReportingCategory: m.category, Type: m.kind,
 	}
 	if m.source != "" {
 		b.Source = &m.source

@@ -127,6 +127,12 @@ func (c Control) SchedulePayouts(ctx context.Context, account, interval string) 
 	return c.do(ctx, http.MethodPost, "accounts/"+account+"/payouts", change{Interval: interval}, nil)
 }
 
+// Settle sets the currency of a connected account on which nothing has moved: all that
+// comes there is converted into it.
+func (c Control) Settle(ctx context.Context, account, currency string) error {
+	return c.do(ctx, http.MethodPost, "accounts/"+account+"/currency", change{Currency: currency}, nil)
+}
+
 // TopUp puts money into the platform's balance.
 func (c Control) TopUp(ctx context.Context, amount int64, currency string) (string, error) {
 	return c.create(ctx, "topups", Transaction{Amount: amount, Currency: currency})
@@ -135,6 +141,17 @@ func (c Control) TopUp(ctx context.Context, amount int64, currency string) (stri
 // ChargeFee takes a fee that belongs to no payment out of the platform's balance.
 func (c Control) ChargeFee(ctx context.Context, amount int64, currency, description string) (string, error) {
 	return c.create(ctx, "fees", Transaction{Amount: amount, Currency: currency, Description: description})
+}
+
+// Reserve holds an amount of the platform's balance back, as for a connected account that
+// is below zero; Release ends that.
+func (c Control) Reserve(ctx context.Context, amount int64, currency string) (string, error) {
+	return c.create(ctx, "reserves", Transaction{Amount: amount, Currency: currency})
+}
+
+// Release gives back what was reserved.
+func (c Control) Release(ctx context.Context, amount int64, currency string) (string, error) {
+	return c.create(ctx, "reserves/release", Transaction{Amount: amount, Currency: currency})
 }
 
 // PayOut sends money of an account to its bank; the platform's when account is empty.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,6 +55,7 @@ type change struct {
 	Amount   int64  `json:"amount"`   // of a dispute that is won; all when 0
 	Reason   string `json:"reason"`   // of a refund's failure, of a restriction
 	Interval string `json:"interval"` // of payouts
+	Currency string `json:"currency"` // of an account
 }
 
 // leap moves the clock.
@@ -83,6 +85,12 @@ func (s *Server) routeControl(mux *http.ServeMux) {
 	})
 	control(s, mux, "POST "+root+"fees", func(t *tx, _ *http.Request, in Transaction) (any, error) {
 		return checked(in, func() (any, error) { return t.chargeFee(in.Amount, in.Currency, in.Description) })
+	})
+	control(s, mux, "POST "+root+"reserves", func(t *tx, _ *http.Request, in Transaction) (any, error) {
+		return checked(in, func() (any, error) { return t.reserve(in.Amount, in.Currency) })
+	})
+	control(s, mux, "POST "+root+"reserves/release", func(t *tx, _ *http.Request, in Transaction) (any, error) {
+		return checked(in, func() (any, error) { return t.reserve(-in.Amount, in.Currency) })
 	})
 	control(s, mux, "POST "+root+"payouts", func(t *tx, _ *http.Request, in Transaction) (any, error) {
 		return checked(in, func() (any, error) { return t.payOut(t.accountOr(in.Account), in.Amount, in.Currency, false) })
@@ -381,6 +389,15 @@ func changeAccount(t *tx, r *http.Request, in change) (any, error) {
 		if err = t.tellOfAccount(a); err == nil {
 			err = t.schedulePayout(a.ID)
 		}
+	case "currency":
+		if _, ok := minimums[in.Currency]; !ok || a.ID == t.server.platform {
+			return nil, malformed("", "currency", "control: want a currency of the simulator's, of a connected account, got %q", in.Currency)
+		}
+		if moved, err := t.totals(a.ID); err != nil || len(moved) > 0 {
+			return nil, cmp.Or(err, error(malformed("", "", "control: money has moved on %s, in another currency", a.ID)))
+		}
+		a.DefaultCurrency = in.Currency
+		err = t.tellOfAccount(a)
 	default:
 		err = unknownChange(what)
 	}

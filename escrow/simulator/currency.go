@@ -27,6 +27,39 @@ func (p *params) currency(name string) string {
 	return code
 }
 
+// exchangeRate is that of every currency in every other.
+const exchangeRate = 0.9
+
+// converted is an amount in another currency.
+func converted(amount int64) int64 { return amount * 9 / 10 }
+
+// currencyOf is in what money of a currency lies on an account: a connected one has its
+// own currency alone, the platform's has each.
+func (t *tx) currencyOf(account, currency string) (string, error) {
+	if account == t.server.platform {
+		return currency, nil
+	}
+	a, err := load[Account](t, account)
+	if err != nil {
+		return "", err
+	}
+	return a.DefaultCurrency, nil
+}
+
+// covers says whether a balance suffices for an amount of a currency, which may be another
+// than the balance's.
+func (t *tx) covers(account string, amount int64, currency string, of func(total) int64) (bool, error) {
+	own, err := t.currencyOf(account, currency)
+	if err != nil {
+		return false, err
+	}
+	if own != currency {
+		amount = converted(amount)
+	}
+	sum, err := t.total(account, own)
+	return err == nil && of(sum) >= amount, err
+}
+
 // spoken shows an amount to people.
 func spoken(amount int64, currency string) string {
 	return money.Money{Amount: amount, Currency: money.Currency(strings.ToUpper(currency))}.String()

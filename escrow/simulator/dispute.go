@@ -73,7 +73,8 @@ func (t *tx) disputesOf(charge string) ([]*Dispute, error) {
 }
 
 // dispute opens a dispute of an amount, or of everything that was not refunded, or of
-// everything when all of it was: banks do not look. A charge is disputed once at most.
+// everything when all of it was: banks do not look. Disputes that are open are of different
+// parts of a charge; after one that is over all of it may be disputed again.
 func (t *tx) dispute(id string, amount int64, reason string, inquiry bool) (*Dispute, error) {
 	if !inquiry {
 		if err := t.failPending(id); err != nil {
@@ -87,9 +88,6 @@ func (t *tx) dispute(id string, amount int64, reason string, inquiry bool) (*Dis
 	if !charge.Paid || charge.SourceTransfer != nil {
 		return nil, refused("", "charge", "Charge %s took no money from a card.", charge.ID)
 	}
-	if charge.Disputed {
-		return nil, refused("", "charge", "Charge %s was disputed already.", charge.ID)
-	}
 	if amount == 0 {
 		amount = charge.Amount - charge.AmountRefunded
 	}
@@ -98,6 +96,19 @@ func (t *tx) dispute(id string, amount int64, reason string, inquiry bool) (*Dis
 	}
 	if amount < 0 || amount > charge.Amount {
 		return nil, refused("", "amount", "A dispute is about part of its charge.")
+	}
+	earlier, err := t.disputesOf(charge.ID)
+	if err != nil {
+		return nil, err
+	}
+	all := amount
+	for _, d := range earlier {
+		if d.open() {
+			all += d.Amount
+		}
+	}
+	if all > charge.Amount {
+		return nil, refused("", "charge", "Charge %s is disputed already.", charge.ID)
 	}
 	h, err := t.newHeader("dp", kindDispute, charge.account)
 	if err != nil {

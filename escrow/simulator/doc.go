@@ -18,6 +18,9 @@
 // does not is refused like an unknown one, never ignored. TestEveryCallIsOneThatStripeKnows
 // makes the same requests to stripe-mock and holds each answer against Stripe's OpenAPI.
 //
+// A connected account has one currency, and what comes there in another is converted, at
+// a rate that is always the same; the platform's own account has each currency as it came.
+//
 // It lives on its own clock, real with an offset or standing until told. What time
 // brings (a session expires, funds become available, a refund fails, a dispute is lost)
 // is a task with a due time, done in order before anything else is looked at. So the

@@ -321,6 +321,45 @@ func TestPayoutsAreManualForThePlatformAndDailyForPayees(t *testing.T) {
 	w.sums()
 }
 
+func TestAConnectedAccountOfAnotherCurrencyConvertsWhatComes(t *testing.T) {
+	w := start(t)
+	payee := w.payee()
+	w.ok(w.control.Settle(t.Context(), payee.ID, "eur"))
+	params := sessionParams(10_000, "usd")
+	params.SetStripeAccount(payee.ID)
+	session, err := w.api.CheckoutSessions.New(params)
+	w.ok(err)
+	result, err := w.control.Pay(t.Context(), session.ID, simulator.Payment{Card: cardInstant})
+	w.ok(err)
+	wanted := &stripe.PaymentIntentParams{}
+	wanted.SetStripeAccount(payee.ID)
+	wanted.AddExpand("latest_charge.balance_transaction")
+	intent, err := w.api.PaymentIntents.Get(*result.Session.PaymentIntent, wanted)
+	w.ok(err)
+	charge := intent.LatestCharge
+	if charge.Amount != 10_000 || charge.Currency != "usd" {
+		t.Errorf("the card paid %d %s", charge.Amount, charge.Currency)
+	}
+	if b := charge.BalanceTransaction; b.Amount != 9_000 || b.Fee != 288 || b.Currency != "eur" || b.ExchangeRate != 0.9 {
+		t.Errorf("on the balance it is %d %s, fee %d, at %v", b.Amount, b.Currency, b.Fee, b.ExchangeRate)
+	}
+	w.wantBalance(payee.ID, "eur", 8_712, 0)
+	transfer := w.transfer(w.paid(10_000, "usd", cardInstant), 5_000, payee.ID)
+	w.wantBalance(payee.ID, "eur", 8_712+4_500, 0)
+	_, err = w.api.TransferReversals.New(&stripe.TransferReversalParams{ID: &transfer.ID})
+	w.ok(err)
+	w.wantBalance(payee.ID, "eur", 8_712, 0)
+	back := &stripe.RefundParams{Charge: &charge.ID, Amount: new(int64(5_000))}
+	back.SetStripeAccount(payee.ID)
+	refund, err := w.api.Refunds.New(back)
+	if err != nil || refund.Status != stripe.RefundStatusSucceeded {
+		t.Errorf("the refund is %+v, %v", refund, err)
+	}
+	w.wantBalance(payee.ID, "eur", 8_712-4_500, 0)
+	w.wantBalance(payee.ID, "usd", 0, 0)
+	w.sums()
+}
+
 func TestADisputeWithdrawsTheFundsAndAFee(t *testing.T) {
 	w := start(t)
 	charge := w.paid(5_000, "usd", cardInstant)

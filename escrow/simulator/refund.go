@@ -140,11 +140,11 @@ func (t *tx) refund(charge *Charge, amount int64, reason *string, metadata map[s
 
 // withdraw takes the refund out of the balance if that suffices.
 func (t *tx) withdraw(refund *Refund) error {
-	sum, err := t.total(refund.account, refund.Currency)
+	covered, err := t.covers(refund.account, refund.Amount, refund.Currency, func(sum total) int64 { return sum.available })
 	if err != nil {
 		return err
 	}
-	if sum.available < refund.Amount {
+	if !covered {
 		refund.PendingReason = new("insufficient_funds")
 		return t.save(refund)
 	}
@@ -175,12 +175,17 @@ func (t *tx) withdraw(refund *Refund) error {
 // retryRefunds goes through the refunds that wait for funds, oldest first, up to the
 // first for which the funds do not suffice.
 func (t *tx) retryRefunds(account, currency string) error {
-	waiting, err := selectObjects[Refund](t, `kind = ? AND account = ? AND body ->> '$.pending_reason' = 'insufficient_funds' AND body ->> '$.currency' = ? ORDER BY seq`,
-		string(kindRefund), account, currency)
+	waiting, err := selectObjects[Refund](t, `kind = ? AND account = ? AND body ->> '$.pending_reason' = 'insufficient_funds' ORDER BY seq`, string(kindRefund), account)
 	if err != nil {
 		return err
 	}
 	for _, refund := range waiting {
+		if own, err := t.currencyOf(account, refund.Currency); err != nil || own != currency {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if err := t.withdraw(refund); err != nil {
 			return err
 		}

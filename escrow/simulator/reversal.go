@@ -33,11 +33,11 @@ func createReversal(t *tx, r *request) (any, error) {
 	if amount > left {
 		return nil, refused("", "amount", "Transfer reversal amount (%s) is greater than unreversed amount on transfer (%s)", spoken(amount, transfer.Currency), spoken(left, transfer.Currency))
 	}
-	sum, err := t.total(transfer.Destination, transfer.Currency)
+	covered, err := t.covers(transfer.Destination, amount, transfer.Currency, func(sum total) int64 { return sum.available + sum.pending })
 	if err != nil {
 		return nil, err
 	}
-	if sum.available+sum.pending < amount {
+	if !covered {
 		return nil, refused("balance_insufficient", "", "The recipient account's balance does not suffice to reverse this transfer.")
 	}
 	return t.reverse(transfer, amount, description, metadata)

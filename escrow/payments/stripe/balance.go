@@ -103,6 +103,15 @@ func (in *reading) movement(b *sdk.BalanceTransaction) payments.Movement {
 	return out
 }
 
+// movementOn is movement for one of an account. What happens to the balance of a payee is
+// not ours to know, and may be in a currency that we cannot count.
+func (in *reading) movementOn(account payments.AccountID, b *sdk.BalanceTransaction) payments.Movement {
+	if account != payments.Platform {
+		in = new(reading)
+	}
+	return in.movement(b)
+}
+
 func movementID(b *sdk.BalanceTransaction) payments.MovementID {
 	if b == nil {
 		return ""

@@ -65,7 +65,7 @@ func (in *reading) charge(account payments.AccountID, c *sdk.Charge) payments.Ch
 		out.Method = string(c.PaymentMethodDetails.Type)
 	}
 	if c.BalanceTransaction != nil {
-		movement := in.movement(c.BalanceTransaction)
+		movement := in.movementOn(account, c.BalanceTransaction)
 		out.Movement = &movement
 	}
 	return out

@@ -190,6 +190,25 @@ func TestInvalidOrdersAreNotSent(t *testing.T) {
 	}
 }
 
+// TestR5_WhatADonationDidToThePayeesBalanceNeedsNotBeReadable: the account may have a
+// currency that nobody here can count, and the donation is paid all the same.
+func TestR5_WhatADonationDidToThePayeesBalanceNeedsNotBeReadable(t *testing.T) {
+	t.Parallel()
+	const movement = `{"object":"balance_transaction","id":"txn_1","amount":9300000,"currency":"ugx","fee":1,"net":9299999,"exchange_rate":3720.0}`
+	const charge = `{"object":"charge","id":"ch_1","amount":2500,"currency":"usd","balance_transaction":` + movement + `}`
+	const dispute = `{"object":"dispute","id":"dp_1","amount":2500,"currency":"usd","status":"lost","balance_transactions":[` + movement + `]}`
+	for account, readable := range map[payments.AccountID]bool{"acct_payee": true, payments.Platform: false} {
+		c, err := serve(t, answers(http.StatusOK, charge)).Charge(t.Context(), account, "ch_1")
+		if readable != (err == nil) || readable && (c.Movement == nil || c.Movement.ID != "txn_1") {
+			t.Errorf("a charge on %q: %+v, %v", account, c, err)
+		}
+		d, err := serve(t, answers(http.StatusOK, dispute)).Dispute(t.Context(), account, "dp_1")
+		if readable != (err == nil) || readable && len(d.Movements) != 1 {
+			t.Errorf("a dispute on %q: %+v, %v", account, d, err)
+		}
+	}
+}
+
 // A session that nobody has tried to pay yet has no payment; one in a list only its id.
 func TestSessionIsReadAtEachOfItsStages(t *testing.T) {
 	t.Parallel()

@@ -272,7 +272,7 @@ CREATE TABLE chargeback (
 	hold     TEXT    NOT NULL REFERENCES hold,
 	amount   INTEGER NOT NULL CHECK (amount > 0),
 	returned INTEGER NOT NULL DEFAULT 0 CHECK (returned BETWEEN 0 AND amount),
-	-- loss is what nothing of the pledge covered, and no later refund that failed.
+	-- loss is what nothing of the pledge covered, with what a refund took all the same, less later refunds that failed.
 	loss     INTEGER NOT NULL DEFAULT 0 CHECK (loss BETWEEN 0 AND amount),
 	state    TEXT    NOT NULL CHECK (state IN ('lost', 'open', 'won'))
 ) STRICT;
@@ -282,7 +282,7 @@ CREATE INDEX chargeback_by_hold ON chargeback (hold);
 -- +goose StatementBegin
 CREATE TRIGGER chargeback_closes_once BEFORE UPDATE ON chargeback
 WHEN NEW.id IS NOT OLD.id OR NEW.hold IS NOT OLD.hold OR NEW.amount IS NOT OLD.amount OR NEW.returned < OLD.returned
-	OR (OLD.state <> 'open' AND (NEW.state <> OLD.state OR NEW.returned <> OLD.returned OR NEW.loss > OLD.loss))
+	OR (OLD.state <> 'open' AND (NEW.state <> OLD.state OR NEW.returned <> OLD.returned OR NEW.loss > NEW.amount - NEW.returned))
 BEGIN
 	SELECT RAISE(ABORT, 'a chargeback closes once');
 END;

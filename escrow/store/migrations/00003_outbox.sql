@@ -52,7 +52,8 @@ BEGIN
 END;
 -- +goose StatementEnd
 
--- What a receipt says beside what the ledger knows, fixed before anybody pays.
+-- What a receipt says beside what the ledger knows, fixed before anybody pays. A donation
+-- may be offered again, under other terms, until it is paid.
 CREATE TABLE receipt_pin (
 	pledge          TEXT    PRIMARY KEY,
 	development     TEXT    NOT NULL,
@@ -66,6 +67,8 @@ CREATE TABLE receipt_pin (
 
 -- +goose StatementBegin
 CREATE TRIGGER receipt_pin_is_not_changed BEFORE UPDATE ON receipt_pin
+WHEN NEW.pledge IS NOT OLD.pledge OR OLD.pledge NOT LIKE 'at://%/fund.stratos.feature.donation/%'
+	OR EXISTS (SELECT 1 FROM donation WHERE subject = OLD.pledge)
 BEGIN
 	SELECT RAISE(ABORT, 'what was agreed stands');
 END;

@@ -22,7 +22,7 @@ CREATE TABLE payment (
 	return_uri      TEXT    NOT NULL,
 	state           TEXT    NOT NULL CHECK (state = 'ended' OR state = 'open' OR state = 'paid' OR state = 'processing' OR state = 'reversed'),
 	-- ending is why nobody may pay any more, also while that is not yet so.
-	ending          TEXT    CHECK (ending IN ('closed', 'edited', 'expired', 'refused', 'withdrawn')),
+	ending          TEXT    CHECK (ending IN ('closed', 'edited', 'expired', 'refused', 'unfit', 'withdrawn')),
 	-- confirmed: its session was ordered, to end at expires_at.
 	confirmed       INTEGER NOT NULL DEFAULT 0 CHECK (confirmed = 0 OR confirmed = 1),
 	session         TEXT    UNIQUE,

@@ -172,14 +172,14 @@ CREATE TABLE chargeback (
 	hold     TEXT    NOT NULL REFERENCES hold,
 	amount   INTEGER NOT NULL CHECK (amount > 0),
 	returned INTEGER NOT NULL DEFAULT 0 CHECK (returned BETWEEN 0 AND amount),
-	-- loss is what nothing of the pledge covered, and no later refund that failed.
+	-- loss is what nothing of the pledge covered, with what a refund took all the same, less later refunds that failed.
 	loss     INTEGER NOT NULL DEFAULT 0 CHECK (loss BETWEEN 0 AND amount),
 	state    TEXT    NOT NULL CHECK (state IN ('lost', 'open', 'won'))
 ) STRICT;
 CREATE INDEX chargeback_by_hold ON chargeback (hold);
 CREATE TRIGGER chargeback_closes_once BEFORE UPDATE ON chargeback
 WHEN NEW.id IS NOT OLD.id OR NEW.hold IS NOT OLD.hold OR NEW.amount IS NOT OLD.amount OR NEW.returned < OLD.returned
-	OR (OLD.state <> 'open' AND (NEW.state <> OLD.state OR NEW.returned <> OLD.returned OR NEW.loss > OLD.loss))
+	OR (OLD.state <> 'open' AND (NEW.state <> OLD.state OR NEW.returned <> OLD.returned OR NEW.loss > NEW.amount - NEW.returned))
 BEGIN
 	SELECT RAISE(ABORT, 'a chargeback closes once');
 END;
@@ -537,7 +537,7 @@ CREATE TABLE payment (
 	return_uri      TEXT    NOT NULL,
 	state           TEXT    NOT NULL CHECK (state = 'ended' OR state = 'open' OR state = 'paid' OR state = 'processing' OR state = 'reversed'),
 	-- ending is why nobody may pay any more, also while that is not yet so.
-	ending          TEXT    CHECK (ending IN ('closed', 'edited', 'expired', 'refused', 'withdrawn')),
+	ending          TEXT    CHECK (ending IN ('closed', 'edited', 'expired', 'refused', 'unfit', 'withdrawn')),
 	-- confirmed: its session was ordered, to end at expires_at.
 	confirmed       INTEGER NOT NULL DEFAULT 0 CHECK (confirmed = 0 OR confirmed = 1),
 	session         TEXT    UNIQUE,
@@ -664,6 +664,8 @@ CREATE TABLE receipt_pin (
 	held_until      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER receipt_pin_is_not_changed BEFORE UPDATE ON receipt_pin
+WHEN NEW.pledge IS NOT OLD.pledge OR OLD.pledge NOT LIKE 'at://%/fund.stratos.feature.donation/%'
+	OR EXISTS (SELECT 1 FROM donation WHERE subject = OLD.pledge)
 BEGIN
 	SELECT RAISE(ABORT, 'what was agreed stands');
 END;
