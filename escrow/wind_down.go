@@ -19,6 +19,9 @@ const (
 	// farewellEvery how often it is looked.
 	farewell      = 2 * time.Minute
 	farewellEvery = time.Second
+	// patience is how long the ledger may take to catch up before it is said what that may be
+	// waiting for.
+	patience = 10 * time.Second
 )
 
 // ErrWindingDown is returned by Run once a wind-down was begun.
@@ -29,9 +32,10 @@ type WindDown struct {
 	// Because is why, for the journal.
 	Because string
 	// WithoutRepository does not ask the escrow's PDS: neither what was published nor to
-	// publish how it ends. What the database lost comes back from the processor's lists.
+	// publish how it ends. What the database lost comes back from the processor's lists. It is
+	// the way for a database that has lost a settlement, which never catches up.
 	WithoutRepository bool
-	// Lift lets money go on that stands still, because somebody has looked.
+	// Lift lets money go on that stands still when it begins, because somebody has looked.
 	Lift bool
 	// Tell is told of each step, for people.
 	Tell func(string)
@@ -46,6 +50,11 @@ func (s *Service) WindDown(ctx context.Context, w WindDown) error {
 	}
 	if err := winddown.Begin(ctx, s.store, w.Because); err != nil {
 		return err
+	}
+	if w.Lift {
+		if err := winddown.Lift(ctx, s.store, w.Because); err != nil {
+			return err
+		}
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -78,20 +87,39 @@ func (s *Service) catchUp(ctx context.Context, g *errgroup.Group) {
 
 func (s *Service) windDown(ctx context.Context, w WindDown) error {
 	if !w.WithoutRepository {
-		select {
-		case <-s.processor.guard.Done():
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := s.caughtUp(ctx, w.Tell); err != nil {
+			return err
 		}
 	}
 	err := winddown.New(winddown.Parts{
 		Escrow: s.cfg.DID, Store: s.store, Ledger: s.ledger, Processor: s.processor.worker.Processor, Intake: s.processor.worker,
-		Checkouts: s.taking.desk, Sender: s.processor.sender, CaughtUp: !w.WithoutRepository, Lift: w.Lift, Tell: w.Tell, Log: s.log,
+		Checkouts: s.taking.desk, Sender: s.processor.sender, CaughtUp: !w.WithoutRepository, Tell: w.Tell, Log: s.log,
 	}).Run(ctx)
 	if !w.WithoutRepository && (err == nil || errors.Is(err, winddown.ErrLeft)) {
 		err = errors.Join(err, s.sayFarewell(ctx))
 	}
 	return err
+}
+
+// caughtUp waits until the ledger knows what was published and what the processor did, and
+// says so when that takes long: some of it only a person can end.
+func (s *Service) caughtUp(ctx context.Context, tell func(string)) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.processor.guard.Done():
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+			if tell != nil {
+				tell("Nothing goes back before the database has caught up with what was published and with the processor's lists. " +
+					"The lines of component=restored say what it waits for. It never knows again what it lost of a decision to pay out: " +
+					"with --without-repository it goes on by the processor's lists alone, leaves that attempt to a person, and publishes nothing.")
+			}
+		}
+	}
 }
 
 // sayFarewell waits until the repository says how everything ended.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
 	"github.com/stratosfund/stratosfund/escrow/halt"
 	"github.com/stratosfund/stratosfund/escrow/payments/stripe"
 	"github.com/stratosfund/stratosfund/escrow/simulator"
@@ -70,6 +72,50 @@ func TestWindDown_OfAWholeServiceGivesEverythingBackAndSaysSo(t *testing.T) {
 		t.Errorf("a checkout after its end: %v", err)
 	}
 	w.ok(service.Close())
+}
+
+// TestWindDown_SaysThatItWaitsForAPerson: a record tells of money that went to payees, and the
+// ledger cannot know that. It ends without the repository, by what the processor says.
+func TestWindDown_SaysThatItWaitsForAPerson(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.onboard(w.developer)
+	x := w.announce("3lbqxkdzvqk2a")
+	w.opened(x)
+	w.pay(w.backer, w.pledges(w.backer, "3lbqxkdzvqk2a", x))
+	w.published()
+	w.stop()
+	for _, r := range w.listed(lexicons.CollectionReceipt) {
+		var receipt map[string]any
+		w.ok(json.Unmarshal(r.Value, &receipt))
+		at := time.Now().Add(time.Minute).UTC().Format(syntax.AtprotoDatetimeLayout)
+		receipt["status"], receipt["updatedAt"] = "released", at
+		receipt["history"] = append(receipt["history"].([]any), map[string]any{"status": "released", "at": at})
+		_, _, err := w.account.PutRecord(t.Context(), lexicons.CollectionReceipt, r.URI.RecordKey(), receipt)
+		w.ok(err)
+	}
+
+	service := w.build()
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	var said []string
+	err := service.WindDown(ctx, WindDown{Because: "the operator retires", Tell: func(s string) {
+		said = append(said, s)
+		if strings.Contains(s, "--without-repository") {
+			cancel()
+		}
+	}})
+	cancel()
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v: %q", err, said)
+	}
+	w.ok(service.Close())
+
+	service = w.build()
+	w.ok(service.WindDown(t.Context(), WindDown{Because: "the operator retires", WithoutRepository: true, Tell: func(s string) { said = append(said, s) }}))
+	w.ok(service.Close())
+	if last := said[len(said)-1]; last != "Everything that was held went back." {
+		t.Errorf("it said %q", said)
+	}
 }
 
 // build is a process that does not run yet.

@@ -23,7 +23,7 @@ func windDownCommand(clock func() time.Time) *cli.Command {
 			&cli.BoolFlag{Name: "for-ever", Usage: "say that you mean it; there is no way back"},
 			&cli.BoolFlag{
 				Name:  "without-repository",
-				Usage: "do not ask the escrow's PDS, because it is gone: what a restored backup does not know comes back from the processor's lists alone",
+				Usage: "do not ask the escrow's PDS, because it is gone, or because a restored backup lost a decision to pay out: what it does not know comes back from the processor's lists alone",
 			},
 			&cli.BoolFlag{Name: "lift", Usage: "let money go on that stands still, after somebody has looked why (escrow status)"},
 		),

@@ -383,6 +383,7 @@ type silence struct{}
 
 func (silence) Sync(context.Context, bool) ([]intake.Read, error)    { return nil, nil }
 func (silence) Drain(context.Context) error                          { return nil }
+func (silence) Insist(context.Context) error                         { return nil }
 func (silence) Pass(context.Context) (wait time.Duration, err error) { return 0, nil }
 
 // TestWindDown_DoesNotWaitForADonationThatNobodyCanFinish: the account that it goes to may

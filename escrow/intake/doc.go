@@ -19,6 +19,8 @@
 //
 // Before something is decided that nothing takes back, [Worker.Hear] has all of it looked at
 // that may be about held money. Donations never are, and it asks about no payee's account.
+// Before a ledger that may have been restored sends anything, [Worker.Insist] does the same
+// for all that may say that money moved.
 //
 // What does not belong to this escrow is noted and counted. A charge by a stranger stops
 // checkouts: another business shares the account. Money that is not where it should be

@@ -128,13 +128,18 @@ func (s *Sender) sendRefund(ctx context.Context, i intent.Intent) error {
 }
 
 // orderRefund sends what is due at this moment, of which a bank may have kept a part that
-// nobody here has heard of.
+// nobody here has heard of, or which went back already, by an order that a restored database
+// has forgotten.
 func (s *Sender) orderRefund(ctx context.Context, hold ledger.HoldID, id payments.IntentID, key payments.Key) (payments.Refund, error) {
 	h, err := s.hold(ctx, hold)
 	if err != nil {
 		return payments.Refund{}, err
 	}
 	charge, err := s.charge(ctx, h)
+	unheard := err == nil && charge.Refunded.Amount > goneBack(h)
+	if unheard {
+		err = s.refundsOf(ctx, hold, charge.ID)
+	}
 	if err == nil && charge.Disputed {
 		err = s.disputesOf(ctx, charge.ID)
 	}
@@ -153,7 +158,7 @@ func (s *Sender) orderRefund(ctx context.Context, hold ledger.HoldID, id payment
 	}
 	amount := refundable(h)
 	switch {
-	case amount == 0 && contested(h):
+	case amount == 0 && (unheard || contested(h)):
 		return payments.Refund{}, fmt.Errorf("%w: a refund of hold %s", errNotDue, hold)
 	case amount == 0:
 		// A bank has it for good: nobody is owed anything that this intent could send.
@@ -166,6 +171,16 @@ func (s *Sender) orderRefund(ctx context.Context, hold ledger.HoldID, id payment
 	return s.processor.SendRefund(ctx, payments.RefundOrder{
 		Key: key, Mark: markFor(charge, id), Charge: charge.ID, Amount: money.Money{Amount: amount, Currency: h.Value.Currency}, Reason: reason, Because: string(h.Exit.Reason),
 	})
+}
+
+// goneBack is what went back of a hold, or is on its way, as the ledger knows it.
+func goneBack(h *ledger.Hold) (sum int64) {
+	for _, r := range h.Refunds {
+		if r.State != ledger.RefundFailed {
+			sum += r.Amount
+		}
+	}
+	return sum
 }
 
 // codeNothingDue is our own refusal of an order for which there is no reason any more.

@@ -285,6 +285,36 @@ func TestRefund_ThatOnlyTheProcessorRemembersIsAdopted(t *testing.T) {
 	w.Agree()
 }
 
+// TestRefund_IsNotSentBesideOneThatWasNotHeardOf: the database was restored, the processor
+// has forgotten the key, and the charge says that it went back.
+func TestRefund_IsNotSentBesideOneThatWasNotHeardOf(t *testing.T) {
+	t.Parallel()
+	for card, until := range map[string]string{processortest.Pays: "refunded(withdrawn)", processortest.RefundPends: "refunding(withdrawn)"} {
+		t.Run(until, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Held("h1", amount, card)
+			mark, err := w.sender.mark(t.Context(), w.Hold("h1"), "h1/1")
+			w.OK(err)
+			_, err = w.Client.SendRefund(t.Context(), payments.RefundOrder{
+				Key: "refund/h1/1", Mark: mark, Charge: payments.ChargeID(w.Hold("h1").Charge), Amount: w.Hold("h1").Value, Reason: payments.RefundRequested,
+			})
+			w.OK(err)
+			w.Advance(25 * time.Hour)
+			w.DecideRefund("h1", ledger.ReasonWithdrawn)
+			w.pass()
+			w.Want("h1", until)
+			w.passes(2 * time.Hour)
+			w.oneRefund("h1")
+			if open := w.openIntents(); open != 0 {
+				t.Errorf("%d intents are open", open)
+			}
+			w.noHalt()
+			w.Agree()
+		})
+	}
+}
+
 func TestRefund_MadeByHandStopsMoney(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

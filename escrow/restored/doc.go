@@ -14,6 +14,8 @@
 // processor's objects are adopted by their marks, sessions and charges first; then what the
 // receipts say was decided to go back is decided again, for the same reason; then all else;
 // then what the processor had refused to send back, which it does not remember.
+// News of money that was put off is waited for: what the ledger does not know that it sent,
+// it would send again.
 // In the end the offers of campaigns that were closed end, and campaigns stand where they
 // were published. Records that are still ahead after that are for a person.
 //

@@ -71,6 +71,7 @@ type Intake interface {
 	SyncSessions(ctx context.Context, full bool) error
 	Sync(ctx context.Context, full bool) ([]intake.Read, error)
 	Drain(context.Context) error
+	Insist(context.Context) error
 }
 
 // Checkouts ends what is under way of an attempt, and returns how much still is.
@@ -236,7 +237,7 @@ func (g *Guard) catchUp(ctx context.Context, published ahead) (ahead, error) {
 		g.intake.Drain,
 		func(ctx context.Context) error { return g.decideAllAgain(ctx, believed.receipts) },
 		func(ctx context.Context) error { _, err := g.intake.Sync(ctx, behind); return err },
-		g.intake.Drain,
+		g.intake.Insist,
 	}
 	if behind {
 		steps = slices.Concat([]func(context.Context) error{

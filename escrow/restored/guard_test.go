@@ -673,3 +673,33 @@ func TestGuard_AnIntactLedgerKeepsNoStatementThatItNeverMade(t *testing.T) {
 		t.Error("restored, it does not know its statement")
 	}
 }
+
+// TestGuard_WaitsForNewsThatWasPutOff: while the processor does not say what became of a
+// refund that was sent after the backup, nothing is sent, also when that is asked later.
+func TestGuard_WaitsForNewsThatWasPutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.held("h1", processortest.RefundPends)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	w.publish()
+	w.backup()
+	w.send() // and it is pending at the bank
+	w.Advance(48 * time.Hour)
+	w.restore()
+	unsaid := simulator.NextFault{Fault: simulator.FaultErrorBefore, On: "GET /v1/refunds/{id}"}
+	w.OK(w.Control.SetFaults(t.Context(), simulator.Faults{Next: slices.Repeat([]simulator.NextFault{unsaid}, 3)}))
+	w.guarded(false)
+	w.send()
+	if n := w.refunds(); n != 1 {
+		t.Errorf("%d refunds while one was not heard of", n)
+	}
+	w.guarded(true)
+	w.send()
+	if n := w.refunds(); n != 1 {
+		t.Errorf("%d refunds", n)
+	}
+	w.Want("h1", "refunding(withdrawn)")
+	w.Advance(10 * 24 * time.Hour)
+	w.send()
+	w.Want("h1", "refunded(withdrawn)")
+}

@@ -5,6 +5,7 @@
 // processor's own lists, from which it first learns everything that the database does not
 // know: what was paid, refunded, transferred or taken by banks since. A charge of ours that
 // no hold is known for, because its campaign is lost, is adopted by its mark and goes back.
+// Nothing is decided or sent beside news that was put off.
 //
 // Then each campaign whose money is not decided about goes back, in one decision of the
 // ledger, after nobody can pay for it any more. Before that the processor is asked for the

@@ -47,6 +47,7 @@ type Processor interface {
 type Intake interface {
 	Sync(ctx context.Context, full bool) ([]intake.Read, error)
 	Drain(context.Context) error
+	Insist(context.Context) error
 }
 
 // Checkouts ends what is under way of an attempt, and returns how much still is.
@@ -71,8 +72,6 @@ type Parts struct {
 	// CaughtUp says that the database is known not to be behind what was published. Without
 	// it the processor's lists are all that it can catch up with.
 	CaughtUp bool
-	// Lift lets money go on that stood still when it began: somebody has looked.
-	Lift bool
 	// Tell is told of each step, for people. It may be nil.
 	Tell func(sentence string)
 	Log  *slog.Logger
@@ -127,6 +126,18 @@ func Begin(ctx context.Context, s *store.Store, because string) error {
 	})
 }
 
+// Lift lets money go on that stands still, because somebody has looked, with a line in the
+// journal. It belongs before anything is heard: nobody has looked at what is found then.
+func Lift(ctx context.Context, s *store.Store, because string) error {
+	return s.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
+		lifted, err := halt.Lift(ctx, tx, "winding down: "+because)
+		if err != nil || len(lifted) == 0 {
+			return err
+		}
+		return journal.Write(ctx, tx, journal.Line{Action: "wind-down", Because: because, Outcome: fmt.Sprintf("%d halts were lifted: %v", len(lifted), lifted)})
+	})
+}
+
 // Run brings everything back that is held, and returns nil when nothing is any more. It may
 // be called again after any end. It returns ErrStopped, ErrLeft, or what the processor does
 // not answer; an error that none of these wraps is damage of ours.
@@ -142,7 +153,7 @@ func (w *Winder) Run(ctx context.Context) error {
 	if _, err := w.Intake.Sync(ctx, true); err != nil {
 		return fmt.Errorf("winddown: read the processor's lists: %w", err)
 	}
-	for _, step := range []func(context.Context) error{w.Intake.Drain, w.adoptStrays, w.Intake.Drain, w.release(because), w.decideAll} {
+	for _, step := range []func(context.Context) error{w.Intake.Drain, w.adoptStrays, w.Intake.Insist, w.release(because), w.decideAll} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -158,23 +169,15 @@ func (w *Winder) begun(ctx context.Context) (because string, since time.Time, ok
 	return because, since, ok, err
 }
 
-// release lets money go on that stood still, as far as somebody has looked.
+// release lets money go on that waited for what was published, where the processor's lists
+// have to do.
 func (w *Winder) release(because string) func(context.Context) error {
 	return func(ctx context.Context) error {
+		if w.CaughtUp {
+			return nil
+		}
 		return w.Store.Update(ctx, func(ctx context.Context, tx *store.Tx) error {
-			if !w.CaughtUp {
-				if err := halt.Clear(ctx, tx, halt.Behind, "winding down by the processor's own lists: "+because); err != nil {
-					return err
-				}
-			}
-			if !w.Lift {
-				return nil
-			}
-			lifted, err := halt.Lift(ctx, tx, "winding down: "+because)
-			if err != nil || len(lifted) == 0 {
-				return err
-			}
-			return journal.Write(ctx, tx, journal.Line{Action: "wind-down", Because: because, Outcome: fmt.Sprintf("%d halts were lifted: %v", len(lifted), lifted)})
+			return halt.Clear(ctx, tx, halt.Behind, "winding down by the processor's own lists: "+because)
 		})
 	}
 }
@@ -355,6 +358,9 @@ func (w *Winder) leave(key ledger.AttemptKey, why string) {
 // sendAll sends and follows until nothing goes back, or to payees, by itself any more.
 func (w *Winder) sendAll(ctx context.Context) error {
 	for {
+		if err := w.Intake.Insist(ctx); err != nil {
+			return err
+		}
 		pause, err := w.Sender.Pass(ctx)
 		if err != nil {
 			return err

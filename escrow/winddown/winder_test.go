@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -417,7 +418,8 @@ func TestRun_OnARestoredBackupTheProcessorsListsAreEnough(t *testing.T) {
 	if err := w.winder(nil, nil).Run(t.Context()); !errors.Is(err, ErrStopped) {
 		t.Fatalf("it ended with %v", err)
 	}
-	if err := w.winder(nil, func(p *Parts) { p.Lift = true }).Run(t.Context()); !errors.Is(err, ErrLeft) {
+	w.OK(Lift(t.Context(), w.Store, "it was looked at"))
+	if err := w.winder(nil, nil).Run(t.Context()); !errors.Is(err, ErrLeft) {
 		t.Fatalf("it ended with %v", err)
 	}
 	w.backOnce(kept...)
@@ -431,6 +433,97 @@ func TestRun_OnARestoredBackupTheProcessorsListsAreEnough(t *testing.T) {
 	if said := strings.Join(w.said, "\n"); !strings.Contains(said, "were paid out in part or whole") || !strings.Contains(said, "was unknown here") {
 		t.Errorf("it said:\n%s", said)
 	}
+}
+
+// TestRun_AStrayThatWentBackGoesBackOnce: the campaign is lost, the payment and its refund
+// as well, and the processor has forgotten the refund's key.
+func TestRun_AStrayThatWentBackGoesBackOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	w.OK(w.Store.Backup(t.Context(), copied))
+	w.opens("lost")
+	w.paid("lost", "h1", processortest.RefundPends)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	_, err := outgoing.New(processortest.Escrow, w.Store, w.Ledger, w.Client, outgoing.Options{Log: w.Log, Clock: w.Now}).Pass(t.Context())
+	w.OK(err)
+	w.Advance(25 * time.Hour)
+
+	w.OK(w.Store.Close())
+	w.Path = copied
+	w.Open()
+	w.begin()
+	w.OK(w.winder(nil, nil).Run(t.Context()))
+	w.backOnce()
+	w.Want("h1", "refunded(wind-down)")
+	w.Agree()
+}
+
+// TestRun_SendsNothingBesideNewsThatWasPutOff: what the processor does not tell now may be
+// that the money went back already.
+func TestRun_SendsNothingBesideNewsThatWasPutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.opens("first")
+	w.paid("first", "h1", processortest.RefundPends)
+	w.DecideRefund("h1", ledger.ReasonWithdrawn)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	w.OK(w.Store.Backup(t.Context(), copied))
+	_, err := outgoing.New(processortest.Escrow, w.Store, w.Ledger, w.Client, outgoing.Options{Log: w.Log, Clock: w.Now}).Pass(t.Context())
+	w.OK(err)
+	w.Advance(25 * time.Hour)
+
+	w.OK(w.Store.Close())
+	w.Path = copied
+	w.Open()
+	w.begin()
+	unsaid := simulator.NextFault{Fault: simulator.FaultErrorBefore, On: "GET /v1/refunds/{id}"}
+	w.OK(w.Control.SetFaults(t.Context(), simulator.Faults{Next: slices.Repeat([]simulator.NextFault{unsaid}, 3)}))
+	if err := w.winder(nil, nil).Run(t.Context()); !payments.Outside(err) {
+		t.Errorf("it ended with %v", err)
+	}
+	w.OK(w.winder(nil, nil).Run(t.Context()))
+	w.backOnce()
+	w.Want("h1", "refunded(withdrawn)")
+	w.Agree()
+}
+
+// TestRun_LiftsOnlyWhatSomebodyCanHaveLookedAt: what stops money is lifted as it stood when
+// somebody said so, and not what is found after that.
+func TestRun_LiftsOnlyWhatSomebodyCanHaveLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.opens("first")
+	w.paid("first", "h1", processortest.Pays)
+	w.paid("first", "h2", processortest.Pays)
+	w.Update(func(ctx context.Context, tx *store.Tx) error {
+		return halt.Stop(ctx, tx, halt.UnknownMoney, "looked at")
+	})
+	w.begin()
+	if err := w.winder(nil, nil).Run(t.Context()); !errors.Is(err, ErrStopped) {
+		t.Fatalf("it ended with %v", err)
+	}
+	charge, err := w.Client.Charge(t.Context(), payments.Platform, payments.ChargeID(w.Hold("h1").Charge))
+	w.OK(err)
+	charge.Mark.Escrow = "did:plc:by-hand"
+	_, err = w.Client.SendRefund(t.Context(), payments.RefundOrder{
+		Key: "by-hand", Mark: charge.Mark, Charge: charge.ID, Amount: money.Money{Amount: 100, Currency: "USD"}, Reason: payments.RefundRequested,
+	})
+	w.OK(err)
+	w.OK(Lift(t.Context(), w.Store, "it was looked at"))
+	if err := w.winder(nil, nil).Run(t.Context()); !errors.Is(err, ErrStopped) {
+		t.Errorf("it ended with %v", err)
+	}
+	if refunds := w.refunds(); len(refunds) != 1 {
+		t.Errorf("beside what was made by hand went back %v", refunds)
+	}
+	w.Read(func(ctx context.Context, q sqlite.Querier) error {
+		standing, err := halt.Standing(ctx, q)
+		if len(standing) == 0 || slices.ContainsFunc(standing, func(h halt.Halt) bool { return h.Detail == "looked at" }) {
+			t.Errorf("standing: %v", standing)
+		}
+		return err
+	})
 }
 
 func TestBegin_IsForEver(t *testing.T) {
