@@ -22,6 +22,8 @@ import (
 const (
 	// stepWithin bounds one step of a person: the machine may be busy.
 	stepWithin = 90 * time.Second
+	// tryWithin bounds what is tried again until it works.
+	tryWithin = 20 * time.Second
 	// lookEvery is how often a page is looked at until it shows something.
 	lookEvery = 100 * time.Millisecond
 )
@@ -93,13 +95,15 @@ func (b *Browser) do(what string, actions ...chromedp.Action) {
 }
 
 // persist does something until it works: a page that looks again by itself may be gone in the
-// middle of it.
+// middle of it, of which Chromium sometimes says nothing at all.
 func (b *Browser) persist(what string, do func(context.Context) error) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, stepWithin)
 	defer cancel()
 	for {
-		err := do(ctx)
+		try, end := context.WithTimeout(ctx, tryWithin)
+		err := do(try)
+		end()
 		if err == nil {
 			return
 		}
